@@ -1,0 +1,1 @@
+//! Exact prices and amounts; money is rounded once, on output.

@@ -1,0 +1,1 @@
+//! Budget periods, computed from time: labels, bounds, anchors, zones.

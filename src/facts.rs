@@ -1,0 +1,132 @@
+//! What is kept of a Kubernetes object: a few integers and names. Pure.
+//!
+//! A fact is one *version* of an object, projected as it arrives and small from then on.
+//! How versions join into a history is the engine's business.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+/// Whole seconds since 1970-01-01T00:00:00Z; a fraction is cut off.
+pub type Seconds = i64;
+
+/// A name or another short text, shared by all facts that bear it.
+pub type Name = Arc<str>;
+
+/// Labels of an object, shared likewise.
+pub type Labels = Arc<BTreeMap<Name, Name>>;
+
+/// Who an object is: its UID, or where it has none a digest of kind, namespace and name.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct ObjectId(pub u128);
+
+/// Amounts by resource name in ledger units: millicores for `cpu`, bytes for `memory`, `ephemeral-storage` and
+/// `hugepages-*`, whole devices for everything else. Never negative; zero entries are left out. Sorted by name.
+pub type Amounts = Arc<[(Name, i128)]>;
+
+/// The controller an object belongs to.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct OwnerRef {
+    pub kind: Name,
+    pub name: Name,
+    pub id: ObjectId,
+}
+
+/// What was wrong with one field of an object that could still be used otherwise.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Problem {
+    /// The field's path, such as `spec.containers[0].resources.requests.cpu`.
+    pub field: String,
+    /// What is wrong with it, and what is expected.
+    pub message: String,
+}
+
+/// A Pod, as far as it costs something.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PodFact {
+    pub namespace: Name,
+    pub name: Name,
+    pub labels: Labels,
+    /// The controller owner, if any (a ReplicaSet, Job, StatefulSet …).
+    pub owner: Option<OwnerRef>,
+    /// `spec.nodeName`; a Pod without one costs nothing.
+    pub node: Option<Name>,
+    /// PodScheduled=True transition, else `status.startTime`, else creation.
+    pub start: Seconds,
+    /// Largest `state.terminated.finishedAt` of all containers where the phase is terminal.
+    pub finished: Option<Seconds>,
+    /// Whether the phase is Succeeded or Failed. Without `finished`, the end is when this was observed.
+    pub terminal: bool,
+    /// `deletionTimestamp + deletionGracePeriodSeconds`: billed no later than this.
+    pub deadline: Option<Seconds>,
+    /// Newest `managedFields` time of the status: on a cold start it tells whether an end was known before.
+    pub status_written: Option<Seconds>,
+    /// Effective requests: the scheduler's rule, the largest of spec, status and allocated (COST_RULES 18, 25, 26).
+    pub requests: Amounts,
+    pub problems: Vec<Problem>,
+}
+
+/// A Node: prices depend on its labels.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct NodeFact {
+    pub name: Name,
+    pub labels: Labels,
+    /// `status.capacity`, in ledger units.
+    pub capacity: Amounts,
+    pub created: Seconds,
+    pub problems: Vec<Problem>,
+}
+
+/// A Namespace: its labels choose ClusterBudgets, its gate is what admission reads.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct NamespaceFact {
+    pub name: Name,
+    pub labels: Labels,
+    pub created: Seconds,
+    /// `opex.dev/gate-message` and `opex.dev/ceilings`, as they stand.
+    pub gate_message: Option<String>,
+    pub ceilings: Option<String>,
+    pub deleting: bool,
+}
+
+/// A PersistentVolumeClaim.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ClaimFact {
+    pub namespace: Name,
+    pub name: Name,
+    pub labels: Labels,
+    /// `spec.storageClassName`, absent = "".
+    pub class: Name,
+    pub created: Seconds,
+    /// `status.phase` is Bound.
+    pub bound: bool,
+    /// `status.phase` is Lost: ends for good.
+    pub lost: bool,
+    /// `spec.resources.requests.storage`, rounded up to a byte.
+    pub bytes: i128,
+    pub problems: Vec<Problem>,
+}
+
+/// A Service, as far as it is a load balancer.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ServiceFact {
+    pub namespace: Name,
+    pub name: Name,
+    pub labels: Labels,
+    pub created: Seconds,
+    pub load_balancer: bool,
+}
+
+/// A ReplicaSet or Job: leads from a Pod to the controller at the top.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct OwnerFact {
+    pub owner: Option<OwnerRef>,
+}
+
+/// A scalable workload: how many replicas it asks for, which is what ceilings remember.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ScaleFact {
+    pub namespace: Name,
+    /// `deployments.apps/web`, as the scale gate looks it up.
+    pub target: Name,
+    pub replicas: i64,
+}

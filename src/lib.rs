@@ -1,0 +1,10 @@
+//! Keeps the running costs (OPEX) of a Kubernetes cluster inside budgets.
+//!
+//! Data flows one way, and each step is a module:
+//! [`cluster`] watches and [`facts`] keeps of every object the few numbers that matter;
+//! [`engine`] meters, prices and decides; [`cluster`] carries out what it wants written.
+//! [`replay`] drives the same engine with a trace and a virtual clock.
+
+pub mod api;
+pub mod engine;
+pub mod facts;

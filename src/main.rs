@@ -1,0 +1,3 @@
+//! `opex-operator`: the controller.
+
+fn main() {}

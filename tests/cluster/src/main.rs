@@ -1,0 +1,3 @@
+//! Starts and stops embedded clusters.
+
+fn main() {}
