@@ -1,0 +1,150 @@
+//! A quantity that grows: what has been metered so far, and what runs now.
+//!
+//! A line's quantity is a sum of *ramps*: from an instant on it grows by so much a second (a Pod starts: plus its
+//! request; it ends: minus the same). Past ramps fold into one straight line, so reading costs nothing per Pod; the
+//! recent ones stay apart, because a ledger is shown up to now, persisted up to a little earlier, and compared with
+//! what another replica persisted.
+
+use super::observed::{Cut, Tag};
+use crate::facts::Seconds;
+
+/// From `at` on, `rate` units a second more, and `step` units at once.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Ramp {
+    pub at: Seconds,
+    pub rate: i128,
+    pub step: i128,
+    /// The version of the object from which this was learned.
+    pub tag: Tag,
+}
+
+/// A quantity in ledger units as a function of time.
+#[derive(Clone, Debug, Default)]
+pub struct Accrual {
+    rate: i128,
+    constant: i128,
+    recent: Vec<Ramp>,
+}
+
+// === impl Ramp ===
+
+impl Ramp {
+    fn value(&self, t: Seconds) -> i128 {
+        if t > self.at {
+            self.step + self.rate * i128::from(t - self.at)
+        } else {
+            0
+        }
+    }
+}
+
+// === impl Accrual ===
+
+impl Accrual {
+    pub fn constant(quantity: i128) -> Self {
+        Self { constant: quantity, ..Self::default() }
+    }
+
+    pub fn add(&mut self, ramp: Ramp) {
+        if let Some(same) = self.recent.iter_mut().find(|r| r.at == ramp.at && r.tag == ramp.tag) {
+            same.rate += ramp.rate;
+            same.step += ramp.step;
+            return;
+        }
+        self.recent.push(ramp);
+    }
+
+    /// Adds a constant, wherever in time it is read.
+    pub fn shift(&mut self, quantity: i128) {
+        self.constant += quantity;
+    }
+
+    /// The quantity of `[start, t)`. `t` must not lie before the last [`Self::fold`].
+    pub fn at(&self, t: Seconds) -> i128 {
+        self.line(t) + self.recent.iter().map(|r| r.value(t)).sum::<i128>()
+    }
+
+    /// As [`Self::at`], counting only what `cut` had seen.
+    pub fn at_cut(&self, t: Seconds, cut: &Cut) -> i128 {
+        self.line(t) + self.recent.iter().filter(|r| cut.covers(r.tag)).map(|r| r.value(t)).sum::<i128>()
+    }
+
+    /// Units a second just after `t`.
+    pub fn rate(&self, t: Seconds) -> i128 {
+        self.rate + self.recent.iter().filter(|r| r.at <= t).map(|r| r.rate).sum::<i128>()
+    }
+
+    /// Folds what happened before `t` and `cut` has seen (all of it where `cut` is none).
+    pub fn fold(&mut self, t: Seconds, cut: Option<&Cut>) {
+        let (rate, constant) = (&mut self.rate, &mut self.constant);
+        self.recent.retain(|r| {
+            if r.at >= t || cut.is_some_and(|cut| !cut.covers(r.tag)) {
+                return true;
+            }
+            *rate += r.rate;
+            *constant += r.step - r.rate * i128::from(r.at);
+            false
+        });
+        if self.recent.is_empty() {
+            self.recent = Vec::new();
+        }
+    }
+
+    /// Instants after `t` at which the rate changes or a step is added.
+    pub fn turns(&self, t: Seconds) -> impl Iterator<Item = Seconds> + '_ {
+        self.recent.iter().map(|r| r.at).filter(move |at| *at > t)
+    }
+
+    /// Whether it is nothing, was nothing and will be nothing.
+    pub fn is_void(&self) -> bool {
+        self.rate == 0 && self.constant == 0 && self.recent.iter().all(|r| r.rate == 0 && r.step == 0)
+    }
+
+    fn line(&self, t: Seconds) -> i128 {
+        self.rate * i128::from(t) + self.constant
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn ramp(at: Seconds, rate: i128) -> Ramp {
+        Ramp { at, rate, step: 0, tag: Tag::KNOWN }
+    }
+
+    #[test]
+    fn grows_between_its_ramps() {
+        let mut a = Accrual::default();
+        a.add(ramp(10, 5));
+        a.add(ramp(30, -5));
+        assert_eq!([a.at(10), a.at(11), a.at(30), a.at(99)], [0, 5, 100, 100]);
+        assert_eq!([a.rate(9), a.rate(10), a.rate(30)], [0, 5, 0]);
+    }
+
+    #[test]
+    fn a_step_counts_after_its_instant() {
+        let mut a = Accrual::default();
+        a.add(Ramp { at: 10, rate: 0, step: 7, tag: Tag::KNOWN });
+        assert_eq!([a.at(10), a.at(11)], [0, 7]);
+        a.fold(10, None);
+        assert_eq!(a.at(10), 0, "a step at the horizon is not folded");
+    }
+
+    proptest! {
+        #[test]
+        fn folding_changes_no_later_reading(
+            ramps in prop::collection::vec((0i64..100, -9i128..9), 0..12), horizon in 0i64..100, later in 0i64..100,
+        ) {
+            let mut a = Accrual::default();
+            for (at, rate) in ramps {
+                a.add(ramp(at, rate));
+            }
+            let t = horizon + later;
+            let before = (a.at(t), a.rate(t));
+            a.fold(horizon, None);
+            prop_assert_eq!(before, (a.at(t), a.rate(t)));
+        }
+    }
+}

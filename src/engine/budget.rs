@@ -1,0 +1,94 @@
+//! What a Budget's manifest means: its limit, periods, terms and thresholds, ready to compute with.
+
+use iso_currency::Currency;
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::LabelSelector;
+
+use super::meter::{Scope, Terms};
+use super::money::{Exact, ParsePriceError, Price};
+use super::period::{PeriodError, Schedule};
+use super::selector::{Selector, UnknownOperator};
+use crate::api::{self, Measure, ScaleCeiling, Threshold};
+use crate::facts::Name;
+
+/// Who a budget is. A ClusterBudget has no namespace.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct BudgetKey {
+    pub namespace: Option<Name>,
+    pub name: Name,
+}
+
+/// One version of a budget's spec.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Budget {
+    pub limit: Option<(Exact, Currency)>,
+    pub contact: Option<String>,
+    pub schedule: Schedule,
+    pub terms: Terms,
+    pub thresholds: Vec<Threshold>,
+    pub ceiling: ScaleCeiling,
+}
+
+/// Why a manifest cannot be computed with. The API server refuses most of it; replay reads files.
+#[derive(Debug, thiserror::Error)]
+pub enum BudgetError {
+    #[error("spec.limit.amount: {0}")]
+    Limit(#[source] ParsePriceError),
+    #[error("spec.period: {0}")]
+    Period(#[source] PeriodError),
+    #[error("spec.podSelector: {0}")]
+    PodSelector(#[source] UnknownOperator),
+    #[error("spec.namespaceSelector: {0}")]
+    NamespaceSelector(#[source] UnknownOperator),
+}
+
+// === impl BudgetKey ===
+
+impl BudgetKey {
+    pub fn kind(&self) -> &'static str {
+        if self.namespace.is_some() { "Budget" } else { "ClusterBudget" }
+    }
+}
+
+// === impl Budget ===
+
+impl Budget {
+    pub fn of_namespace(namespace: &Name, spec: &api::BudgetSpec) -> Result<Self, BudgetError> {
+        Self::compile(Scope::Namespace(namespace.clone()), spec)
+    }
+
+    pub fn of_cluster(spec: &api::ClusterBudgetSpec) -> Result<Self, BudgetError> {
+        let selector = compile(spec.namespace_selector.as_ref()).map_err(BudgetError::NamespaceSelector)?;
+        Self::compile(Scope::Namespaces(selector.unwrap_or_default()), &spec.budget)
+    }
+
+    fn compile(scope: Scope, spec: &api::BudgetSpec) -> Result<Self, BudgetError> {
+        let limit = match &spec.limit {
+            Some(limit) => {
+                let amount = Price::parse(limit.amount.as_str()).map_err(BudgetError::Limit)?;
+                Some((amount.exact(), limit.currency))
+            }
+            None => None,
+        };
+        Ok(Self {
+            limit,
+            contact: spec.contact.clone(),
+            schedule: Schedule::try_from(&spec.period).map_err(BudgetError::Period)?,
+            terms: Terms {
+                scope,
+                pods: compile(spec.pod_selector.as_ref()).map_err(BudgetError::PodSelector)?,
+                plan: spec.price_plan.as_str().into(),
+            },
+            thresholds: spec.thresholds.clone(),
+            ceiling: spec.scale_ceiling,
+        })
+    }
+
+    /// Whether any threshold looks at this measure.
+    pub fn looks_at(&self, measure: Measure) -> bool {
+        self.thresholds.iter().any(|t| t.of == measure)
+    }
+}
+
+fn compile(selector: Option<&LabelSelector>) -> Result<Option<Selector>, UnknownOperator> {
+    selector.map(Selector::compile).transpose()
+}

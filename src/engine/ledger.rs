@@ -1,0 +1,167 @@
+//! One budget's ledger for one period: its lines, what they come to, and how it stands to what is persisted.
+//!
+//! A line is (namespace, workload, rate) with a quantity. Beside the lines stand their sums by rate, so that what a
+//! budget has spent, and when it will cross a threshold, is arithmetic over a handful of rates.
+
+use std::collections::HashMap;
+
+use super::accrual::{Accrual, Ramp};
+use super::meter::{Growth, Span};
+use super::money::{Exact, Total};
+use super::observed::{Cut, Tag};
+use super::period::Window;
+use super::rate::{RateId, Rates};
+use crate::facts::{Name, Seconds};
+
+/// Which line of a ledger.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct LineKey {
+    /// Absent where the smallest of several namespaces were merged.
+    pub namespace: Option<Name>,
+    pub workload: Option<Name>,
+    pub rate: RateId,
+}
+
+/// The ledger of one budget for one period.
+#[derive(Clone, Debug)]
+pub struct Ledger {
+    pub window: Window,
+    pub span: Span,
+    pub currency: Name,
+    lines: HashMap<LineKey, Accrual>,
+    totals: Vec<(RateId, Accrual)>,
+    /// Readings before this instant are lost.
+    folded: Seconds,
+}
+
+/// A metered stretch of time that nobody watched.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Gap {
+    pub from: Seconds,
+    pub to: Seconds,
+    pub reason: String,
+}
+
+// === impl Ledger ===
+
+impl Ledger {
+    pub fn new(window: Window, span: Span, currency: Name) -> Self {
+        Self { window, folded: span.from, span, currency, lines: HashMap::new(), totals: Vec::new() }
+    }
+
+    /// The instant at which a reading at `t` stands: a ledger ends with its span.
+    pub fn clamp(&self, t: Seconds) -> Seconds {
+        t.clamp(self.span.from, self.span.until)
+    }
+
+    pub fn grow(&mut self, growth: &Growth, tag: Tag) {
+        self.add(&growth.line, Ramp { at: growth.at, rate: growth.rate, step: 0, tag });
+    }
+
+    pub fn add(&mut self, line: &LineKey, ramp: Ramp) {
+        let accrual = match self.lines.get_mut(line) {
+            Some(accrual) => accrual,
+            None => self.lines.entry(line.clone()).or_default(),
+        };
+        accrual.add(ramp);
+        total(&mut self.totals, line.rate).add(ramp);
+    }
+
+    /// What was spent in `[from, t)`, priced and exact.
+    pub fn spent(&self, rates: &Rates, t: Seconds) -> Exact {
+        let t = self.clamp(t);
+        self.priced(rates, |accrual| accrual.at(t))
+    }
+
+    /// What a second costs just after `t`.
+    pub fn slope(&self, rates: &Rates, t: Seconds) -> Exact {
+        self.priced(rates, |accrual| accrual.rate(t))
+    }
+
+    /// Instants within `(from, to]` at which the slope changes or something is booked, in order.
+    pub fn turns(&self, from: Seconds, to: Seconds) -> Vec<Seconds> {
+        let mut turns: Vec<_> = self.totals.iter().flat_map(|(_, a)| a.turns(from)).filter(|t| *t <= to).collect();
+        turns.sort_unstable();
+        turns.dedup();
+        turns
+    }
+
+    /// The next instant after `t` at which the slope changes by itself.
+    pub fn next_turn(&self, t: Seconds) -> Option<Seconds> {
+        self.totals.iter().flat_map(|(_, a)| a.turns(t)).min()
+    }
+
+    /// Lines with their quantity at `t`; those that hold nothing are left out.
+    pub fn lines(&self, t: Seconds) -> impl Iterator<Item = (&LineKey, i128)> {
+        let t = self.clamp(t);
+        self.lines.iter().map(move |(key, accrual)| (key, accrual.at(t))).filter(|(_, quantity)| *quantity != 0)
+    }
+
+    /// Whether anything accrues just after `t`.
+    pub fn accrues(&self, t: Seconds) -> bool {
+        t < self.span.until && self.totals.iter().any(|(_, a)| a.rate(t) != 0)
+    }
+
+    /// Whether something that is or was metered has no price.
+    pub fn unpriced(&self, rates: &Rates, t: Seconds) -> Vec<Name> {
+        let t = self.clamp(t);
+        let open = |(id, a): &(RateId, Accrual)| {
+            let rate = rates.get(*id);
+            (rate.price.is_none() && (a.at(t) != 0 || a.rate(t) != 0)).then(|| rate.name.clone())
+        };
+        let mut names: Vec<_> = self.totals.iter().filter_map(open).collect();
+        names.sort_unstable();
+        names.dedup();
+        names
+    }
+
+    /// From here on, what was metered up to `watermark` from what `cut` had seen is what `lines` say.
+    ///
+    /// Newer versions keep their full effect, so that a correction of what was persisted is not lost.
+    pub fn rebase(&mut self, lines: &HashMap<LineKey, i128>, watermark: Seconds, cut: &Cut) {
+        let watermark = watermark.max(self.folded);
+        for key in lines.keys() {
+            self.lines.entry(key.clone()).or_default();
+        }
+        for (key, accrual) in &mut self.lines {
+            let shift = lines.get(key).copied().unwrap_or_default() - accrual.at_cut(watermark, cut);
+            if shift != 0 {
+                accrual.shift(shift);
+                total(&mut self.totals, key.rate).shift(shift);
+            }
+        }
+        self.fold(watermark, Some(cut));
+    }
+
+    /// Forgets when exactly things happened before `t`, as far as `cut` has seen them.
+    pub fn fold(&mut self, t: Seconds, cut: Option<&Cut>) {
+        let t = self.clamp(t);
+        self.lines.retain(|_, accrual| {
+            accrual.fold(t, cut);
+            !accrual.is_void()
+        });
+        for (_, accrual) in &mut self.totals {
+            accrual.fold(t, cut);
+        }
+        self.folded = self.folded.max(t);
+    }
+
+    fn priced(&self, rates: &Rates, quantity: impl Fn(&Accrual) -> i128) -> Exact {
+        let mut sum = Total::default();
+        for (id, accrual) in &self.totals {
+            let rate = rates.get(*id);
+            if let Some(price) = &rate.price {
+                sum.add(price, quantity(accrual), rate.unit.factor());
+            }
+        }
+        sum.exact()
+    }
+}
+
+fn total(totals: &mut Vec<(RateId, Accrual)>, rate: RateId) -> &mut Accrual {
+    let i = totals.iter().position(|(id, _)| *id == rate).unwrap_or_else(|| {
+        totals.push((rate, Accrual::default()));
+        totals.len() - 1
+    });
+    &mut totals[i].1
+}

@@ -1,0 +1,418 @@
+//! The one deterministic state machine: events in, wanted writes out.
+//!
+//! `opex-operator run` drives it with watches and the wall clock, `kubectl opex replay` with a trace and a virtual
+//! one. It holds no client, no clock and no task: [`Machine::ingest`] takes what was observed and when,
+//! [`Machine::pass`] says what should be written now and when to ask again. The ledger depends on the events alone.
+
+mod budgets;
+mod decide;
+mod gates;
+mod metered;
+mod openings;
+mod persist;
+mod restore;
+mod show;
+
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
+use std::sync::Arc;
+
+use super::budget::{Budget, BudgetKey};
+use super::history::History;
+use super::ledger::{Gap, Ledger};
+use super::observed::{Cut, Source, Tag};
+use super::rate::Rates;
+use super::world::World;
+use super::write::{Outcome, Write, WriteKey};
+use crate::api::{self, BudgetStatus, Measure};
+use crate::facts::{
+    ClaimFact, Name, NamespaceFact, NodeFact, ObjectId, OwnerFact, PodFact, ScaleFact, Seconds, ServiceFact,
+};
+
+pub use show::{BudgetFigures, Shown};
+
+/// How long after its period a statement takes late facts in before it closes (COST_RULES 2).
+pub const CLOSING: Seconds = 600;
+
+/// How the machine is set up.
+#[derive(Clone, Debug)]
+pub struct Settings {
+    /// `spec.cluster` of every Statement.
+    pub cluster: String,
+    /// The operator's namespace: where Statements of ClusterBudgets live.
+    pub namespace: Name,
+    /// What is persisted stops this long before now.
+    pub lag: Seconds,
+    /// Nothing earlier is metered: `--from` of a replay.
+    pub from: Option<Seconds>,
+    /// Nobody writes: a replay takes for written what would have been.
+    pub replay: bool,
+    /// Most writes a second, gates apart.
+    pub writes_per_second: i64,
+}
+
+/// One object as observed.
+#[derive(Clone, Debug)]
+pub enum Fact {
+    Pod(PodFact),
+    Node(NodeFact),
+    Namespace(NamespaceFact),
+    Claim(ClaimFact),
+    Service(ServiceFact),
+    Owner(OwnerFact),
+    Scale(ScaleFact),
+    /// A ValidatingAdmissionPolicy or its binding, by name.
+    Policy(Name),
+    Budget(Box<api::Budget>),
+    ClusterBudget(Box<api::ClusterBudget>),
+    BudgetOverride(Box<api::BudgetOverride>),
+    PricePlan(Box<api::PricePlan>),
+    Statement(Box<api::Statement>),
+}
+
+/// What happened to an object, or to a watch.
+#[derive(Clone, Debug)]
+pub enum Event {
+    /// A version of an object, new or changed.
+    Applied { tag: Tag, id: ObjectId, fact: Fact },
+    /// It is gone. `last_seen`: it was missed in a relist, and was last known to exist then (COST_RULES 46).
+    Deleted { tag: Tag, id: ObjectId, fact: Fact, last_seen: Option<Seconds> },
+    /// A list is complete. Of a relist, `held` is everything that still exists, and `last_heard` when the broken watch
+    /// was last heard.
+    Listed { tag: Tag, held: Option<Relist> },
+    /// A bookmark.
+    Heard { tag: Tag },
+    /// What became of a write.
+    Done { key: WriteKey, outcome: Outcome },
+    /// Whether this replica is the one that writes.
+    Leading(bool),
+}
+
+/// What a relist found.
+#[derive(Clone, Debug)]
+pub struct Relist {
+    pub ids: HashSet<ObjectId>,
+    pub last_heard: Seconds,
+}
+
+/// What a pass wants.
+#[derive(Debug, Default)]
+pub struct Pass {
+    /// In the order in which they matter.
+    pub writes: Vec<Write>,
+    /// When to pass again at the latest, if nothing happens before.
+    pub wake: Option<Seconds>,
+}
+
+/// Something that was wrong and did not stop the rest.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Trouble {
+    /// For the metric and the log: `Quantity`, `LateFact`, `Budget` …
+    pub class: &'static str,
+    pub about: String,
+    pub message: String,
+}
+
+/// See the module's documentation.
+#[derive(Debug)]
+pub struct Machine {
+    settings: Settings,
+    world: World,
+    rates: Rates,
+    /// ReplicaSets and Jobs: the workload at their top.
+    owners: HashMap<ObjectId, Name>,
+    budgets: BTreeMap<BudgetKey, BudgetState>,
+    overrides: BTreeMap<(Name, Name), OverrideState>,
+    plans: BTreeMap<Name, PlanState>,
+    ledgers: BTreeMap<LedgerId, Entry>,
+    next_ledger: u32,
+    /// Ledgers by the Namespace they cover, and those that cover several.
+    covering: HashMap<Name, Vec<LedgerId>>,
+    wide: Vec<LedgerId>,
+    /// Names of Statements in existence, by namespace and name.
+    statements: BTreeMap<(Name, Name), StatementState>,
+    namespaces: BTreeMap<Name, NamespaceState>,
+    scales: HashMap<Name, HashMap<Name, gates::Peak>>,
+    policies: BTreeSet<Name>,
+    cut: Cut,
+    listed: BTreeMap<Source, Seconds>,
+    heard: BTreeMap<Source, Seconds>,
+    running: bool,
+    leading: bool,
+    now: Seconds,
+    /// The next instant at which a period begins, or a statement closes.
+    boundary: Seconds,
+    due: BTreeSet<(Seconds, BudgetKey)>,
+    dirty_gates: BTreeSet<Name>,
+    inflight: HashSet<WriteKey>,
+    outbox: Vec<Write>,
+    tokens: i64,
+    refilled: Seconds,
+    troubles: Vec<Trouble>,
+}
+
+/// A ledger among the machine's.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+struct LedgerId(u32);
+
+#[derive(Debug)]
+struct Entry {
+    budget: BudgetKey,
+    /// Namespace and name of its Statement.
+    namespace: Name,
+    name: Name,
+    ledger: Ledger,
+    gaps: Vec<Gap>,
+    closed_at: Option<Seconds>,
+    persisted: Option<Persisted>,
+    /// A transition, so that it is written at once.
+    urgent: bool,
+    attempted: Option<Persisted>,
+}
+
+/// What the API server holds of a ledger.
+#[derive(Clone, Debug)]
+struct Persisted {
+    version: String,
+    watermark: Seconds,
+    cut: Cut,
+    /// To tell a hand's edit from our own write.
+    digest: u64,
+    closed: bool,
+    at: Seconds,
+}
+
+#[derive(Debug)]
+struct StatementState {
+    budget: BudgetKey,
+    closed: bool,
+    period_end: Seconds,
+}
+
+#[derive(Debug)]
+struct BudgetState {
+    id: ObjectId,
+    uid: Option<String>,
+    generation: i64,
+    exists: bool,
+    /// Since when it is metered.
+    since: Seconds,
+    specs: History<Option<Arc<Budget>>>,
+    invalid: Option<String>,
+    status: Arc<BudgetStatus>,
+    namespaces: Option<i64>,
+    latches: BTreeMap<(i32, Measure), Latch>,
+    /// What the latches were computed for.
+    fingerprint: u64,
+    /// The ledger that the latches are of.
+    latched: Option<LedgerId>,
+    evaluated: Seconds,
+    decision: decide::Decision,
+    shown_at: Seconds,
+    due: Seconds,
+}
+
+/// A crossed threshold, or one that was.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+struct Latch {
+    crossed_at: Option<Seconds>,
+    notified_at: Option<Seconds>,
+    /// Of a forecast: since when it is 2 points below.
+    below_since: Option<Seconds>,
+}
+
+#[derive(Debug)]
+struct OverrideState {
+    uid: Option<String>,
+    generation: i64,
+    created: Seconds,
+    until: Seconds,
+    budget: BudgetKey,
+    extra: Option<super::money::Exact>,
+    invalid: Option<String>,
+    status: api::BudgetOverrideStatus,
+}
+
+#[derive(Debug)]
+struct PlanState {
+    uid: Option<String>,
+    generation: i64,
+    written: Option<Seconds>,
+    versions: Vec<api::PlanVersion>,
+    status: api::PricePlanStatus,
+    exists: bool,
+    invalid: Option<String>,
+}
+
+#[derive(Debug)]
+struct NamespaceState {
+    fact: NamespaceFact,
+    version: u64,
+}
+
+// === impl Machine ===
+
+impl Machine {
+    pub fn new(settings: Settings) -> Self {
+        Self {
+            settings,
+            world: World::default(),
+            rates: Rates::default(),
+            owners: HashMap::new(),
+            budgets: BTreeMap::new(),
+            overrides: BTreeMap::new(),
+            plans: BTreeMap::new(),
+            ledgers: BTreeMap::new(),
+            next_ledger: 0,
+            covering: HashMap::new(),
+            wide: Vec::new(),
+            statements: BTreeMap::new(),
+            namespaces: BTreeMap::new(),
+            scales: HashMap::new(),
+            policies: BTreeSet::new(),
+            cut: Cut::default(),
+            listed: BTreeMap::new(),
+            heard: BTreeMap::new(),
+            running: false,
+            leading: false,
+            now: Seconds::MIN,
+            boundary: Seconds::MAX,
+            due: BTreeSet::new(),
+            dirty_gates: BTreeSet::new(),
+            inflight: HashSet::new(),
+            outbox: Vec::new(),
+            tokens: 0,
+            refilled: Seconds::MIN,
+            troubles: Vec::new(),
+        }
+    }
+
+    /// Takes in what was observed at `at`. Times never go back: an earlier `at` counts as the newest so far.
+    pub fn ingest(&mut self, event: Event, at: Seconds) {
+        let at = at.max(self.now);
+        self.now = at;
+        self.advance(at);
+        match event {
+            Event::Applied { tag, id, fact } => {
+                self.hear(tag, at);
+                self.apply(tag, id, fact, at);
+            }
+            Event::Deleted { tag, id, fact, last_seen } => {
+                self.hear(tag, at);
+                self.delete(tag, id, fact, last_seen.map_or(at, |seen| seen.min(at)), at);
+            }
+            Event::Listed { tag, held } => {
+                self.hear(tag, at);
+                self.listed.entry(tag.source).or_insert(at);
+                if let Some(held) = held {
+                    self.miss(tag, &held, at);
+                }
+            }
+            Event::Heard { tag } => self.hear(tag, at),
+            Event::Done { key, outcome } => self.done(&key, outcome, at),
+            Event::Leading(leading) => self.lead(leading, at),
+        }
+    }
+
+    /// Everything that exists is known: opens the ledgers. Before, nothing is metered, decided or written.
+    pub fn start(&mut self, at: Seconds) {
+        if self.running {
+            return;
+        }
+        self.now = at.max(self.now);
+        self.running = true;
+        self.begin(self.now);
+    }
+
+    pub fn is_running(&self) -> bool {
+        self.running
+    }
+
+    /// Since when each watch has its first list.
+    pub fn listed(&self) -> &BTreeMap<Source, Seconds> {
+        &self.listed
+    }
+
+    /// What went wrong since it was last asked.
+    pub fn troubles(&mut self) -> Vec<Trouble> {
+        std::mem::take(&mut self.troubles)
+    }
+
+    /// What should be written at `now`.
+    pub fn pass(&mut self, now: Seconds) -> Pass {
+        let now = now.max(self.now);
+        self.now = now;
+        if !self.running {
+            return Pass::default();
+        }
+        self.advance(now);
+        self.decide(now);
+        let writes = self.wanted(now);
+        Pass { writes, wake: self.wake(now) }
+    }
+
+    /// Forgets names, rates and objects that nothing refers to any more. To be called now and then.
+    pub fn sweep(&mut self) {
+        self.world.sweep();
+    }
+
+    fn hear(&mut self, tag: Tag, at: Seconds) {
+        self.cut.see(tag);
+        self.heard.insert(tag.source, at);
+    }
+
+    fn apply(&mut self, tag: Tag, id: ObjectId, fact: Fact, at: Seconds) {
+        match fact {
+            Fact::Pod(pod) => self.apply_pod(tag, id, &pod, at),
+            Fact::Claim(claim) => self.apply_claim(tag, id, &claim, at),
+            Fact::Service(service) => self.apply_service(tag, id, &service, at),
+            Fact::Node(node) => self.apply_node(tag, id, &node, at),
+            Fact::Namespace(namespace) => self.apply_namespace(tag, id, namespace, at),
+            Fact::Owner(owner) => self.apply_owner(id, &owner, at),
+            Fact::Scale(scale) => self.apply_scale(&scale, at),
+            Fact::Policy(name) => self.apply_policy(name),
+            Fact::Budget(budget) => self.apply_budget(tag, id, &budget, at),
+            Fact::ClusterBudget(budget) => self.apply_cluster_budget(tag, id, &budget, at),
+            Fact::BudgetOverride(grant) => self.apply_override(&grant, at),
+            Fact::PricePlan(plan) => self.apply_plan(tag, &plan, at),
+            Fact::Statement(statement) => self.apply_statement(*statement, at),
+        }
+    }
+
+    fn delete(&mut self, tag: Tag, id: ObjectId, fact: Fact, end: Seconds, at: Seconds) {
+        match fact {
+            Fact::Pod(pod) => {
+                self.apply_pod(tag, id, &pod, end);
+                self.end_item(tag, &pod.namespace, id, end, at);
+            }
+            Fact::Claim(claim) => self.end_item(tag, &claim.namespace, id, end, at),
+            Fact::Service(service) => self.end_item(tag, &service.namespace, id, end, at),
+            Fact::Node(node) => self.delete_node(tag, id, &node, end),
+            Fact::Namespace(namespace) => self.delete_namespace(tag, &namespace.name, at),
+            Fact::Owner(_) => {
+                self.owners.remove(&id);
+            }
+            Fact::Scale(scale) => self.delete_scale(&scale),
+            Fact::Policy(name) => self.delete_policy(&name),
+            Fact::Budget(budget) => self.delete_budget(tag, id, &budget, at),
+            Fact::ClusterBudget(budget) => self.delete_cluster_budget(tag, id, &budget, at),
+            Fact::BudgetOverride(grant) => self.delete_override(&grant, at),
+            Fact::PricePlan(plan) => self.delete_plan(tag, &plan, at),
+            Fact::Statement(statement) => self.delete_statement(&statement, at),
+        }
+    }
+
+    fn trouble(&mut self, class: &'static str, about: impl Into<String>, message: impl Into<String>) {
+        self.troubles.push(Trouble { class, about: about.into(), message: message.into() });
+    }
+
+    /// Has a budget looked at no later than `t`.
+    fn wake_budget(&mut self, key: &BudgetKey, t: Seconds) {
+        if let Some(state) = self.budgets.get_mut(key)
+            && t < state.due
+        {
+            self.due.remove(&(state.due, key.clone()));
+            state.due = t;
+            self.due.insert((t, key.clone()));
+        }
+    }
+}

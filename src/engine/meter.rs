@@ -1,0 +1,147 @@
+//! What an object adds to a ledger: pieces of time in which everything that decides its price stands still.
+//!
+//! A piece is cut wherever the object, its Node, the Budget, the Namespace's labels or the plan changed. From the same
+//! histories come the same pieces, whenever they are asked for: so a late fact is netted by taking the pieces from
+//! before it back and adding those from after it.
+
+use super::history::History;
+use super::item::{Item, LOAD_BALANCER, NEVER, STORAGE};
+use super::ledger::LineKey;
+use super::observed::Source;
+use super::rate::{self, PriceList, Rates};
+use super::selector::Selector;
+use super::world::{Node, World};
+use crate::facts::{Labels, Name, Seconds};
+
+/// What a Budget asks to be metered.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Terms {
+    pub scope: Scope,
+    /// Where present, Pods alone count, and of them those that it picks.
+    pub pods: Option<Selector>,
+    pub plan: Name,
+}
+
+/// Which namespaces a Budget covers.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Scope {
+    Namespace(Name),
+    Namespaces(Selector),
+}
+
+/// Over which time, and under which terms, a ledger is metered.
+#[derive(Clone, Debug)]
+pub struct Span {
+    pub from: Seconds,
+    pub until: Seconds,
+    /// `None` while there is no Budget.
+    pub terms: History<Option<Terms>>,
+}
+
+/// A line that grows by `rate` ledger units a second more from `at` on.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Growth {
+    pub line: LineKey,
+    pub at: Seconds,
+    pub rate: i128,
+}
+
+struct Piece<'a> {
+    item: &'a Item,
+    node: Option<&'a Node>,
+    from: Seconds,
+    to: Seconds,
+}
+
+/// All that `item` adds to a ledger of this span; `sign` is 1, or −1 to take it back.
+pub fn growth(world: &World, rates: &mut Rates, span: &Span, item: &Item, sign: i128, out: &mut Vec<Growth>) {
+    let node = match (item.source, &item.site) {
+        (Source::Pods, Some(name)) => world.node(name, item.start),
+        _ => None,
+    };
+    let end = node.map_or(item.end, |node| item.end.min(node.removed));
+    let (from, to) = (item.start.max(span.from), end.min(span.until));
+    if from >= to {
+        return;
+    }
+    for (from, to) in pieces(world, span, item, node, from, to) {
+        Piece { item, node, from, to }.grow(world, rates, span, sign, out);
+    }
+}
+
+/// `[from, to)` cut at every change within.
+fn pieces(
+    world: &World,
+    span: &Span,
+    item: &Item,
+    node: Option<&Node>,
+    from: Seconds,
+    to: Seconds,
+) -> impl Iterator<Item = (Seconds, Seconds)> {
+    let mut cuts = vec![from];
+    cuts.extend(item.held.changes(from, to));
+    cuts.extend(span.terms.changes(from, to));
+    if let Some(node) = node {
+        cuts.extend(node.labels.changes(from, to));
+    }
+    for terms in span.terms.iter().filter_map(|(_, terms)| terms.as_ref()) {
+        if let Some(plan) = world.plans.get(&terms.plan) {
+            cuts.extend(plan.versions.changes(from, to));
+        }
+        if let (Scope::Namespaces(_), Some(namespace)) = (&terms.scope, world.namespaces.get(&item.namespace)) {
+            cuts.extend(namespace.labels.changes(from, to));
+        }
+    }
+    cuts.push(to);
+    cuts.sort_unstable();
+    cuts.dedup();
+    (1..cuts.len()).map(move |i| (cuts[i - 1], cuts[i]))
+}
+
+// === impl Terms ===
+
+impl Terms {
+    fn cover(&self, world: &World, item: &Item, labels: &Labels, t: Seconds) -> bool {
+        let in_scope = match &self.scope {
+            Scope::Namespace(namespace) => *namespace == item.namespace,
+            Scope::Namespaces(selector) => world.namespace_labels(&item.namespace, t).is_some_and(|l| selector.matches(l)),
+        };
+        in_scope && self.pods.as_ref().is_none_or(|pods| item.source == Source::Pods && pods.matches(labels))
+    }
+}
+
+// === impl Piece ===
+
+impl Piece<'_> {
+    fn grow(&self, world: &World, rates: &mut Rates, span: &Span, sign: i128, out: &mut Vec<Growth>) {
+        let Self { item, node, from, to } = *self;
+        let (Some(Some(terms)), Some(holding)) = (span.terms.at(from), item.held.at(from)) else { return };
+        if !terms.cover(world, item, &holding.labels, from) {
+            return;
+        }
+        let list = world.price_list(&terms.plan, from).map(AsRef::as_ref);
+        let no_labels = Labels::default();
+        let labels = node.and_then(|node| node.labels.at(from)).unwrap_or(&no_labels);
+        for (resource, amount) in holding.amounts.iter() {
+            let held = match (&**resource, &item.site) {
+                (STORAGE, Some(class)) if item.source == Source::Claims => rate::Held::Storage { class },
+                (LOAD_BALANCER, _) if item.source == Source::Services => rate::Held::LoadBalancer,
+                _ => rate::Held::Resource { resource, node: labels },
+            };
+            let per_second = match held {
+                rate::Held::Resource { .. } => rate::per_second(resource, *amount),
+                _ => *amount,
+            };
+            let line = LineKey {
+                namespace: Some(item.namespace.clone()),
+                workload: item.workload.clone(),
+                rate: rates.id(PriceList::rate(list, &terms.plan, held)),
+            };
+            // What runs to the end of the span has no end in it: a ledger is never read beyond.
+            if to < span.until.min(NEVER) {
+                out.push(Growth { line: line.clone(), at: to, rate: -sign * per_second });
+            }
+            out.push(Growth { line, at: from, rate: sign * per_second });
+        }
+    }
+}

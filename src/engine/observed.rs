@@ -1,0 +1,152 @@
+//! Up to which version of each resource something has seen the cluster.
+//!
+//! Resource versions of one resource are ordered integers, so "had it seen this?" is a comparison. A Statement
+//! carries its cut in `spec.observed`; whoever takes over knows from it what is metered already and what is news.
+
+use std::collections::BTreeMap;
+use std::fmt;
+
+/// What is watched. The order is that of the letters, the number an index.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Source {
+    Bindings,
+    BudgetOverrides,
+    Budgets,
+    ClusterBudgets,
+    Claims,
+    Deployments,
+    Jobs,
+    Namespaces,
+    Nodes,
+    Pods,
+    Policies,
+    PricePlans,
+    ReplicaSets,
+    ReplicationControllers,
+    Services,
+    StatefulSets,
+    Statements,
+}
+
+/// A version of an object: the resource and its resourceVersion.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Tag {
+    pub source: Source,
+    pub version: u64,
+}
+
+/// The newest resourceVersion seen of each resource.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Cut(BTreeMap<Source, u64>);
+
+// === impl Source ===
+
+impl Source {
+    pub const ALL: [Self; 17] = [
+        Self::Bindings,
+        Self::BudgetOverrides,
+        Self::Budgets,
+        Self::ClusterBudgets,
+        Self::Claims,
+        Self::Deployments,
+        Self::Jobs,
+        Self::Namespaces,
+        Self::Nodes,
+        Self::Pods,
+        Self::Policies,
+        Self::PricePlans,
+        Self::ReplicaSets,
+        Self::ReplicationControllers,
+        Self::Services,
+        Self::StatefulSets,
+        Self::Statements,
+    ];
+
+    /// The resource's plural name, as in URLs and in `spec.observed`.
+    pub fn resource(self) -> &'static str {
+        match self {
+            Self::Bindings => "validatingadmissionpolicybindings",
+            Self::BudgetOverrides => "budgetoverrides",
+            Self::Budgets => "budgets",
+            Self::ClusterBudgets => "clusterbudgets",
+            Self::Claims => "persistentvolumeclaims",
+            Self::Deployments => "deployments",
+            Self::Jobs => "jobs",
+            Self::Namespaces => "namespaces",
+            Self::Nodes => "nodes",
+            Self::Pods => "pods",
+            Self::Policies => "validatingadmissionpolicies",
+            Self::PricePlans => "priceplans",
+            Self::ReplicaSets => "replicasets",
+            Self::ReplicationControllers => "replicationcontrollers",
+            Self::Services => "services",
+            Self::StatefulSets => "statefulsets",
+            Self::Statements => "statements",
+        }
+    }
+
+    /// The source of that plural name.
+    pub fn of_resource(resource: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|s| s.resource() == resource)
+    }
+
+    /// Whether its versions change what is metered, and so belong into a Statement's cut.
+    pub fn is_metered(self) -> bool {
+        matches!(
+            self,
+            Self::Budgets
+                | Self::ClusterBudgets
+                | Self::Claims
+                | Self::Namespaces
+                | Self::Nodes
+                | Self::Pods
+                | Self::PricePlans
+                | Self::Services
+        )
+    }
+}
+
+impl fmt::Display for Source {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.resource())
+    }
+}
+
+// === impl Tag ===
+
+impl Tag {
+    /// A version that every cut has seen.
+    pub const KNOWN: Self = Self { source: Source::Pods, version: 0 };
+}
+
+// === impl Cut ===
+
+impl Cut {
+    pub fn covers(&self, tag: Tag) -> bool {
+        tag.version == 0 || self.0.get(&tag.source).is_some_and(|seen| tag.version <= *seen)
+    }
+
+    pub fn see(&mut self, tag: Tag) {
+        let seen = self.0.entry(tag.source).or_default();
+        *seen = tag.version.max(*seen);
+    }
+
+    pub fn get(&self, source: Source) -> Option<u64> {
+        self.0.get(&source).copied()
+    }
+
+    /// As `spec.observed` has it.
+    pub fn to_observed(&self) -> BTreeMap<String, String> {
+        self.0
+            .iter()
+            .filter(|(source, version)| source.is_metered() && **version > 0)
+            .map(|(source, version)| (source.resource().to_owned(), version.to_string()))
+            .collect()
+    }
+
+    /// From `spec.observed`; what is unknown or no number is left out: it counts as unseen.
+    pub fn from_observed(observed: &BTreeMap<String, String>) -> Self {
+        let known = |(k, v): (&String, &String)| Some((Source::of_resource(k)?, v.parse().ok()?));
+        Self(observed.iter().filter_map(known).collect())
+    }
+}

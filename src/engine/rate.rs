@@ -1,0 +1,228 @@
+//! What a unit costs: a plan's prices by resource and node class, and the names under which they are billed.
+//!
+//! A rate is named after where its price comes from (COST_RULES 8): `memory` from the base prices, `spot/memory` from
+//! the class `spot`. No price is no price: the rate is kept, unpriced, and never free (12).
+
+use std::collections::{BTreeMap, HashMap};
+use std::sync::Arc;
+
+use super::money::{Unit, UnitPrice};
+use super::selector::Selector;
+use crate::facts::{Labels, Name};
+
+/// A unit price with everything a ledger line says about it.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct Rate {
+    pub plan: Name,
+    pub name: Name,
+    pub category: Name,
+    /// Absent: unpriced.
+    pub price: Option<UnitPrice>,
+    pub unit: Unit,
+    /// Late facts of a closed period.
+    pub correction: bool,
+}
+
+/// A rate among [`Rates`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct RateId(u32);
+
+/// All rates in use, each known by a number.
+#[derive(Debug, Default)]
+pub struct Rates {
+    all: Vec<Rate>,
+    ids: HashMap<Rate, RateId>,
+}
+
+/// What one object holds, as a rate prices it.
+#[derive(Clone, Copy, Debug)]
+pub enum Held<'a> {
+    /// A Pod's resource (`cpu`, `memory`, `nvidia.com/gpu` …) on a node with these labels.
+    Resource { resource: &'a str, node: &'a Labels },
+    /// Bytes of a claim of this StorageClass.
+    Storage { class: &'a str },
+    LoadBalancer,
+}
+
+/// One version of a PricePlan, ready to price.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct PriceList {
+    pub currency: Name,
+    pub estimate: bool,
+    pub prices: BTreeMap<Name, UnitPrice>,
+    pub classes: Vec<NodeClass>,
+    pub load_balancer: Option<UnitPrice>,
+    pub storage: Vec<StoragePrice>,
+}
+
+/// Nodes that a plan prices of their own.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct NodeClass {
+    pub name: Name,
+    pub selector: Selector,
+    pub prices: BTreeMap<Name, UnitPrice>,
+}
+
+/// The price of a GiB of a claim.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct StoragePrice {
+    /// Absent: every class.
+    pub class: Option<Name>,
+    pub price: UnitPrice,
+    /// Per GiB and month of 730 h, not per hour.
+    pub monthly: bool,
+}
+
+// === impl Rates ===
+
+impl Rates {
+    pub fn id(&mut self, rate: Rate) -> RateId {
+        if let Some(id) = self.ids.get(&rate) {
+            return *id;
+        }
+        let id = RateId(u32::try_from(self.all.len()).expect("fewer rates than memory"));
+        self.all.push(rate.clone());
+        self.ids.insert(rate, id);
+        id
+    }
+
+    pub fn get(&self, id: RateId) -> &Rate {
+        &self.all[id.0 as usize]
+    }
+
+    /// The same rate for late facts of a closed period.
+    pub fn correction(&mut self, id: RateId) -> RateId {
+        let rate = Rate { correction: true, ..self.get(id).clone() };
+        self.id(rate)
+    }
+}
+
+// === impl PriceList ===
+
+impl PriceList {
+    /// The rate of what is held, under the plan's name. `None`: the plan is missing, and everything unpriced.
+    pub fn rate(list: Option<&Self>, plan: &Name, held: Held<'_>) -> Rate {
+        let rate = |name: Name, category: &str, price, unit| Rate {
+            plan: plan.clone(),
+            name,
+            category: category.into(),
+            price,
+            unit,
+            correction: false,
+        };
+        match held {
+            Held::Resource { resource, node } => {
+                let (name, price) = list.map_or((resource.into(), None), |list| list.resource(resource, node));
+                let slices = slices(resource, node);
+                let name = if slices > 1 { format!("{name}/{slices}").into() } else { name };
+                rate(name, "Compute", price, unit_of(resource, slices))
+            }
+            Held::Storage { class } => {
+                let entry = list.and_then(|list| list.storage(class));
+                let name = entry.and_then(|e| e.class.as_ref()).map_or("storage".into(), |c| format!("storage/{c}").into());
+                let monthly = entry.is_some_and(|entry| entry.monthly);
+                let unit = if monthly { Unit::ByteSecondsOfMonth } else { Unit::ByteSeconds };
+                rate(name, "Storage", entry.map(|e| e.price.clone()), unit)
+            }
+            Held::LoadBalancer => {
+                let price = list.and_then(|list| list.load_balancer.clone());
+                rate("load-balancer".into(), "Network", price, Unit::Seconds)
+            }
+        }
+    }
+
+    fn resource(&self, resource: &str, node: &Labels) -> (Name, Option<UnitPrice>) {
+        let class = self.classes.iter().find(|class| class.selector.matches(node));
+        if let Some((class, price)) = class.and_then(|c| Some((c, c.prices.get(resource)?))) {
+            return (Arc::from(format!("{}/{resource}", class.name)), Some(price.clone()));
+        }
+        (resource.into(), self.prices.get(resource).cloned())
+    }
+
+    fn storage(&self, class: &str) -> Option<&StoragePrice> {
+        self.storage.iter().find(|entry| entry.class.as_deref().is_none_or(|c| c == class))
+    }
+}
+
+/// Ledger units that one unit of a resource adds a second: devices are metered in thousandths.
+pub fn per_second(resource: &str, amount: i128) -> i128 {
+    if is_core(resource) { amount } else { amount * 1000 }
+}
+
+/// How many replicas share one device of this node (COST_RULES 11).
+fn slices(resource: &str, node: &Labels) -> u32 {
+    if is_core(resource) {
+        return 1;
+    }
+    let label = node.iter().find(|(key, _)| key.strip_suffix(".replicas") == Some(resource));
+    label.and_then(|(_, n)| n.parse::<u32>().ok()).map_or(1, |n| n.max(1))
+}
+
+fn unit_of(resource: &str, replicas: u32) -> Unit {
+    match resource {
+        "cpu" => Unit::MillicoreSeconds,
+        _ if is_core(resource) => Unit::ByteSeconds,
+        _ => Unit::DeviceMilliseconds { replicas },
+    }
+}
+
+fn is_core(resource: &str) -> bool {
+    matches!(resource, "cpu" | "memory" | "ephemeral-storage") || resource.starts_with("hugepages-")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn labels(pairs: &[(&str, &str)]) -> Labels {
+        Arc::new(pairs.iter().map(|(k, v)| (Name::from(*k), Name::from(*v))).collect())
+    }
+
+    fn price(text: &str) -> UnitPrice {
+        UnitPrice::parse(text).unwrap()
+    }
+
+    fn plan() -> PriceList {
+        let spot = serde_json::from_value(serde_json::json!({"matchLabels": {"pool": "spot"}})).unwrap();
+        PriceList {
+            currency: "EUR".into(),
+            prices: BTreeMap::from([("cpu".into(), price("0.03")), ("memory".into(), price("0.004"))]),
+            classes: vec![NodeClass {
+                name: "spot".into(),
+                selector: Selector::compile(&spot).unwrap(),
+                prices: BTreeMap::from([("cpu".into(), price("0.01"))]),
+            }],
+            storage: vec![
+                StoragePrice { class: Some("fast".into()), price: price("0.0002"), monthly: false },
+                StoragePrice { class: None, price: price("0.04"), monthly: true },
+            ],
+            ..PriceList::default()
+        }
+    }
+
+    #[test]
+    fn names_follow_the_price() {
+        let (on_demand, spot, sliced) = (labels(&[]), labels(&[("pool", "spot")]), labels(&[("nvidia.com/gpu.replicas", "4")]));
+        let resource = |resource, node| Held::Resource { resource, node };
+        for (held, name, unit, priced) in [
+            (resource("cpu", &on_demand), "cpu", "millicore-seconds", true),
+            (resource("cpu", &spot), "spot/cpu", "millicore-seconds", true),
+            (resource("memory", &spot), "memory", "byte-seconds", true),
+            (resource("hugepages-2Mi", &spot), "hugepages-2Mi", "byte-seconds", false),
+            (resource("nvidia.com/gpu", &on_demand), "nvidia.com/gpu", "device-milliseconds", false),
+            (resource("nvidia.com/gpu", &sliced), "nvidia.com/gpu/4", "device-milliseconds/4", false),
+            (Held::Storage { class: "fast" }, "storage/fast", "byte-seconds", true),
+            (Held::Storage { class: "slow" }, "storage", "byte-seconds/730h", true),
+            (Held::LoadBalancer, "load-balancer", "seconds", false),
+        ] {
+            let rate = PriceList::rate(Some(&plan()), &"default".into(), held);
+            assert_eq!((&*rate.name, rate.unit.to_string().as_str(), rate.price.is_some()), (name, unit, priced), "{held:?}");
+        }
+    }
+
+    #[test]
+    fn a_missing_plan_prices_nothing_and_knows_no_class() {
+        let rate = PriceList::rate(None, &"gone".into(), Held::Resource { resource: "cpu", node: &labels(&[("pool", "spot")]) });
+        assert_eq!((&*rate.name, &*rate.plan, rate.price), ("cpu", "gone", None));
+    }
+}

@@ -1,0 +1,106 @@
+//! What is known of the cluster: metered objects, and the nodes, namespaces and plans that decide their price.
+
+use std::collections::{HashMap, HashSet};
+use std::sync::Arc;
+
+use super::history::History;
+use super::item::{Item, NEVER};
+use super::rate::PriceList;
+use crate::facts::{Labels, Name, NodeFact, ObjectId, Seconds};
+
+/// Everything observed that metering depends on.
+#[derive(Debug, Default)]
+pub struct World {
+    /// By Namespace. Claims, Pods and Services alike: a UID is one object's alone.
+    pub items: HashMap<Name, HashMap<ObjectId, Box<Item>>>,
+    pub nodes: HashMap<Name, Vec<Node>>,
+    pub namespaces: HashMap<Name, Namespace>,
+    pub plans: HashMap<Name, Plan>,
+    names: HashSet<Name>,
+}
+
+/// One Node for as long as it existed; one that comes back under the name is another.
+#[derive(Clone, Debug)]
+pub struct Node {
+    pub id: ObjectId,
+    pub labels: History<Labels>,
+    /// When it was removed, or [`NEVER`].
+    pub removed: Seconds,
+}
+
+/// A Namespace's labels, and whether it still exists.
+#[derive(Clone, Debug)]
+pub struct Namespace {
+    pub id: ObjectId,
+    pub labels: History<Labels>,
+}
+
+/// A PricePlan's versions. `None` holds while it is deleted.
+#[derive(Clone, Debug, Default)]
+pub struct Plan {
+    pub versions: History<Option<Arc<PriceList>>>,
+}
+
+// === impl World ===
+
+impl World {
+    /// The one shared copy of a name.
+    pub fn name(&mut self, name: &Name) -> Name {
+        if let Some(known) = self.names.get(name) {
+            return known.clone();
+        }
+        self.names.insert(name.clone());
+        name.clone()
+    }
+
+    pub fn item(&self, namespace: &str, id: ObjectId) -> Option<&Item> {
+        self.items.get(namespace)?.get(&id).map(Box::as_ref)
+    }
+
+    pub fn put(&mut self, id: ObjectId, mut item: Item) {
+        item.namespace = self.name(&item.namespace);
+        item.site = item.site.as_ref().map(|site| self.name(site));
+        item.workload = item.workload.as_ref().map(|w| self.name(w));
+        self.items.entry(item.namespace.clone()).or_default().insert(id, Box::new(item));
+    }
+
+    pub fn remove(&mut self, namespace: &str, id: ObjectId) {
+        if let Some(members) = self.items.get_mut(namespace) {
+            members.remove(&id);
+            if members.is_empty() {
+                self.items.remove(namespace);
+            }
+        }
+    }
+
+    /// Forgets names that nothing bears any more.
+    pub fn sweep(&mut self) {
+        self.names.retain(|name| Arc::strong_count(name) > 1);
+    }
+
+    /// A Node as of `at`. Its first labels hold for the time before as well (COST_RULES 13).
+    pub fn put_node(&mut self, id: ObjectId, node: &NodeFact, at: Seconds) {
+        let lives = self.nodes.entry(node.name.clone()).or_default();
+        match lives.iter_mut().find(|life| life.id == id) {
+            Some(life) => life.labels.set(at, node.labels.clone()),
+            None => lives.push(Node { id, labels: History::starting(Seconds::MIN, node.labels.clone()), removed: NEVER }),
+        }
+    }
+
+    pub fn remove_node(&mut self, id: ObjectId, name: &str, at: Seconds) {
+        let life = self.nodes.get_mut(name).into_iter().flatten().find(|life| life.id == id);
+        if let Some(life) = life {
+            life.removed = life.removed.min(at);
+        }
+    }
+
+    /// The Node on which something that started at `start` lives: the first under this name not gone by then.
+    pub fn node(&self, name: &str, start: Seconds) -> Option<&Node> {
+        self.nodes.get(name)?.iter().find(|life| life.removed > start)
+    }
+
+    /// The price list in force.
+    pub fn price_list(&self, plan: &str, t: Seconds) -> Option<&Arc<PriceList>> {
+        self.plans.get(plan)?.versions.at(t)?.as_ref()
+    }
+}
