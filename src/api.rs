@@ -1,1 +1,62 @@
 //! The kinds of `billing.opex.dev/v1alpha1`: types, schemas, rules and columns.
+//!
+//! What a user can get wrong is refused by the API server, by the schemas and CEL rules generated from these types,
+//! with a message that says what is allowed. Doc comments of kinds and fields are what `kubectl explain` prints.
+//! Amounts stay the decimal text that was written; what they are worth is [`crate::engine::money`]'s business.
+
+mod amount;
+mod budget;
+mod budget_override;
+mod cluster_budget;
+mod period;
+mod price_plan;
+mod schema;
+mod statement;
+mod status;
+
+pub use amount::{Amount, AmountError};
+pub use budget::{Action, Budget, BudgetSpec, Limit, Measure, ScaleCeiling, Threshold};
+pub use budget_override::{BudgetOverride, BudgetOverrideSpec, BudgetOverrideStatus};
+pub use cluster_budget::{ClusterBudget, ClusterBudgetSpec, ClusterBudgetStatus, Mode};
+pub use period::{Every, PeriodSpec, Weekday};
+pub use price_plan::{
+    NodeClass, PlanVersion, PricePlan, PricePlanSpec, PricePlanStatus, StoragePrice,
+};
+pub use statement::{
+    BudgetKind, BudgetRef, Category, ChargeClass, ChargeFrequency, Gap, Line, Phase, Statement,
+    StatementPeriod, StatementSpec,
+};
+pub use status::{
+    Breakdown, BudgetStatus, BurnRate, CostShare, Forecast, Gate, PeriodStatus, Prices,
+    ThresholdStatus,
+};
+
+use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::CustomResourceDefinition;
+use kube::CustomResourceExt;
+
+/// The API group of all kinds.
+pub const GROUP: &str = "billing.opex.dev";
+/// Their only version.
+pub const VERSION: &str = "v1alpha1";
+
+/// On a Statement: the name of the Budget or ClusterBudget it belongs to.
+pub const BUDGET_LABEL: &str = "opex.dev/budget";
+/// On a Statement: `Budget` or `ClusterBudget`.
+pub const BUDGET_KIND_LABEL: &str = "opex.dev/budget-kind";
+/// On a Namespace: what admission does there; absent means open.
+pub const GATE_LABEL: &str = "opex.dev/gate";
+/// On a Namespace: the line that a refused client reads.
+pub const GATE_MESSAGE_ANNOTATION: &str = "opex.dev/gate-message";
+/// On a Namespace: the most replicas of each workload that the gate lets pass.
+pub const CEILINGS_ANNOTATION: &str = "opex.dev/ceilings";
+
+/// The definitions of all kinds, in the order in which a user meets them.
+pub fn crds() -> Vec<CustomResourceDefinition> {
+    vec![
+        PricePlan::crd(),
+        Budget::crd(),
+        ClusterBudget::crd(),
+        BudgetOverride::crd(),
+        Statement::crd(),
+    ]
+}

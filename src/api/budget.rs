@@ -1,0 +1,181 @@
+//! Budget: a limit for a namespace, or for some of its Pods, and what happens on the way to it.
+
+use iso_currency::Currency;
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::LabelSelector;
+use kube::{CustomResource, KubeSchema};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use super::amount::Amount;
+use super::period::PeriodSpec;
+use super::schema;
+use super::status::BudgetStatus;
+
+/// What may be spent, in which time, and what happens on the way there.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, CustomResource, KubeSchema)]
+#[serde(rename_all = "camelCase")]
+#[kube(
+    group = "billing.opex.dev",
+    version = "v1alpha1",
+    kind = "Budget",
+    namespaced,
+    status = "BudgetStatus",
+    derive = "PartialEq",
+    shortname = "bgt",
+    category = "opex",
+    doc = "A Budget keeps the running costs of its namespace, or of some of its Pods, inside a limit. It shows what was spent and what will be, tells people in time, and, where asked to, stops growth when the limit is reached; it never stops healing. Without a limit it shows figures only.",
+    validation = ("size(self.metadata.name) <= 52", "a budget's name has at most 52 characters, because its Statements are named after it and their period: choose a shorter one"),
+    printcolumn(name = "Spent", type_ = "string", json_path = ".status.spent", description = "What was spent in this period"),
+    printcolumn(name = "Limit", type_ = "string", json_path = ".status.limit", description = "What may be spent in this period"),
+    printcolumn(name = "Currency", type_ = "string", json_path = ".status.currency", description = "Of these amounts"),
+    printcolumn(name = "Used%", type_ = "integer", json_path = ".status.usedPercent", description = "Spent, in percent of the limit"),
+    printcolumn(name = "Forecast", type_ = "string", json_path = ".status.forecast.amount", description = "What the whole period will cost if what runs now runs on"),
+    printcolumn(name = "Gate", type_ = "string", json_path = ".status.gate", description = "What this budget asks admission to do"),
+    printcolumn(name = "Resets", type_ = "string", json_path = ".status.period.resets", description = "The day on which the next period begins"),
+    printcolumn(name = "Age", type_ = "date", json_path = ".metadata.creationTimestamp"),
+    printcolumn(name = "Remaining", type_ = "string", json_path = ".status.remaining", priority = 1, description = "Limit less spent; negative when over"),
+    printcolumn(name = "Since", type_ = "string", json_path = ".status.meteredSince", priority = 1, description = "Nothing before this instant is counted"),
+    printcolumn(name = "Prices", type_ = "string", json_path = ".status.prices", priority = 1, description = "Set, Estimate or Incomplete"),
+    printcolumn(name = "Plan", type_ = "string", json_path = ".spec.pricePlan", priority = 1, description = "The PricePlan"),
+    printcolumn(name = "Updated", type_ = "date", json_path = ".status.updated", priority = 1, description = "How old these figures are"),
+    printcolumn(name = "Ready", type_ = "string", json_path = ".status.conditions[?(@.type==\"Ready\")].status", priority = 1, description = "Whether the budget can be computed")
+)]
+#[x_kube(validation = Rule::new("!has(self.podSelector) || self.thresholds.all(t, t.action in ['Notify', 'Warn'])")
+    .message("with a podSelector a budget may only Notify and Warn, because a gate closes the whole namespace: use Notify or Warn, or remove the podSelector")
+    .field_path(".thresholds"))]
+pub struct BudgetSpec {
+    /// What may be spent in one period. Without it nothing is limited: the figures are shown, and no threshold is ever
+    /// crossed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub limit: Option<Limit>,
+    /// Whom to ask for more, such as an e-mail address or a channel. It is part of every refusal.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(min = 1, max = 128), regex(pattern = r"^[^\x00-\x1f\x7f]*$"))]
+    pub contact: Option<String>,
+    /// The time that the limit is for: one that repeats (every), or one fixed window (start and end). Default: the
+    /// calendar month in UTC.
+    #[serde(default)]
+    pub period: PeriodSpec,
+    /// Counts Pods with these labels only; volumes and load balancers are then left out. Such a budget may Notify and
+    /// Warn only, because a gate closes the whole namespace.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(schema_with = "schema::optional_selector")]
+    pub pod_selector: Option<LabelSelector>,
+    /// The PricePlan that says what things cost.
+    #[serde(default = "default_plan")]
+    #[schemars(
+        length(min = 1, max = 253),
+        regex(pattern = r"^[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*$")
+    )]
+    pub price_plan: String,
+    /// What happens at which percentage of the limit. Default: Notify at 80, Warn at 100. Nothing is ever blocked that
+    /// is not asked for here.
+    #[serde(default = "default_thresholds")]
+    #[schemars(length(max = 32), extend(
+        "x-kubernetes-list-type" = "map",
+        "x-kubernetes-list-map-keys" = ["percent", "of"],
+    ))]
+    #[x_kube(validation = (
+        "size(self) > 0",
+        "an empty list would never tell anyone: leave thresholds out for the default (Notify at 80, Warn at 100), or list at least one",
+    ))]
+    pub thresholds: Vec<Threshold>,
+    /// How far workloads may still grow while scale-ups are blocked: Peak24h is up to the most replicas of the last 24
+    /// hours, so that what scales down at night may scale up again in the morning; Current is no more than now.
+    #[serde(default)]
+    pub scale_ceiling: ScaleCeiling,
+}
+
+/// An amount of money in a currency.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, KubeSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct Limit {
+    /// How much: a whole number, or a decimal number in quotes such as "1000.50"; at most 28 significant digits.
+    #[x_kube(validation = (
+        r"type(self) == int ? self >= 0 : self.matches('^[0-9]+([.][0-9]+)?$')",
+        "write an amount with digits and at most one point, without sign or exponent, such as 1000 or \"1000.50\"",
+    ))]
+    pub amount: Amount,
+    /// The ISO 4217 code of the currency, such as EUR. It must be that of the PricePlan.
+    #[schemars(schema_with = "schema::currency")]
+    pub currency: Currency,
+}
+
+/// What happens at a percentage of the limit.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+#[schemars(inline)]
+pub struct Threshold {
+    /// Crossed when so much of the limit is reached: 1 to 10000.
+    #[schemars(range(min = 1, max = 10000))]
+    pub percent: i32,
+    /// What is compared with the limit: Actual is what was spent, Forecast what the whole period will cost if what runs
+    /// now runs on.
+    #[serde(default)]
+    pub of: Measure,
+    /// Notify: an event and a metric. Warn: clients that grow something read a warning. BlockScaleUp: workloads do not
+    /// grow above their ceiling (see scaleCeiling); new ones may be made. Block: nothing new and nothing larger.
+    /// Whatever the action, running Pods run on, and are replaced when they fail.
+    pub action: Action,
+}
+
+/// What is compared with the limit.
+#[derive(
+    Clone,
+    Copy,
+    Debug,
+    Default,
+    PartialEq,
+    Eq,
+    Hash,
+    PartialOrd,
+    Ord,
+    Serialize,
+    Deserialize,
+    JsonSchema,
+)]
+#[schemars(inline)]
+#[allow(missing_docs)]
+pub enum Measure {
+    #[default]
+    Actual,
+    Forecast,
+}
+
+/// What a crossed threshold does, in order of strictness.
+#[derive(
+    Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize, JsonSchema,
+)]
+#[schemars(inline)]
+#[allow(missing_docs)]
+pub enum Action {
+    Notify,
+    Warn,
+    BlockScaleUp,
+    Block,
+}
+
+/// How far workloads may still grow under a block.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
+#[schemars(inline)]
+#[allow(missing_docs)]
+pub enum ScaleCeiling {
+    #[default]
+    Peak24h,
+    Current,
+}
+
+// === defaults ===
+
+fn default_plan() -> String {
+    "default".to_owned()
+}
+
+fn default_thresholds() -> Vec<Threshold> {
+    let threshold = |percent, action| Threshold {
+        percent,
+        of: Measure::Actual,
+        action,
+    };
+    vec![threshold(80, Action::Notify), threshold(100, Action::Warn)]
+}

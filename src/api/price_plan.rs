@@ -1,0 +1,182 @@
+//! PricePlan: what things cost.
+
+use std::collections::BTreeMap;
+
+use iso_currency::Currency;
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::{Condition, LabelSelector, Time};
+use kube::{CustomResource, KubeSchema};
+use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
+use serde::{Deserialize, Serialize};
+
+use super::amount::Amount;
+use super::schema;
+
+/// What things cost. An edit takes effect at the instant at which the API server accepted it, and forward only: what
+/// was used before keeps its price. What has no price here is shown as unpriced; it is never free.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, CustomResource, KubeSchema)]
+#[serde(rename_all = "camelCase")]
+#[kube(
+    group = "billing.opex.dev",
+    version = "v1alpha1",
+    kind = "PricePlan",
+    status = "PricePlanStatus",
+    derive = "PartialEq",
+    category = "opex",
+    doc = "A PricePlan says what things cost: a core-hour, a GiB-hour, a volume, a load balancer. Budgets use the plan named default unless they name another.",
+    printcolumn(
+        name = "Currency",
+        type_ = "string",
+        json_path = ".spec.currency",
+        description = "Of all its prices"
+    ),
+    printcolumn(
+        name = "Estimate",
+        type_ = "boolean",
+        json_path = ".spec.estimate",
+        description = "Whether these are list prices, not yours"
+    ),
+    printcolumn(
+        name = "Used-By",
+        type_ = "integer",
+        json_path = ".status.usedBy",
+        description = "How many Budgets and ClusterBudgets use it"
+    ),
+    printcolumn(
+        name = "Ready",
+        type_ = "string",
+        json_path = ".status.conditions[?(@.type==\"Ready\")].status",
+        description = "Whether it can be used"
+    ),
+    printcolumn(
+        name = "Age",
+        type_ = "date",
+        json_path = ".metadata.creationTimestamp"
+    )
+)]
+pub struct PricePlanSpec {
+    /// The ISO 4217 code of the currency of all prices here, such as EUR. It never changes.
+    #[schemars(schema_with = "schema::currency")]
+    #[x_kube(validation = (
+        "self == oldSelf",
+        "a plan's currency never changes, because its Statements are in it: make another PricePlan and name it in the budgets' pricePlan",
+    ))]
+    pub currency: Currency,
+    /// These are list prices, not yours: budgets show PRICES Estimate until this is removed.
+    #[serde(default)]
+    pub estimate: bool,
+    /// The price per hour of one unit of each resource: of a core (cpu), of a GiB (memory, ephemeral-storage,
+    /// hugepages-*), of one piece (every other resource, such as nvidia.com/gpu). A whole number, or a decimal number
+    /// in quotes.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    #[schemars(extend("maxProperties" = 64))]
+    pub prices_per_hour: BTreeMap<String, Amount>,
+    /// Other prices for some of the nodes, by their labels; the first class that matches a node counts.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(max = 64), extend("x-kubernetes-list-type" = "map", "x-kubernetes-list-map-keys" = ["name"]))]
+    pub node_classes: Vec<NodeClass>,
+    /// Prices of persistent volume claims by their StorageClass; the first entry that matches a claim counts.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(max = 64), extend("x-kubernetes-list-type" = "atomic"))]
+    pub storage: Vec<StoragePrice>,
+    /// The price per hour of a Service of type LoadBalancer.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub price_per_load_balancer_hour: Option<Amount>,
+}
+
+/// Prices for the nodes that a selector picks.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, KubeSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct NodeClass {
+    /// The class's name; it is part of its rates, such as spot/cpu.
+    #[schemars(
+        length(min = 1, max = 63),
+        regex(pattern = r"^[A-Za-z0-9]([-A-Za-z0-9_.]*[A-Za-z0-9])?$")
+    )]
+    #[x_kube(validation = (
+        "!(self in ['storage', 'recurring', 'meter', 'object', 'device', 'shared', 'idle'])",
+        "storage, recurring, meter, object, device, shared and idle begin the names of other rates: choose another name",
+    ))]
+    pub name: String,
+    /// Which nodes belong to the class, by their labels.
+    #[schemars(schema_with = "schema::selector")]
+    #[x_kube(validation = (
+        "(has(self.matchLabels) && size(self.matchLabels) > 0) || (has(self.matchExpressions) && size(self.matchExpressions) > 0)",
+        "an empty selector would match every node: name at least one label, and write prices for all nodes into spec.pricesPerHour",
+    ))]
+    pub selector: LabelSelector,
+    /// The price per hour of one unit of each resource on these nodes. What is left out here costs what the plan's own
+    /// pricesPerHour say.
+    #[schemars(extend("minProperties" = 1, "maxProperties" = 64))]
+    pub prices_per_hour: BTreeMap<String, Amount>,
+}
+
+/// The price of persistent volume claims of one StorageClass.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, KubeSchema)]
+#[serde(rename_all = "camelCase")]
+#[x_kube(validation = (
+    "has(self.pricePerGiBHour) != has(self.pricePerGiBMonth)",
+    "set exactly one of pricePerGiBHour and pricePerGiBMonth",
+))]
+pub struct StoragePrice {
+    /// The claims' StorageClass. Without it the entry matches every claim.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(min = 1, max = 253))]
+    pub class_name: Option<String>,
+    /// The price of one GiB for an hour.
+    #[serde(
+        default,
+        rename = "pricePerGiBHour",
+        skip_serializing_if = "Option::is_none"
+    )]
+    pub price_per_gib_hour: Option<Amount>,
+    /// The price of one GiB for a month of 730 hours.
+    #[serde(
+        default,
+        rename = "pricePerGiBMonth",
+        skip_serializing_if = "Option::is_none"
+    )]
+    pub price_per_gib_month: Option<Amount>,
+}
+
+/// What the operator knows of a PricePlan.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+#[schemars(inline)]
+pub struct PricePlanStatus {
+    /// The generation of the spec that was last seen.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub observed_generation: Option<i64>,
+    /// Ready: the plan can be used.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(schema_with = "schema::conditions")]
+    pub conditions: Vec<Condition>,
+    /// How many Budgets and ClusterBudgets use the plan.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub used_by: Option<i64>,
+    /// The versions that open Statements need, newest first.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(max = 20), extend(
+        "x-kubernetes-list-type" = "map",
+        "x-kubernetes-list-map-keys" = ["generation"],
+    ))]
+    pub versions: Vec<PlanVersion>,
+}
+
+/// A plan as it stood from an instant on.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+#[schemars(inline)]
+pub struct PlanVersion {
+    /// The instant from which these prices count.
+    pub from: Time,
+    /// The plan's generation.
+    pub generation: i64,
+    /// The plan's spec as it was then.
+    #[schemars(schema_with = "any_object")]
+    pub spec: PricePlanSpec,
+}
+
+/// A spec that was once admitted is not validated again: later rules must not make it unwritable.
+fn any_object(_: &mut SchemaGenerator) -> Schema {
+    json_schema!({"type": "object", "x-kubernetes-preserve-unknown-fields": true})
+}

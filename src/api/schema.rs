@@ -1,0 +1,134 @@
+//! Schemas of types that are not ours: Kubernetes' own are looser than what we can use.
+
+use iso_currency::{Currency, IntoEnumIterator};
+use schemars::{Schema, SchemaGenerator, json_schema};
+
+/// A label selector, with the operators and shapes that it can have.
+pub(super) fn selector(_: &mut SchemaGenerator) -> Schema {
+    let value = json_schema!({
+        "type": "string",
+        "maxLength": 63,
+        "pattern": "^(([A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9])?$",
+    });
+    json_schema!({
+        "type": "object",
+        "x-kubernetes-map-type": "atomic",
+        "properties": {
+            "matchLabels": {
+                "description": "Labels that must all be there, with these values.",
+                "type": "object",
+                "maxProperties": 32,
+                "additionalProperties": &value,
+            },
+            "matchExpressions": {
+                "description": "Requirements that must all hold.",
+                "type": "array",
+                "maxItems": 32,
+                "x-kubernetes-list-type": "atomic",
+                "items": {
+                    "type": "object",
+                    "required": ["key", "operator"],
+                    "properties": {
+                        "key": {
+                            "description": "The label's key.",
+                            "type": "string",
+                            "minLength": 1,
+                            "maxLength": 317,
+                        },
+                        "operator": {
+                            "description": "In and NotIn compare the label's value with values; Exists and DoesNotExist ask whether there is such a label. NotIn holds where there is none.",
+                            "type": "string",
+                            "enum": ["In", "NotIn", "Exists", "DoesNotExist"],
+                        },
+                        "values": {
+                            "description": "Values for In and NotIn; none for Exists and DoesNotExist.",
+                            "type": "array",
+                            "maxItems": 64,
+                            "x-kubernetes-list-type": "atomic",
+                            "items": &value,
+                        },
+                    },
+                    "x-kubernetes-validations": [
+                        {
+                            "rule": "!(self.operator in ['In', 'NotIn']) || (has(self.values) && size(self.values) > 0)",
+                            "message": "In and NotIn need at least one entry in values",
+                            "fieldPath": ".values",
+                        },
+                        {
+                            "rule": "!(self.operator in ['Exists', 'DoesNotExist']) || !has(self.values) || size(self.values) == 0",
+                            "message": "Exists and DoesNotExist take no values: leave them out, or use In or NotIn",
+                            "fieldPath": ".values",
+                        },
+                    ],
+                },
+            },
+        },
+    })
+}
+
+/// A selector that may be left out.
+pub(super) fn optional_selector(generator: &mut SchemaGenerator) -> Schema {
+    let mut schema = selector(generator);
+    schema.insert("nullable".to_owned(), true.into());
+    schema
+}
+
+/// ISO 4217 codes of money that has a minor unit to round to: not metals, not test codes.
+pub(super) fn currency(_: &mut SchemaGenerator) -> Schema {
+    let mut codes: Vec<&str> = Currency::iter()
+        .filter(|currency| currency.exponent().is_some())
+        .map(|currency| currency.code())
+        .collect();
+    codes.sort_unstable();
+    json_schema!({"type": "string", "enum": codes})
+}
+
+/// Conditions as Kubernetes prints and merges them: one of each type.
+pub(super) fn conditions(_: &mut SchemaGenerator) -> Schema {
+    json_schema!({
+        "type": "array",
+        "maxItems": 16,
+        "x-kubernetes-list-type": "map",
+        "x-kubernetes-list-map-keys": ["type"],
+        "items": {
+            "type": "object",
+            "required": ["type", "status", "lastTransitionTime", "reason", "message"],
+            "properties": {
+                "type": {
+                    "description": "What is stated.",
+                    "type": "string",
+                    "maxLength": 316,
+                    "pattern": "^([a-z0-9]([-a-z0-9]*[a-z0-9])?(\\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*/)?(([A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9])$",
+                },
+                "status": {
+                    "description": "Whether it holds.",
+                    "type": "string",
+                    "enum": ["True", "False", "Unknown"],
+                },
+                "observedGeneration": {
+                    "description": "The generation of the spec that it was said of.",
+                    "type": "integer",
+                    "format": "int64",
+                    "minimum": 0,
+                },
+                "lastTransitionTime": {
+                    "description": "Since when it has had this status.",
+                    "type": "string",
+                    "format": "date-time",
+                },
+                "reason": {
+                    "description": "Why, in one word for programs.",
+                    "type": "string",
+                    "minLength": 1,
+                    "maxLength": 1024,
+                    "pattern": "^[A-Za-z]([A-Za-z0-9_,:]*[A-Za-z0-9_])?$",
+                },
+                "message": {
+                    "description": "Why, in a sentence for people.",
+                    "type": "string",
+                    "maxLength": 32768,
+                },
+            },
+        },
+    })
+}
