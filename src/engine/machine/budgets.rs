@@ -1,0 +1,371 @@
+//! Budgets, plans and overrides as their manifests come, change and go.
+
+use std::sync::Arc;
+
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
+
+use super::{BudgetState, Machine, OverrideState, PlanState};
+use crate::api;
+use crate::engine::budget::{Budget, BudgetError, BudgetKey};
+use crate::engine::history::History;
+use crate::engine::item::NEVER;
+use crate::engine::money::{Exact, Price};
+use crate::engine::observed::Tag;
+use crate::engine::rate::PriceList;
+use crate::facts::{Name, ObjectId, Seconds, managed_fields};
+
+/// How far an edit of a plan may lie before it was seen (COST_RULES 3).
+const EDIT_SLACK: Seconds = 10;
+
+/// The longest an override may last.
+const LONGEST_OVERRIDE: Seconds = 7 * 86_400;
+
+impl Machine {
+    pub(super) fn apply_budget(&mut self, tag: Tag, id: ObjectId, budget: &api::Budget, at: Seconds) {
+        let namespace: Name = budget.metadata.namespace.as_deref().unwrap_or_default().into();
+        let key = BudgetKey { namespace: Some(namespace.clone()), name: name_of(&budget.metadata) };
+        let compiled = Budget::of_namespace(&namespace, &budget.spec);
+        let status = budget.status.clone().unwrap_or_default();
+        self.apply_spec(tag, id, &key, &budget.metadata, compiled, status, at);
+    }
+
+    pub(super) fn apply_cluster_budget(&mut self, tag: Tag, id: ObjectId, budget: &api::ClusterBudget, at: Seconds) {
+        let key = BudgetKey { namespace: None, name: name_of(&budget.metadata) };
+        let compiled = Budget::of_cluster(&budget.spec);
+        let status = budget.status.clone().unwrap_or_default();
+        let namespaces = status.namespaces;
+        self.apply_spec(tag, id, &key, &budget.metadata, compiled, status.budget, at);
+        if let Some(state) = self.budgets.get_mut(&key) {
+            state.namespaces = namespaces;
+        }
+    }
+
+    pub(super) fn delete_budget(&mut self, tag: Tag, id: ObjectId, budget: &api::Budget, at: Seconds) {
+        let namespace: Name = budget.metadata.namespace.as_deref().unwrap_or_default().into();
+        self.delete_spec(tag, id, &BudgetKey { namespace: Some(namespace), name: name_of(&budget.metadata) }, at);
+    }
+
+    pub(super) fn delete_cluster_budget(&mut self, tag: Tag, id: ObjectId, budget: &api::ClusterBudget, at: Seconds) {
+        self.delete_spec(tag, id, &BudgetKey { namespace: None, name: name_of(&budget.metadata) }, at);
+    }
+
+    #[allow(clippy::too_many_arguments)]
+    fn apply_spec(
+        &mut self,
+        tag: Tag,
+        id: ObjectId,
+        key: &BudgetKey,
+        meta: &ObjectMeta,
+        compiled: Result<Budget, BudgetError>,
+        status: api::BudgetStatus,
+        at: Seconds,
+    ) {
+        let created = meta.creation_timestamp.as_ref().map_or(self.settings.from.unwrap_or(at), |t| t.0.as_second());
+        let (spec, invalid) = match compiled {
+            Ok(spec) => (Some(spec), None),
+            Err(error) => {
+                self.trouble("Budget", format!("{} {}", key.kind(), key.name), error.to_string());
+                (None, Some(error.to_string()))
+            }
+        };
+        let fresh = !self.budgets.contains_key(key);
+        let again = self.budgets.get(key).is_some_and(|state| !state.exists || state.id != id);
+        let state = self.budgets.entry(key.clone()).or_insert_with(|| BudgetState::new(created));
+        state.id = id;
+        state.uid.clone_from(&meta.uid);
+        state.generation = meta.generation.unwrap_or_default();
+        state.exists = true;
+        state.invalid = invalid;
+        if !self.inflight.contains(&crate::engine::write::WriteKey::Status(key.clone())) {
+            state.status = Arc::new(status);
+        }
+        let state = self.budgets.get_mut(key).expect("present");
+        if fresh {
+            state.restore_latches();
+        }
+        let before = state.specs.last().cloned().flatten();
+        match (before, spec) {
+            (Some(before), Some(spec)) if !again => self.edit(tag, key, &before, spec, at),
+            (_, Some(spec)) => self.make(tag, key, spec, created.min(at), fresh, at),
+            (_, None) => {}
+        }
+        self.wake_budget(key, at);
+        self.dirty_scope(key);
+    }
+
+    /// A budget that was not there: it counts from its creation (COST_RULES 1).
+    fn make(&mut self, tag: Tag, key: &BudgetKey, spec: Budget, created: Seconds, fresh: bool, at: Seconds) {
+        let terms = spec.terms.clone();
+        let state = self.budgets.get_mut(key).expect("present");
+        let from = if fresh { created } else { created.max(state.specs.since().unwrap_or(created)) };
+        state.specs.set(from, Some(Arc::new(spec)));
+        if self.running {
+            let open = self.current(key, at).filter(|id| self.ledgers[id].ledger.span.until > at);
+            match open {
+                Some(_) => self.set_terms(key, tag, from, Some(&terms)),
+                None => {
+                    self.budgets.get_mut(key).expect("present").since = from;
+                    self.roll(key, at);
+                }
+            }
+            self.find_boundary(at);
+        } else {
+            self.budgets.get_mut(key).expect("present").since = from;
+        }
+    }
+
+    /// An edit counts from `at` on; another period, or a plan of another currency, begins another statement (31).
+    fn edit(&mut self, tag: Tag, key: &BudgetKey, before: &Budget, spec: Budget, at: Seconds) {
+        if *before == spec {
+            return;
+        }
+        let terms = spec.terms.clone();
+        let (reschedules, new_terms) = (before.schedule != spec.schedule, before.terms != spec.terms);
+        let state = self.budgets.get_mut(key).expect("present");
+        if self.running {
+            state.specs.set(at, Some(Arc::new(spec)));
+        } else {
+            // Before the first lists are in, what was seen last is what holds.
+            state.specs = History::starting(state.since, Some(Arc::new(spec)));
+            return;
+        }
+        if reschedules {
+            self.cut_at(key, at);
+        } else if new_terms {
+            self.set_terms(key, tag, at, Some(&terms));
+            self.follow_currency(key, at);
+        }
+    }
+
+    fn delete_spec(&mut self, tag: Tag, id: ObjectId, key: &BudgetKey, at: Seconds) {
+        let Some(state) = self.budgets.get_mut(key) else { return };
+        if state.id != id {
+            return;
+        }
+        state.exists = false;
+        state.specs.set(at, None);
+        self.set_terms(key, tag, at, None);
+        self.dirty_scope(key);
+        self.wake_budget(key, at);
+        self.release_plans(at);
+    }
+
+    pub(super) fn forget_budget(&mut self, key: &BudgetKey, at: Seconds) {
+        if let Some(state) = self.budgets.get_mut(key) {
+            state.exists = false;
+            state.specs.set(at, None);
+        }
+    }
+
+    // === plans ===
+
+    pub(super) fn apply_plan(&mut self, tag: Tag, plan: &api::PricePlan, at: Seconds) {
+        let name = name_of(&plan.metadata);
+        let list = match PriceList::compile(&plan.spec) {
+            Ok(list) => list,
+            Err(error) => {
+                self.trouble("PricePlan", format!("PricePlan {name}"), error.to_string());
+                if let Some(state) = self.plans.get_mut(&name) {
+                    state.invalid = Some(error.to_string());
+                }
+                return;
+            }
+        };
+        let written = managed_fields::newest_spec_time(plan.metadata.managed_fields.as_deref().unwrap_or_default());
+        let generation = plan.metadata.generation.unwrap_or_default();
+        let status = plan.status.clone().unwrap_or_default();
+        let known = self.plans.get(&name).filter(|state| state.exists);
+        let from = match known {
+            None => plan.metadata.creation_timestamp.as_ref().map_or(self.settings.from.unwrap_or(at), |t| t.0.as_second()),
+            Some(state) => self.edited_at(&name, state, written, at),
+        };
+        // What the leader wrote down decides, so that all replicas price alike.
+        let from = status.versions.iter().find(|v| v.generation == generation && generation > 0).map_or(from, |v| v.from.0.as_second());
+        let fresh = known.is_none();
+        let state = self.plans.entry(name.clone()).or_default();
+        state.uid.clone_from(&plan.metadata.uid);
+        let edited = fresh || state.versions.first().is_none_or(|v| v.spec != plan.spec);
+        state.exists = true;
+        state.invalid = None;
+        state.generation = generation;
+        state.written = written.or(state.written);
+        if edited {
+            let version = api::PlanVersion { from: super::persist::time(from), generation, spec: plan.spec.clone() };
+            state.versions.insert(0, version);
+        }
+        state.status = status;
+        if fresh {
+            state.adopt_versions();
+        }
+        if edited {
+            self.price(tag, &name, from, Some(Arc::new(list)), at);
+        }
+        self.wake_users(&name, at);
+    }
+
+    pub(super) fn delete_plan(&mut self, tag: Tag, plan: &api::PricePlan, at: Seconds) {
+        let name = name_of(&plan.metadata);
+        if let Some(state) = self.plans.get_mut(&name) {
+            state.exists = false;
+            self.price(tag, &name, at, None, at);
+            self.wake_users(&name, at);
+        }
+    }
+
+    /// The instant at which an edit took effect (COST_RULES 3).
+    fn edited_at(&self, name: &Name, state: &PlanState, written: Option<Seconds>, at: Seconds) -> Seconds {
+        let said = written.filter(|t| state.written.is_none_or(|before| *t > before));
+        let before = self.world.plans.get(name).and_then(|plan| plan.versions.since()).unwrap_or(Seconds::MIN);
+        said.unwrap_or(at).max(at - EDIT_SLACK).max(before).max(self.settings.from.unwrap_or(Seconds::MIN))
+    }
+
+    fn price(&mut self, tag: Tag, name: &Name, from: Seconds, list: Option<Arc<PriceList>>, at: Seconds) {
+        let first = !self.world.plans.contains_key(name);
+        let older = first.then(|| self.older_versions(name)).unwrap_or_default();
+        let touched = if self.running { self.everything() } else { Vec::new() };
+        self.change(&touched, tag, at, |machine| {
+            let plan = machine.world.plans.entry(name.clone()).or_default();
+            for (from, list) in older {
+                plan.versions.set(from, Some(list));
+            }
+            plan.versions.set(from, list);
+        });
+        let users: Vec<_> = self.users(name).collect();
+        for key in users {
+            self.follow_currency(&key, at);
+        }
+    }
+
+    /// The versions of a plan that `status.versions` remembers, oldest first.
+    fn older_versions(&self, name: &Name) -> Vec<(Seconds, Arc<PriceList>)> {
+        let versions = self.plans.get(name).into_iter().flat_map(|state| state.versions.iter().skip(1).rev());
+        versions.filter_map(|v| Some((v.from.0.as_second(), Arc::new(PriceList::compile(&v.spec).ok()?)))).collect()
+    }
+
+    /// A statement in another currency than its plan's ends; one without any price yet takes the plan's (31).
+    fn follow_currency(&mut self, key: &BudgetKey, at: Seconds) {
+        let Some(id) = self.current(key, at) else { return };
+        let Some(spec) = self.budgets.get(key).and_then(|state| state.specs.last().cloned().flatten()) else { return };
+        let Some(list) = self.world.price_list(&spec.terms.plan, at) else { return };
+        let currency = list.currency.clone();
+        let entry = self.ledgers.get_mut(&id).expect("current");
+        if entry.ledger.currency == currency || entry.ledger.span.until <= at {
+            return;
+        }
+        if entry.ledger.is_priced(&self.rates) {
+            self.cut_at(key, at);
+        } else {
+            entry.ledger.currency = currency;
+        }
+    }
+
+    /// The budgets that name a plan.
+    pub(super) fn users<'a>(&'a self, plan: &'a str) -> impl Iterator<Item = BudgetKey> + 'a {
+        let named = move |state: &BudgetState| state.specs.last().and_then(Option::as_ref).is_some_and(|s| &*s.terms.plan == plan);
+        self.budgets.iter().filter(move |(_, state)| named(state)).map(|(key, _)| key.clone())
+    }
+
+    fn wake_users(&mut self, plan: &str, at: Seconds) {
+        for key in self.users(plan).collect::<Vec<_>>() {
+            self.wake_budget(&key, at);
+        }
+    }
+
+    /// Plans say how many budgets use them.
+    fn release_plans(&mut self, at: Seconds) {
+        let _ = at;
+    }
+
+    // === overrides ===
+
+    pub(super) fn apply_override(&mut self, grant: &api::BudgetOverride, at: Seconds) {
+        let namespace: Name = grant.metadata.namespace.as_deref().unwrap_or_default().into();
+        let name = name_of(&grant.metadata);
+        let created = grant.metadata.creation_timestamp.as_ref().map_or(at, |t| t.0.as_second());
+        let until = grant.spec.until.0.as_second();
+        let invalid = if until > created + LONGEST_OVERRIDE {
+            Some("until is more than 7 days ahead: an override lasts 7 days at most".to_owned())
+        } else if grant.spec.budget_ref.kind == api::BudgetKind::ClusterBudget && namespace != self.settings.namespace {
+            Some(format!("an override of a ClusterBudget belongs into the namespace {}", self.settings.namespace))
+        } else {
+            None
+        };
+        let budget = BudgetKey {
+            namespace: (grant.spec.budget_ref.kind == api::BudgetKind::Budget).then(|| namespace.clone()),
+            name: grant.spec.budget_ref.name.as_str().into(),
+        };
+        let extra = grant.spec.extra_amount.as_ref().and_then(|a| Some(Price::parse(a.as_str()).ok()?.exact()));
+        let state = OverrideState {
+            uid: grant.metadata.uid.clone(),
+            generation: grant.metadata.generation.unwrap_or_default(),
+            created,
+            until,
+            budget: budget.clone(),
+            extra,
+            invalid,
+            status: grant.status.clone().unwrap_or_default(),
+        };
+        self.overrides.insert((namespace, name), state);
+        self.wake_budget(&budget, at);
+    }
+
+    pub(super) fn delete_override(&mut self, grant: &api::BudgetOverride, at: Seconds) {
+        let namespace: Name = grant.metadata.namespace.as_deref().unwrap_or_default().into();
+        if let Some(state) = self.overrides.remove(&(namespace, name_of(&grant.metadata))) {
+            self.wake_budget(&state.budget, at);
+        }
+    }
+
+    /// The overrides of a budget in force at `t`.
+    pub(super) fn granted<'a>(&'a self, key: &'a BudgetKey, t: Seconds) -> impl Iterator<Item = &'a OverrideState> + 'a {
+        self.overrides.values().filter(move |o| o.budget == *key && o.is_active(t))
+    }
+
+    /// When an override of the budget begins or ends next.
+    pub(super) fn next_grant(&self, key: &BudgetKey, t: Seconds) -> Seconds {
+        let own = self.overrides.values().filter(|o| o.budget == *key && o.invalid.is_none());
+        own.flat_map(|o| [o.created, o.until]).filter(|instant| *instant > t).min().unwrap_or(NEVER)
+    }
+}
+
+// === impl OverrideState ===
+
+impl OverrideState {
+    pub(super) fn is_active(&self, t: Seconds) -> bool {
+        self.invalid.is_none() && self.created <= t && t < self.until
+    }
+
+    /// What it adds to the limit; one without an amount opens the gate instead.
+    pub(super) fn extra(&self) -> Option<&Exact> {
+        self.extra.as_ref()
+    }
+}
+
+// === impl PlanState ===
+
+impl Default for PlanState {
+    fn default() -> Self {
+        Self {
+            uid: None,
+            generation: 0,
+            written: None,
+            versions: Vec::new(),
+            status: api::PricePlanStatus::default(),
+            exists: false,
+            invalid: None,
+        }
+    }
+}
+
+impl PlanState {
+    /// Takes over what an earlier leader wrote down: every version but the newest, which the manifest shows.
+    fn adopt_versions(&mut self) {
+        let newest = self.versions.first().map(|v| v.generation);
+        self.versions.truncate(1);
+        self.versions.extend(self.status.versions.iter().filter(|v| Some(v.generation) != newest).cloned());
+    }
+}
+
+pub(super) fn name_of(meta: &ObjectMeta) -> Name {
+    meta.name.as_deref().unwrap_or_default().into()
+}

@@ -1,0 +1,218 @@
+//! What a budget's figures mean: which thresholds are crossed, since when, and what gate that asks for.
+
+use std::hash::{DefaultHasher, Hash, Hasher};
+use std::sync::Arc;
+
+use super::{BudgetState, Latch, LedgerId, Machine};
+use crate::api::{Action, Gate, Measure};
+use crate::engine::budget::{Budget, BudgetKey};
+use crate::engine::evaluate::{self, Figures};
+use crate::engine::item::NEVER;
+use crate::engine::money::Exact;
+use crate::facts::Seconds;
+
+/// A forecast's crossing opens once it was so many percent points below for so long.
+const FORECAST_RELEASE: (i32, Seconds) = (2, 300);
+
+/// How often a budget is looked at when nothing happens: its status and its statement are due then.
+const IDLE: Seconds = 60;
+
+/// Where a budget stands, as of its last evaluation.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Decision {
+    pub figures: Option<Figures>,
+    /// With extra amounts, in the statement's currency.
+    pub limit: Option<Exact>,
+    pub gate: Gate,
+    /// The threshold that asks for the gate, and since when it is crossed.
+    pub cause: Option<(i32, Measure, Seconds)>,
+    /// An override without an amount holds the gate open.
+    pub overridden: bool,
+}
+
+impl Machine {
+    /// Evaluates every budget that is due.
+    pub(super) fn decide(&mut self, now: Seconds) {
+        while let Some((due, key)) = self.due.first().cloned()
+            && due <= now
+        {
+            self.due.pop_first();
+            if let Some(state) = self.budgets.get_mut(&key) {
+                state.due = NEVER;
+            }
+            let next = self.evaluate(&key, now);
+            self.touch(&key, now);
+            self.wake_budget(&key, next.max(now + 1));
+        }
+        self.decide_gates(now);
+    }
+
+    /// Evaluates one budget; returns when to do it again.
+    fn evaluate(&mut self, key: &BudgetKey, now: Seconds) -> Seconds {
+        let Some(state) = self.budgets.get(key) else { return NEVER };
+        let spec = state.specs.last().cloned().flatten();
+        let current = self.current(key, now);
+        let (Some(spec), Some(id), true) = (spec, current, state.exists) else {
+            return self.set_decision(key, Decision::default(), now);
+        };
+        let entry = &self.ledgers[&id];
+        if now < entry.ledger.span.from {
+            return entry.ledger.span.from;
+        }
+        let over = now >= entry.ledger.span.until;
+        let figures = Figures::of(&entry.ledger, &self.rates, now);
+        let limit = self.limit(key, &spec, &entry.ledger.currency.clone(), now);
+        let overridden = self.granted(key, now).any(|grant| grant.extra().is_none());
+        self.latch(key, id, &spec, &figures, limit.as_ref(), now);
+        let state = &self.budgets[key];
+        let (gate, cause) = if over || overridden { (Gate::Open, None) } else { state.asked(&spec) };
+        let next = self.next_look(key, &spec, id, &figures, limit.as_ref(), now);
+        self.set_decision(key, Decision { figures: Some(figures), limit, gate, cause, overridden }, now);
+        next
+    }
+
+    fn set_decision(&mut self, key: &BudgetKey, decision: Decision, now: Seconds) -> Seconds {
+        let Some(state) = self.budgets.get_mut(key) else { return NEVER };
+        let before = (state.decision.gate, state.decision.cause, state.decision.limit.clone(), state.decision.overridden);
+        let changed = before != (decision.gate, decision.cause, decision.limit.clone(), decision.overridden);
+        state.decision = decision;
+        state.evaluated = now;
+        if changed {
+            self.dirty_scope(key);
+            self.urge(key, now);
+        }
+        now + IDLE
+    }
+
+    /// The limit of the period with what overrides add; none where there is none, or it cannot be compared.
+    fn limit(&self, key: &BudgetKey, spec: &Budget, currency: &str, now: Seconds) -> Option<Exact> {
+        let (amount, in_currency) = spec.limit.as_ref()?;
+        if in_currency.code() != currency {
+            return None;
+        }
+        Some(self.granted(key, now).filter_map(|grant| grant.extra()).fold(amount.clone(), |sum, extra| sum + extra))
+    }
+
+    /// Latches the thresholds that are crossed, opens those that may.
+    fn latch(&mut self, key: &BudgetKey, id: LedgerId, spec: &Arc<Budget>, figures: &Figures, limit: Option<&Exact>, now: Seconds) {
+        let fingerprint = fingerprint(spec, limit, self.granted(key, now).count());
+        let entry = &self.ledgers[&id];
+        let state = self.budgets.get_mut(key).expect("evaluated");
+        let same_period = state.latched == Some(id);
+        if state.latched.is_some() && !same_period {
+            state.latches.clear();
+        }
+        let after = if same_period { state.evaluated } else { entry.ledger.span.from };
+        let edited = same_period && state.fingerprint != fingerprint;
+        state.latched = Some(id);
+        state.fingerprint = fingerprint;
+        let Some(limit) = limit else {
+            state.latches.clear();
+            return;
+        };
+        state.latches.retain(|(percent, of), _| spec.thresholds.iter().any(|t| t.percent == *percent && t.of == *of));
+        for threshold in &spec.thresholds {
+            let level = evaluate::level(limit, threshold.percent);
+            let latch = state.latches.entry((threshold.percent, threshold.of)).or_default();
+            match threshold.of {
+                Measure::Actual => {
+                    if edited && figures.spent < level {
+                        *latch = Latch::default();
+                    } else if latch.crossed_at.is_none() && figures.spent >= level {
+                        let from = if edited { now } else { after };
+                        latch.crossed_at = evaluate::crossed(&entry.ledger, &self.rates, &level, from, now);
+                    }
+                }
+                Measure::Forecast => latch.follow_forecast(&figures.forecast, limit, threshold.percent, edited, now),
+            }
+        }
+    }
+
+    /// When something can change by itself: a crossing, a turn of the ledger, the end of an override or of the period.
+    fn next_look(&self, key: &BudgetKey, spec: &Budget, id: LedgerId, figures: &Figures, limit: Option<&Exact>, now: Seconds) -> Seconds {
+        let ledger = &self.ledgers[&id].ledger;
+        let state = &self.budgets[key];
+        let mut next = self.next_grant(key, now).min(ledger.next_turn(now).unwrap_or(NEVER));
+        if now < ledger.span.until {
+            next = next.min(ledger.span.until);
+        }
+        for threshold in &spec.thresholds {
+            let latch = state.latches.get(&(threshold.percent, threshold.of)).copied().unwrap_or_default();
+            match (threshold.of, limit) {
+                (Measure::Actual, Some(limit)) if latch.crossed_at.is_none() => {
+                    let level = evaluate::level(limit, threshold.percent);
+                    next = next.min(figures.reaches(&level).filter(|t| *t < ledger.span.until).unwrap_or(NEVER));
+                }
+                _ => next = next.min(latch.below_since.map_or(NEVER, |since| since + FORECAST_RELEASE.1)),
+            }
+        }
+        next.min(now + IDLE)
+    }
+}
+
+impl BudgetState {
+    /// The strictest action of the crossed thresholds, and the threshold that asks for it.
+    fn asked(&self, spec: &Budget) -> (Gate, Option<(i32, Measure, Seconds)>) {
+        let crossed = spec.thresholds.iter().filter_map(|t| {
+            let at = self.latches.get(&(t.percent, t.of))?.crossed_at?;
+            Some((gate_of(t.action), (t.percent, t.of, at)))
+        });
+        // Of equally strict ones the one that was crossed first.
+        let strictest = crossed.max_by(|(a, (_, _, at)), (b, (_, _, bt))| a.cmp(b).then(bt.cmp(at)));
+        match strictest {
+            Some((gate, cause)) if gate != Gate::Open => (gate, Some(cause)),
+            _ => (Gate::Open, None),
+        }
+    }
+
+    /// Crossings that the status remembers, from before this process.
+    pub(super) fn restore_latches(&mut self) {
+        let known = self.status.thresholds.iter().map(|t| {
+            let seconds = |time: &Option<k8s_openapi::apimachinery::pkg::apis::meta::v1::Time>| time.as_ref().map(|t| t.0.as_second());
+            let latch = Latch { crossed_at: seconds(&t.crossed_at), notified_at: seconds(&t.notified_at), below_since: None };
+            ((t.percent, t.of), latch)
+        });
+        self.latches = known.collect();
+    }
+}
+
+impl Latch {
+    fn follow_forecast(&mut self, forecast: &Exact, limit: &Exact, percent: i32, edited: bool, now: Seconds) {
+        let above = *forecast >= evaluate::level(limit, percent);
+        if self.crossed_at.is_none() {
+            if above {
+                *self = Self { crossed_at: Some(now), ..Self::default() };
+            }
+        } else if edited && !above {
+            *self = Self::default();
+        } else if *forecast < evaluate::level(limit, percent - FORECAST_RELEASE.0) {
+            let since = *self.below_since.get_or_insert(now);
+            if now - since >= FORECAST_RELEASE.1 {
+                *self = Self::default();
+            }
+        } else {
+            self.below_since = None;
+        }
+    }
+}
+
+pub(super) fn gate_of(action: Action) -> Gate {
+    match action {
+        Action::Notify => Gate::Open,
+        Action::Warn => Gate::Warn,
+        Action::BlockScaleUp => Gate::BlockScaleUp,
+        Action::Block => Gate::Block,
+    }
+}
+
+/// What an Actual crossing is latched for: when any of it changes, it is decided anew.
+fn fingerprint(spec: &Budget, limit: Option<&Exact>, overrides: usize) -> u64 {
+    let mut hasher = DefaultHasher::new();
+    limit.map(ToString::to_string).hash(&mut hasher);
+    for threshold in &spec.thresholds {
+        (threshold.percent, threshold.of, threshold.action).hash(&mut hasher);
+    }
+    spec.terms.plan.hash(&mut hasher);
+    overrides.hash(&mut hasher);
+    hasher.finish()
+}

@@ -1,0 +1,321 @@
+//! When ledgers begin and end: periods, edits that cut them, and closing.
+
+use super::{BudgetState, CLOSING, Entry, LedgerId, Machine};
+use crate::engine::budget::{Budget, BudgetKey};
+use crate::engine::history::History;
+use crate::engine::item::NEVER;
+use crate::engine::ledger::{Gap, Ledger};
+use crate::engine::meter::{self, Scope, Span, Terms};
+use crate::engine::observed::Tag;
+use crate::engine::period::Window;
+use crate::facts::{Name, Seconds};
+
+/// Closed ledgers kept for each budget, to net what is learned late.
+const KEPT_CLOSED: usize = 2;
+
+/// How long a deleted object is kept: a price edit may take effect a little before it was seen.
+const GONE: Seconds = 60;
+
+/// The currency of what has neither a plan nor a limit (ISO 4217: no currency).
+const NO_CURRENCY: &str = "XXX";
+
+impl Machine {
+    /// Opens what should be open at `at`, after the first lists.
+    pub(super) fn begin(&mut self, at: Seconds) {
+        self.restore_all(at);
+        self.close_due(at);
+        let keys: Vec<_> = self.budgets.keys().cloned().collect();
+        for key in &keys {
+            self.roll(key, at);
+        }
+        for key in keys {
+            self.wake_budget(&key, at);
+        }
+        self.dirty_gates.extend(self.namespaces.keys().cloned());
+        self.find_boundary(at);
+    }
+
+    /// Lets time pass: periods begin and end, statements close, what is long gone is forgotten.
+    pub(super) fn advance(&mut self, t: Seconds) {
+        while let Some((gone_at, (namespace, id))) = self.gone.front()
+            && *gone_at + GONE < t
+        {
+            self.world.remove(namespace, *id);
+            self.gone.pop_front();
+        }
+        if !self.running || t < self.boundary {
+            return;
+        }
+        let keys: Vec<_> = self.budgets.keys().cloned().collect();
+        // Boundaries are taken in order, however long nobody looked.
+        while self.boundary <= t {
+            let boundary = self.boundary;
+            self.close_due(boundary);
+            for key in &keys {
+                self.roll(key, boundary);
+            }
+            self.find_boundary(boundary);
+        }
+    }
+
+    /// Opens the ledgers that a budget should have by `t` and has not.
+    pub(super) fn roll(&mut self, key: &BudgetKey, t: Seconds) {
+        while let Some((from, window, spec)) = self.next_opening(key, t) {
+            self.open(key, window, from, &spec);
+        }
+    }
+
+    fn next_opening(&self, key: &BudgetKey, t: Seconds) -> Option<(Seconds, Window, Budget)> {
+        let state = self.budgets.get(key)?;
+        let spec = state.specs.last()?.as_deref()?;
+        let last = self.ledgers.values().filter(|e| e.budget == *key).max_by_key(|e| e.ledger.span.until);
+        let from = match last {
+            Some(last) if last.ledger.span.until > t => return None,
+            Some(last) => last.ledger.span.until.max(state.since),
+            None => state.since,
+        };
+        // A live operator that has just come opens the current period; a replay every one since it began.
+        let from = if last.is_none() && !self.settings.replay {
+            spec.schedule.at(t)?.start.max(from)
+        } else {
+            from.max(self.settings.from.unwrap_or(from))
+        };
+        let window = spec.schedule.at(from).or_else(|| spec.schedule.at(t))?;
+        let from = from.max(window.start);
+        (from <= t && from < window.end).then(|| (from, window, spec.clone()))
+    }
+
+    fn open(&mut self, key: &BudgetKey, window: Window, from: Seconds, spec: &Budget) {
+        let terms = History::starting(Seconds::MIN, Some(spec.terms.clone()));
+        let span = Span { from, until: window.end, terms };
+        let currency = self.currency(spec, from);
+        let namespace = key.namespace.clone().unwrap_or_else(|| self.settings.namespace.clone());
+        let name = self.free_name(&namespace, key, &window.label);
+        let mut gaps = Vec::new();
+        if let Some(to) = self.unwatched_until(key, from) {
+            gaps.push(Gap { from, to, reason: "nothing watched the cluster".to_owned() });
+        }
+        let id = self.add(Entry {
+            budget: key.clone(),
+            namespace,
+            name,
+            ledger: Ledger::new(window, span, currency),
+            gaps,
+            closed_at: None,
+            persisted: None,
+            urgent: true,
+            attempted: None,
+        });
+        self.fill(id, |_, _, growth| (growth, Tag::KNOWN));
+        self.wake_budget(key, from);
+    }
+
+    /// Files a ledger under what it covers.
+    pub(super) fn add(&mut self, entry: Entry) -> LedgerId {
+        let id = LedgerId(self.next_ledger);
+        self.next_ledger += 1;
+        match &entry.budget.namespace {
+            Some(namespace) => self.covering.entry(namespace.clone()).or_default().push(id),
+            None => self.wide.push(id),
+        }
+        self.ledgers.insert(id, entry);
+        id
+    }
+
+    /// Meters everything that exists into a new ledger.
+    pub(super) fn fill(
+        &mut self,
+        id: LedgerId,
+        tag: impl Fn(&Entry, &crate::engine::item::Item, meter::Growth) -> (meter::Growth, Tag),
+    ) {
+        let Self { world, rates, ledgers, .. } = self;
+        let entry = ledgers.get_mut(&id).expect("just added");
+        let mut growth = Vec::new();
+        let wide = entry.budget.namespace.is_none();
+        let own = entry.budget.namespace.as_ref().and_then(|namespace| world.items.get(namespace));
+        let all = world.items.values().filter(|_| wide);
+        for item in own.into_iter().chain(all).flat_map(|items| items.values()) {
+            meter::growth(world, rates, &entry.ledger.span, item, 1, &mut growth);
+            for growth in growth.drain(..) {
+                let (growth, tag) = tag(entry, item, growth);
+                entry.ledger.grow(&growth, tag);
+            }
+        }
+    }
+
+    /// New terms from `at` on, in every ledger of the budget that is not over.
+    pub(super) fn set_terms(&mut self, key: &BudgetKey, tag: Tag, at: Seconds, terms: Option<&Terms>) {
+        let open = self.ledgers.iter().filter(|(_, e)| e.budget == *key && e.ledger.span.until > at);
+        let ids: Vec<_> = open.map(|(id, _)| *id).collect();
+        let touched = match &key.namespace {
+            Some(namespace) => self.in_namespace(namespace),
+            None => self.everything(),
+        };
+        self.change(&touched, tag, at, |machine| {
+            for id in ids {
+                let span = &mut machine.ledgers.get_mut(&id).expect("listed").ledger.span;
+                span.terms.set(at, terms.cloned());
+            }
+        });
+    }
+
+    /// An edit of the period or of the currency: the statement ends at `at`, the next begins there (COST_RULES 31).
+    pub(super) fn cut_at(&mut self, key: &BudgetKey, at: Seconds) {
+        for entry in self.ledgers.values_mut().filter(|e| e.budget == *key && e.ledger.span.until > at) {
+            entry.ledger.span.until = at.max(entry.ledger.span.from);
+            if self.settings.replay {
+                entry.closed_at = Some(at);
+            }
+            entry.urgent = true;
+        }
+        self.roll(key, at);
+        self.find_boundary(at);
+    }
+
+    /// When a ledger is to be closed: 10 minutes after its period, at once where an edit cut it.
+    pub(super) fn closes_at(entry: &Entry) -> Seconds {
+        let ledger = &entry.ledger;
+        if ledger.span.until < ledger.window.end { ledger.span.until } else { ledger.window.end + CLOSING }
+    }
+
+    /// In a replay statements close by the clock; live, once they are persisted as closed.
+    fn close_due(&mut self, t: Seconds) {
+        if !self.settings.replay {
+            return;
+        }
+        for entry in self.ledgers.values_mut().filter(|e| e.closed_at.is_none()) {
+            let closes = Self::closes_at(entry);
+            if closes <= t {
+                entry.closed_at = Some(closes);
+            }
+        }
+        self.forget_closed();
+    }
+
+    /// Keeps of each budget's closed ledgers the newest: a replay shows them all.
+    pub(super) fn forget_closed(&mut self) {
+        if self.settings.replay {
+            return;
+        }
+        let mut kept: std::collections::HashMap<BudgetKey, usize> = std::collections::HashMap::new();
+        let closed: Vec<_> =
+            self.ledgers.iter().rev().filter(|(_, e)| e.closed_at.is_some()).map(|(id, e)| (*id, e.budget.clone())).collect();
+        for (id, budget) in closed {
+            let kept = kept.entry(budget).or_default();
+            *kept += 1;
+            if *kept > KEPT_CLOSED {
+                self.drop_ledger(id);
+            }
+        }
+    }
+
+    pub(super) fn drop_ledger(&mut self, id: LedgerId) {
+        let Some(entry) = self.ledgers.remove(&id) else { return };
+        self.wide.retain(|other| *other != id);
+        if let Some(namespace) = &entry.budget.namespace
+            && let Some(ids) = self.covering.get_mut(namespace)
+        {
+            ids.retain(|other| *other != id);
+        }
+    }
+
+    /// A Namespace is gone: its statements end there and then, and are kept in the operator's namespace.
+    pub(super) fn close_namespace(&mut self, namespace: &Name, at: Seconds) {
+        let own = self.settings.namespace.clone();
+        for entry in self.ledgers.values_mut().filter(|e| e.budget.namespace.as_ref() == Some(namespace)) {
+            if entry.closed_at.is_some() && entry.namespace == own {
+                continue;
+            }
+            if entry.closed_at.is_none() {
+                entry.ledger.span.until = entry.ledger.span.until.min(at).max(entry.ledger.span.from);
+                entry.name = format!("{namespace}.{}", entry.name).into();
+                entry.namespace = own.clone();
+                entry.persisted = None;
+                entry.attempted = None;
+                entry.urgent = true;
+                if self.settings.replay {
+                    entry.closed_at = Some(at);
+                }
+            }
+        }
+        let gone: Vec<_> = self.budgets.keys().filter(|k| k.namespace.as_ref() == Some(namespace)).cloned().collect();
+        for key in gone {
+            self.forget_budget(&key, at);
+        }
+        self.statements.retain(|(ns, _), _| ns != namespace);
+        self.find_boundary(at);
+    }
+
+    /// The current ledger of a budget: the one whose span holds `t`, else the newest.
+    pub(super) fn current(&self, key: &BudgetKey, t: Seconds) -> Option<LedgerId> {
+        let own = self.ledgers.iter().filter(|(_, e)| e.budget == *key);
+        own.max_by_key(|(id, e)| (e.ledger.span.from <= t && t < e.ledger.span.until, e.ledger.span.from, **id)).map(|(id, _)| *id)
+    }
+
+    /// The plan's currency; of a missing plan the limit's.
+    pub(super) fn currency(&self, spec: &Budget, t: Seconds) -> Name {
+        let plan = self.world.price_list(&spec.terms.plan, t).map(|list| list.currency.clone());
+        let limit = || spec.limit.as_ref().map(|(_, currency)| currency.code().into());
+        plan.or_else(limit).unwrap_or_else(|| NO_CURRENCY.into())
+    }
+
+    pub(super) fn gap_everywhere(&mut self, from: Seconds, to: Seconds, reason: &str) {
+        for entry in self.ledgers.values_mut().filter(|e| e.closed_at.is_none()) {
+            let gap = Gap { from: entry.ledger.clamp(from), to: entry.ledger.clamp(to), reason: reason.to_owned() };
+            if gap.from < gap.to && !entry.gaps.contains(&gap) {
+                entry.gaps.push(gap);
+                entry.urgent = true;
+            }
+        }
+    }
+
+    pub(super) fn everything(&self) -> Vec<super::metered::Which> {
+        let items = self.world.items.iter().flat_map(|(ns, items)| items.keys().map(move |id| (ns.clone(), *id)));
+        items.collect()
+    }
+
+    /// `BUDGET-LABEL`, or with `.2`, `.3` where that is taken.
+    fn free_name(&self, namespace: &Name, key: &BudgetKey, label: &str) -> Name {
+        let taken = |name: &str| {
+            self.ledgers.values().any(|e| e.namespace == *namespace && *e.name == *name)
+                || self.statements.contains_key(&(namespace.clone(), name.into()))
+        };
+        let first = format!("{}-{label}", key.name);
+        let mut name = first.clone();
+        let mut n = 2;
+        while taken(&name) {
+            name = format!("{first}.{n}");
+            n += 1;
+        }
+        name.into()
+    }
+
+    /// Where a live operator meters time from before its first list: until when nobody watched.
+    fn unwatched_until(&self, key: &BudgetKey, from: Seconds) -> Option<Seconds> {
+        let listed = *self.listed.values().max()?;
+        let watched = self.ledgers.values().any(|e| e.budget == *key);
+        (!self.settings.replay && !watched && listed - from > 60).then_some(listed)
+    }
+
+    /// The next instant at which a period ends or begins, or a statement closes.
+    pub(super) fn find_boundary(&mut self, after: Seconds) {
+        let ends = self.ledgers.values().filter(|e| e.closed_at.is_none()).flat_map(|e| {
+            let until = e.ledger.span.until;
+            [Some(until), self.settings.replay.then(|| Self::closes_at(e))].into_iter().flatten()
+        });
+        let starts = self.budgets.values().filter_map(BudgetState::begins);
+        self.boundary = ends.chain(starts).filter(|t| *t > after).min().unwrap_or(NEVER);
+    }
+}
+
+impl BudgetState {
+    /// The start of a fixed window.
+    fn begins(&self) -> Option<Seconds> {
+        self.specs.last()?.as_deref()?.schedule.fixed().map(|(start, _)| start)
+    }
+
+    /// The Scope of a budget's terms.
+    pub(super) fn scope(&self) -> Option<&Scope> {
+        self.specs.last()?.as_deref().map(|spec| &spec.terms.scope)
+    }
+}

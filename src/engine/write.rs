@@ -1,0 +1,90 @@
+//! What the machine wants written, and what became of it.
+
+use std::sync::Arc;
+
+use super::budget::BudgetKey;
+use crate::api::{BudgetOverrideStatus, BudgetStatus, Gate, Measure, PricePlanStatus, StatementSpec};
+use crate::facts::Name;
+
+/// One write to the API server.
+#[derive(Clone, Debug)]
+pub enum Write {
+    /// Create (`version` absent) or replace, bound to the version it was computed from.
+    Statement { namespace: Name, name: Name, budget: BudgetKey, version: Option<String>, spec: Arc<StatementSpec> },
+    RemoveStatement { namespace: Name, name: Name },
+    BudgetStatus { budget: BudgetKey, status: Arc<BudgetStatus>, namespaces: Option<i64> },
+    PlanStatus { name: Name, status: Box<PricePlanStatus> },
+    OverrideStatus { namespace: Name, name: Name, status: Box<BudgetOverrideStatus> },
+    /// The label and both annotations of a Namespace, in one patch. `Open` removes all three.
+    Gate { namespace: Name, gate: Gate, message: Option<String>, ceilings: Option<String> },
+    Event { key: EventKey, about: About, warning: bool, reason: &'static str, note: String },
+}
+
+/// What an event is about.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct About {
+    pub kind: &'static str,
+    pub namespace: Option<Name>,
+    pub name: Name,
+    pub uid: Option<String>,
+}
+
+/// Which edge an event tells of: each is told once.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub enum EventKey {
+    Crossed { budget: BudgetKey, percent: i32, of: Measure },
+    Changed { about: Name, reason: &'static str, n: u64 },
+}
+
+/// What a write is to. One at a time is under way.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub enum WriteKey {
+    Statement(Name, Name),
+    Status(BudgetKey),
+    Plan(Name),
+    Override(Name, Name),
+    Gate(Name),
+    Event(EventKey),
+}
+
+/// What became of a write.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Outcome {
+    /// Done; the object's new resourceVersion.
+    Written { version: Option<String> },
+    /// Someone else wrote in between, or it exists already.
+    Conflict,
+    /// The object is gone.
+    Gone,
+    /// It may or may not have happened, or was refused: try again later.
+    Failed,
+}
+
+// === impl Write ===
+
+impl Write {
+    pub fn key(&self) -> WriteKey {
+        match self {
+            Self::Statement { namespace, name, .. } | Self::RemoveStatement { namespace, name } => {
+                WriteKey::Statement(namespace.clone(), name.clone())
+            }
+            Self::BudgetStatus { budget, .. } => WriteKey::Status(budget.clone()),
+            Self::PlanStatus { name, .. } => WriteKey::Plan(name.clone()),
+            Self::OverrideStatus { namespace, name, .. } => WriteKey::Override(namespace.clone(), name.clone()),
+            Self::Gate { namespace, .. } => WriteKey::Gate(namespace.clone()),
+            Self::Event { key, .. } => WriteKey::Event(key.clone()),
+        }
+    }
+
+    /// The kind it writes, for the metric and the log.
+    pub fn kind(&self) -> &'static str {
+        match self {
+            Self::Statement { .. } | Self::RemoveStatement { .. } => "Statement",
+            Self::BudgetStatus { budget, .. } => budget.kind(),
+            Self::PlanStatus { .. } => "PricePlan",
+            Self::OverrideStatus { .. } => "BudgetOverride",
+            Self::Gate { .. } => "Namespace",
+            Self::Event { .. } => "Event",
+        }
+    }
+}
