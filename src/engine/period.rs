@@ -96,6 +96,9 @@ pub enum PeriodError {
     /// Outside of the year.
     #[error("startMonth {0} is no month: 1 to 12 are allowed")]
     StartMonth(i64),
+    /// Both kinds of period, half a window, or nothing.
+    #[error("a period has either `every`, or both `start` and `end`")]
+    Kind,
     /// A fixed window that holds no time, or ends beyond the year 9999.
     #[error(
         "a fixed period's end must be later than its start, and both within the years 1 to 9999"
