@@ -5,6 +5,7 @@
 //! [`Machine::pass`] says what should be written now and when to ask again. The ledger depends on the events alone.
 
 mod budgets;
+mod conditions;
 mod decide;
 mod gates;
 mod metered;
@@ -13,7 +14,7 @@ mod persist;
 mod restore;
 mod show;
 
-use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet, VecDeque};
 use std::sync::Arc;
 
 use super::budget::{Budget, BudgetKey};
@@ -28,7 +29,8 @@ use crate::facts::{
     ClaimFact, Name, NamespaceFact, NodeFact, ObjectId, OwnerFact, PodFact, ScaleFact, Seconds, ServiceFact,
 };
 
-pub use show::{BudgetFigures, Shown};
+pub use restore::FIELD_MANAGER;
+pub use show::{BudgetFigures, Shown, ShownStatement};
 
 /// How long after its period a statement takes late facts in before it closes (COST_RULES 2).
 pub const CLOSING: Seconds = 600;
@@ -142,6 +144,13 @@ pub struct Machine {
     /// The next instant at which a period begins, or a statement closes.
     boundary: Seconds,
     due: BTreeSet<(Seconds, BudgetKey)>,
+    /// Budgets whose statement or status may be due for writing.
+    touched: BTreeSet<BudgetKey>,
+    /// Objects that are gone, and since when.
+    gone: VecDeque<(Seconds, metered::Which)>,
+    /// Statements seen before the first lists were complete.
+    unrestored: BTreeMap<(Name, Name), api::Statement>,
+    retry_gates: Seconds,
     dirty_gates: BTreeSet<Name>,
     inflight: HashSet<WriteKey>,
     outbox: Vec<Write>,
@@ -198,7 +207,9 @@ struct BudgetState {
     since: Seconds,
     specs: History<Option<Arc<Budget>>>,
     invalid: Option<String>,
+    /// As written last, and as seen last.
     status: Arc<BudgetStatus>,
+    seen_status: Arc<BudgetStatus>,
     namespaces: Option<i64>,
     latches: BTreeMap<(i32, Measure), Latch>,
     /// What the latches were computed for.
@@ -277,6 +288,10 @@ impl Machine {
             now: Seconds::MIN,
             boundary: Seconds::MAX,
             due: BTreeSet::new(),
+            touched: BTreeSet::new(),
+            gone: VecDeque::new(),
+            unrestored: BTreeMap::new(),
+            retry_gates: Seconds::MIN,
             dirty_gates: BTreeSet::new(),
             inflight: HashSet::new(),
             outbox: Vec::new(),
@@ -413,6 +428,32 @@ impl Machine {
             self.due.remove(&(state.due, key.clone()));
             state.due = t;
             self.due.insert((t, key.clone()));
+        }
+    }
+}
+
+// === impl BudgetState ===
+
+impl BudgetState {
+    fn new(since: Seconds) -> Self {
+        Self {
+            id: ObjectId(0),
+            uid: None,
+            generation: 0,
+            exists: true,
+            since,
+            specs: History::default(),
+            invalid: None,
+            status: Arc::default(),
+            seen_status: Arc::default(),
+            namespaces: None,
+            latches: BTreeMap::new(),
+            fingerprint: 0,
+            latched: None,
+            evaluated: Seconds::MIN,
+            decision: decide::Decision::default(),
+            shown_at: Seconds::MIN,
+            due: Seconds::MAX,
         }
     }
 }

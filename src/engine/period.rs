@@ -151,6 +151,14 @@ impl Schedule {
         self.at(window.end)
     }
 
+    /// Start and end of a fixed window.
+    pub fn fixed(&self) -> Option<(Seconds, Seconds)> {
+        match self.rule {
+            Rule::Every { .. } => None,
+            Rule::Fixed { start, end } => Some((start, end)),
+        }
+    }
+
     /// The zone that dates are written in.
     pub fn zone(&self) -> &Zone {
         &self.zone
@@ -174,6 +182,34 @@ impl Schedule {
             end,
             resets: self.zone.date_at(end)?,
         })
+    }
+}
+
+impl TryFrom<&crate::api::PeriodSpec> for Schedule {
+    type Error = PeriodError;
+
+    fn try_from(spec: &crate::api::PeriodSpec) -> Result<Self, PeriodError> {
+        let period = match (spec.every, &spec.start, &spec.end) {
+            (Some(every), None, None) => Period::Every(
+                match every {
+                    crate::api::Every::Day => Every::Day,
+                    crate::api::Every::Week => Every::Week,
+                    crate::api::Every::Month => Every::Month,
+                    crate::api::Every::Quarter => Every::Quarter,
+                    crate::api::Every::Year => Every::Year,
+                },
+                Anchors {
+                    start_day: spec.start_day.map(i64::from),
+                    start_month: spec.start_month.map(i64::from),
+                    start_weekday: spec.start_weekday.map(|day| Weekday::Monday.wrapping_add(day as i64)),
+                },
+            ),
+            (None, Some(start), Some(end)) => {
+                Period::Fixed { start: start.0.as_second(), end: end.0.as_second() }
+            }
+            _ => return Err(PeriodError::Kind),
+        };
+        Self::new(period, Some(&spec.time_zone))
     }
 }
 

@@ -12,7 +12,8 @@ use crate::engine::item::NEVER;
 use crate::engine::money::{Exact, Price};
 use crate::engine::observed::Tag;
 use crate::engine::rate::PriceList;
-use crate::facts::{Name, ObjectId, Seconds, managed_fields};
+use crate::engine::write::WriteKey;
+use crate::facts::{Name, ObjectId, Seconds};
 
 /// How far an edit of a plan may lie before it was seen (COST_RULES 3).
 const EDIT_SLACK: Seconds = 10;
@@ -76,10 +77,10 @@ impl Machine {
         state.generation = meta.generation.unwrap_or_default();
         state.exists = true;
         state.invalid = invalid;
-        if !self.inflight.contains(&crate::engine::write::WriteKey::Status(key.clone())) {
-            state.status = Arc::new(status);
+        state.seen_status = Arc::new(status);
+        if !self.inflight.contains(&WriteKey::Status(key.clone())) {
+            state.status = state.seen_status.clone();
         }
-        let state = self.budgets.get_mut(key).expect("present");
         if fresh {
             state.restore_latches();
         }
@@ -147,7 +148,6 @@ impl Machine {
         self.set_terms(key, tag, at, None);
         self.dirty_scope(key);
         self.wake_budget(key, at);
-        self.release_plans(at);
     }
 
     pub(super) fn forget_budget(&mut self, key: &BudgetKey, at: Seconds) {
@@ -171,7 +171,7 @@ impl Machine {
                 return;
             }
         };
-        let written = managed_fields::newest_spec_time(plan.metadata.managed_fields.as_deref().unwrap_or_default());
+        let written = spec_written(&plan.metadata);
         let generation = plan.metadata.generation.unwrap_or_default();
         let status = plan.status.clone().unwrap_or_default();
         let known = self.plans.get(&name).filter(|state| state.exists);
@@ -271,11 +271,6 @@ impl Machine {
         }
     }
 
-    /// Plans say how many budgets use them.
-    fn release_plans(&mut self, at: Seconds) {
-        let _ = at;
-    }
-
     // === overrides ===
 
     pub(super) fn apply_override(&mut self, grant: &api::BudgetOverride, at: Seconds) {
@@ -364,6 +359,12 @@ impl PlanState {
         self.versions.truncate(1);
         self.versions.extend(self.status.versions.iter().filter(|v| Some(v.generation) != newest).cloned());
     }
+}
+
+/// When the spec was last written: the newest time among the managers of anything but a subresource.
+fn spec_written(meta: &ObjectMeta) -> Option<Seconds> {
+    let fields = meta.managed_fields.iter().flatten().filter(|entry| entry.subresource.as_deref().unwrap_or_default().is_empty());
+    fields.filter_map(|entry| entry.time.as_ref().map(|t| t.0.as_second())).max()
 }
 
 pub(super) fn name_of(meta: &ObjectMeta) -> Name {

@@ -1,0 +1,204 @@
+//! The conditions of budgets, plans and overrides, and when they are written.
+
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition;
+
+use super::persist::time;
+use super::{BudgetState, Entry, Machine};
+use crate::api::{BudgetOverrideStatus, BudgetStatus, Gate, PricePlanStatus};
+use crate::engine::budget::{Budget, BudgetKey};
+use crate::engine::write::{Write, WriteKey};
+use crate::facts::{Name, Seconds};
+
+/// A watch not heard of for longer is stale.
+const FRESH: Seconds = 120;
+
+/// Versions of a plan kept at least and at most.
+const VERSIONS: std::ops::RangeInclusive<usize> = 5..=20;
+
+/// Status, reason and message of a condition.
+type Verdict = (bool, &'static str, String);
+
+impl Machine {
+    pub(super) fn conditions(
+        &self,
+        key: &BudgetKey,
+        state: &BudgetState,
+        spec: Option<&Budget>,
+        entry: Option<&Entry>,
+        status: &BudgetStatus,
+        now: Seconds,
+    ) -> Vec<Condition> {
+        let figures = state.decision.figures.as_ref();
+        let limit = state.decision.limit.as_ref();
+        let exceeded: Verdict = match (figures, limit) {
+            (Some(f), Some(limit)) if f.spent >= *limit => (true, "LimitReached", format!("{} of {} spent", said(status.spent.as_ref()), said(status.limit.as_ref()))),
+            (Some(_), Some(_)) => (false, "WithinLimit", format!("{} of {} spent", said(status.spent.as_ref()), said(status.limit.as_ref()))),
+            _ => (false, "NoLimit", "no limit to compare with".to_owned()),
+        };
+        let forecast = status.forecast.as_ref().map(|f| &f.amount);
+        let ahead: Verdict = match (figures, limit) {
+            (Some(f), Some(limit)) if f.forecast > *limit => (true, "AboveLimit", format!("forecast {} for a limit of {}", said(forecast), said(status.limit.as_ref()))),
+            (Some(_), Some(_)) => (false, "WithinLimit", format!("forecast {} for a limit of {}", said(forecast), said(status.limit.as_ref()))),
+            _ => (false, "NoLimit", "no limit to compare with".to_owned()),
+        };
+        let all = [
+            ("Ready", self.ready(state, spec, entry, now)),
+            ("Exceeded", exceeded),
+            ("ForecastExceeded", ahead),
+            ("Enforced", self.enforced(key, state)),
+            ("DataFresh", self.fresh(now)),
+        ];
+        let generation = (state.generation > 0).then_some(state.generation);
+        all.map(|(kind, verdict)| condition(&state.status.conditions, kind, verdict, generation, now)).into()
+    }
+
+    fn ready(&self, state: &BudgetState, spec: Option<&Budget>, entry: Option<&Entry>, now: Seconds) -> Verdict {
+        if let Some(invalid) = &state.invalid {
+            return (false, "InvalidSpec", invalid.clone());
+        }
+        let Some(spec) = spec else { return (false, "InvalidSpec", "the spec cannot be used".to_owned()) };
+        let plan = &spec.terms.plan;
+        let Some(list) = self.world.price_list(plan, now) else {
+            return (false, "PlanNotFound", format!("PricePlan {plan:?} does not exist: create it, or name another in spec.pricePlan"));
+        };
+        if let Some((_, limit)) = &spec.limit
+            && *limit.code() != *list.currency
+        {
+            let message = format!("the limit is in {}, PricePlan {plan:?} in {}: give the limit in the plan's currency", limit.code(), list.currency);
+            return (false, "CurrencyMismatch", message);
+        }
+        let unpriced = entry.map(|e| e.ledger.unpriced(&self.rates, now)).unwrap_or_default();
+        if unpriced.is_empty() {
+            let over = entry.is_some_and(|e| now >= e.ledger.span.until);
+            let message = if over { "the period is over" } else { "everything is priced" };
+            return (true, if over { "PeriodEnded" } else { "Priced" }, message.to_owned());
+        }
+        let shown: Vec<_> = unpriced.iter().take(10).map(AsRef::as_ref).collect();
+        (true, "Unpriced", format!("no price in PricePlan {plan:?} for {}: not counted, and not free", shown.join(", ")))
+    }
+
+    fn enforced(&self, key: &BudgetKey, state: &BudgetState) -> Verdict {
+        let gate = state.decision.gate;
+        if gate == Gate::Open {
+            return (true, "NotRequired", "nothing is blocked".to_owned());
+        }
+        if let Some(policy) = self.missing_policy() {
+            return (false, "PolicyMissing", format!("ValidatingAdmissionPolicy {policy} or its binding does not exist: install the chart with gate.enabled"));
+        }
+        let covered: Vec<_> = self.covered(key);
+        if let Some(exempt) = covered.iter().find(|n| self.is_exempt(n))
+            && key.namespace.is_some()
+        {
+            return (false, "NamespaceExempt", format!("namespace {exempt} is never gated"));
+        }
+        let open: Vec<_> = covered.iter().filter(|n| !self.is_exempt(n) && self.gate_standing(n).is_none_or(|g| g < gate)).collect();
+        match open.first() {
+            None => (true, "GateClosed", format!("the gate is {gate:?}")),
+            Some(first) => (false, "Pending", format!("the gate of namespace {first} is not yet {gate:?}")),
+        }
+    }
+
+    fn fresh(&self, now: Seconds) -> Verdict {
+        let stale: Vec<_> = self.heard.iter().filter(|(_, at)| now - **at > FRESH).map(|(source, _)| source.resource()).collect();
+        if stale.is_empty() || self.settings.replay {
+            return (true, "Heard", "every watch was heard within 2 minutes".to_owned());
+        }
+        (false, "Stale", format!("not heard for more than 2 minutes: {}", stale.join(", ")))
+    }
+
+    /// The namespaces that a budget covers.
+    fn covered(&self, key: &BudgetKey) -> Vec<Name> {
+        let budgets = |n: &&Name| self.budgets_over(n).contains(key);
+        match &key.namespace {
+            Some(namespace) => vec![namespace.clone()],
+            None => self.namespaces.keys().filter(budgets).cloned().collect(),
+        }
+    }
+
+    // === plans and overrides ===
+
+    /// Whether the plan's newest version is written down: nothing is priced with it before.
+    pub(super) fn plan_is_written(&self, key: &BudgetKey) -> bool {
+        let plan = self.budgets.get(key).and_then(|s| s.specs.last()?.as_ref().map(|spec| spec.terms.plan.clone()));
+        let Some(state) = plan.and_then(|plan| self.plans.get(&plan)).filter(|state| state.exists) else { return true };
+        state.status.versions.first().is_some_and(|v| v.generation == state.generation)
+    }
+
+    pub(super) fn plan_writes(&mut self, now: Seconds, writes: &mut Vec<Write>) {
+        for name in self.plans.keys().cloned().collect::<Vec<_>>() {
+            if !self.plans[&name].exists || self.inflight.contains(&WriteKey::Plan(name.clone())) {
+                continue;
+            }
+            let status = self.plan_status(&name, now);
+            let state = self.plans.get_mut(&name).expect("listed");
+            if status != state.status {
+                writes.push(Write::PlanStatus { name, status: Box::new(status) });
+            }
+        }
+    }
+
+    fn plan_status(&self, name: &Name, now: Seconds) -> PricePlanStatus {
+        let state = &self.plans[name];
+        let oldest = self.ledgers.values().filter(|e| e.closed_at.is_none()).map(|e| e.ledger.span.from).min().unwrap_or(now);
+        let needed = 1 + state.versions.iter().take_while(|v| v.from.0.as_second() > oldest).count();
+        let kept = needed.clamp(*VERSIONS.start(), *VERSIONS.end());
+        let verdict = match &state.invalid {
+            Some(invalid) => (false, "InvalidSpec", invalid.clone()),
+            None => (true, "Usable", "the plan can be used".to_owned()),
+        };
+        let generation = (state.generation > 0).then_some(state.generation);
+        PricePlanStatus {
+            observed_generation: generation,
+            conditions: vec![condition(&state.status.conditions, "Ready", verdict, generation, now)],
+            used_by: i64::try_from(self.users(name).count()).ok(),
+            versions: state.versions.iter().take(kept).cloned().collect(),
+        }
+    }
+
+    pub(super) fn override_writes(&mut self, key: &BudgetKey, now: Seconds, writes: &mut Vec<Write>) {
+        for ((namespace, name), state) in self.overrides.iter().filter(|(_, o)| o.budget == *key) {
+            if self.inflight.contains(&WriteKey::Override(namespace.clone(), name.clone())) {
+                continue;
+            }
+            let verdict = match &state.invalid {
+                Some(invalid) => (false, "Invalid", invalid.clone()),
+                None if now >= state.until => (false, "Expired", "the override has ended".to_owned()),
+                None if !self.budgets.get(key).is_some_and(|b| b.exists) => {
+                    (false, "BudgetNotFound", format!("{} {:?} does not exist", key.kind(), key.name))
+                }
+                None if state.extra().is_some() => (true, "LimitRaised", "the limit is raised".to_owned()),
+                None => (true, "GateOpen", "the gate is held open".to_owned()),
+            };
+            let generation = (state.generation > 0).then_some(state.generation);
+            let status = BudgetOverrideStatus {
+                conditions: vec![condition(&state.status.conditions, "Active", verdict, generation, now)],
+            };
+            if status != state.status {
+                let (namespace, name) = (namespace.clone(), name.clone());
+                writes.push(Write::OverrideStatus { namespace, name, status: Box::new(status) });
+            }
+        }
+    }
+
+    /// The budgets that cover a namespace.
+    pub(super) fn budgets_over(&self, namespace: &Name) -> Vec<BudgetKey> {
+        self.over_namespace(namespace, self.now).map(|(key, _, _)| key.clone()).collect()
+    }
+}
+
+fn condition(before: &[Condition], kind: &str, (holds, reason, message): Verdict, generation: Option<i64>, now: Seconds) -> Condition {
+    let status = if holds { "True" } else { "False" };
+    let known = before.iter().find(|c| c.type_ == kind && c.status == status);
+    Condition {
+        type_: kind.to_owned(),
+        status: status.to_owned(),
+        reason: reason.to_owned(),
+        message,
+        observed_generation: generation,
+        last_transition_time: known.map_or_else(|| time(now), |c| c.last_transition_time.clone()),
+    }
+}
+
+fn said(text: Option<&String>) -> &str {
+    text.map_or("?", String::as_str)
+}

@@ -1,0 +1,315 @@
+//! What is written, in which order, and what follows when it is.
+
+use std::collections::BTreeSet;
+use std::hash::{DefaultHasher, Hash, Hasher};
+use std::sync::Arc;
+
+use jiff::Timestamp;
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
+
+use super::{Entry, LedgerId, Machine, Persisted};
+use crate::api::{BudgetKind, BudgetRef, Phase, StatementPeriod, StatementSpec};
+use crate::engine::budget::BudgetKey;
+use crate::engine::statement;
+use crate::engine::write::{EventKey, Outcome, Write, WriteKey};
+use crate::facts::{Name, Seconds};
+
+/// How often a statement whose lines accrue is checkpointed.
+const ACCRUING: Seconds = 60;
+
+/// How often one that stands still is.
+const STILL: Seconds = 300;
+
+/// How soon a write that failed is tried again.
+const RETRY: Seconds = 2;
+
+/// Statements closed longest ago are removed beyond this many of a budget.
+const RETAINED: usize = 13;
+
+impl Machine {
+    /// Takes note that a budget was evaluated: its statement and status may be due.
+    pub(super) fn touch(&mut self, key: &BudgetKey, _now: Seconds) {
+        self.touched.insert(key.clone());
+    }
+
+    /// A transition: its statements and status are written at once.
+    pub(super) fn urge(&mut self, key: &BudgetKey, _now: Seconds) {
+        for entry in self.ledgers.values_mut().filter(|e| e.budget == *key && e.closed_at.is_none()) {
+            entry.urgent = true;
+        }
+        self.touched.insert(key.clone());
+    }
+
+    /// The writes of this pass: gates first and never limited, then what is urgent, then what waited longest.
+    pub(super) fn wanted(&mut self, now: Seconds) -> Vec<Write> {
+        if !self.leading {
+            self.outbox.clear();
+            return Vec::new();
+        }
+        self.refill(now);
+        let mut writes = std::mem::take(&mut self.outbox);
+        self.plan_writes(now, &mut writes);
+        let touched = std::mem::take(&mut self.touched);
+        let mut waiting: Vec<_> = touched.into_iter().map(|key| (self.rank(&key), key)).collect();
+        waiting.sort();
+        let mut left = BTreeSet::new();
+        for (_, key) in waiting {
+            if self.tokens <= 0 {
+                left.insert(key);
+                continue;
+            }
+            let before = writes.len();
+            self.statement_writes(&key, now, &mut writes);
+            self.status_writes(&key, now, &mut writes);
+            self.override_writes(&key, now, &mut writes);
+            self.tokens -= i64::try_from(writes.len() - before).unwrap_or(i64::MAX);
+        }
+        for key in left {
+            self.wake_budget(&key, now + 1);
+            self.touched.insert(key);
+        }
+        self.inflight.extend(writes.iter().map(Write::key));
+        writes
+    }
+
+    /// Everything that is open, persisted as it stands, nearest to a threshold first: before this replica goes, or for
+    /// another that has just come.
+    pub fn checkpoint(&mut self, now: Seconds) -> Vec<Write> {
+        if !self.leading || !self.running {
+            return Vec::new();
+        }
+        let mut keys: Vec<_> = self.budgets.keys().map(|key| (self.rank(key), key.clone())).collect();
+        keys.sort();
+        let mut writes = Vec::new();
+        for (_, key) in keys {
+            self.urge(&key, now);
+            self.statement_writes(&key, now, &mut writes);
+        }
+        self.inflight.extend(writes.iter().map(Write::key));
+        writes
+    }
+
+    /// What this replica still waits for before it could take over.
+    pub fn waiting(&self) -> Vec<String> {
+        if !self.running {
+            return vec!["the first lists".to_owned()];
+        }
+        let Some(listed) = self.listed.values().max() else { return Vec::new() };
+        let behind = |e: &&Entry| {
+            let watermark = e.persisted.as_ref().map_or(Seconds::MIN, |p| p.watermark);
+            e.closed_at.is_none() && watermark < e.ledger.clamp(*listed)
+        };
+        self.ledgers.values().filter(behind).map(|e| format!("Statement {}/{}", e.namespace, e.name)).collect()
+    }
+
+    /// When to pass again at the latest.
+    pub(super) fn wake(&self, now: Seconds) -> Option<Seconds> {
+        let due = self.due.first().map(|(due, _)| *due);
+        [due, Some(self.boundary)].into_iter().flatten().min().filter(|t| *t != Seconds::MAX).map(|t| t.max(now + 1))
+    }
+
+    pub(super) fn lead(&mut self, leading: bool, at: Seconds) {
+        if std::mem::replace(&mut self.leading, leading) == leading {
+            return;
+        }
+        self.inflight.clear();
+        self.outbox.clear();
+        if leading {
+            self.dirty_gates.extend(self.namespaces.keys().cloned());
+            for key in self.budgets.keys().cloned().collect::<Vec<_>>() {
+                self.wake_budget(&key, at);
+            }
+        }
+    }
+
+    pub(super) fn done(&mut self, key: &WriteKey, outcome: Outcome, at: Seconds) {
+        self.inflight.remove(key);
+        match key {
+            WriteKey::Statement(namespace, name) => self.statement_done(namespace, name, outcome, at),
+            WriteKey::Event(EventKey::Crossed { budget, percent, of }) => {
+                if let (Outcome::Written { .. }, Some(state)) = (&outcome, self.budgets.get_mut(budget))
+                    && let Some(latch) = state.latches.get_mut(&(*percent, *of))
+                {
+                    latch.notified_at = Some(at);
+                }
+                self.wake_budget(budget, if matches!(outcome, Outcome::Written { .. }) { at } else { at + RETRY });
+            }
+            WriteKey::Status(budget) if !matches!(outcome, Outcome::Written { .. }) => {
+                if let Some(state) = self.budgets.get_mut(budget) {
+                    state.status = state.seen_status.clone();
+                }
+                self.wake_budget(budget, at + RETRY);
+            }
+            WriteKey::Gate(namespace) if !matches!(outcome, Outcome::Written { .. } | Outcome::Gone) => {
+                self.dirty_gates.insert(namespace.clone());
+                self.retry_gates = at + RETRY;
+            }
+            WriteKey::Gate(namespace) => {
+                self.dirty_gates.insert(namespace.clone());
+                self.retry_gates = at + RETRY;
+                for budget in self.budgets_over(namespace) {
+                    self.wake_budget(&budget, at);
+                }
+            }
+            WriteKey::Plan(_) => {
+                for budget in self.budgets.keys().cloned().collect::<Vec<_>>() {
+                    self.wake_budget(&budget, at + 1);
+                }
+            }
+            _ => {}
+        }
+    }
+
+    fn statement_done(&mut self, namespace: &Name, name: &Name, outcome: Outcome, at: Seconds) {
+        let Some(id) = self.ledger_named(namespace, name) else { return };
+        let entry = self.ledgers.get_mut(&id).expect("found");
+        let budget = entry.budget.clone();
+        match (outcome, entry.attempted.take()) {
+            (Outcome::Written { version }, Some(attempted)) => {
+                let persisted = Persisted { version: version.unwrap_or(attempted.version), at, ..attempted };
+                entry.ledger.fold(persisted.watermark.min(at - HISTORY), Some(&persisted.cut));
+                if persisted.closed {
+                    entry.closed_at = Some(at);
+                }
+                entry.persisted = Some(persisted);
+                self.forget_closed();
+            }
+            (Outcome::Gone, _) => {
+                entry.persisted = None;
+                entry.urgent = true;
+                self.wake_budget(&budget, at + RETRY);
+            }
+            // The watch shows what is there; then it is tried again.
+            (_, attempted) => {
+                entry.attempted = attempted;
+                entry.urgent = true;
+                self.wake_budget(&budget, at + RETRY);
+            }
+        }
+    }
+
+    fn statement_writes(&mut self, key: &BudgetKey, now: Seconds, writes: &mut Vec<Write>) {
+        if !self.plan_is_written(key) {
+            return;
+        }
+        let own = self.ledgers.iter().filter(|(_, e)| e.budget == *key && e.closed_at.is_none());
+        let due: Vec<_> = own.filter(|(_, e)| self.is_due(e, now)).map(|(id, _)| *id).collect();
+        for id in due {
+            writes.push(self.statement_write(id, now));
+        }
+        self.remove_oldest(key, writes);
+    }
+
+    fn is_due(&self, entry: &Entry, now: Seconds) -> bool {
+        if self.inflight.contains(&WriteKey::Statement(entry.namespace.clone(), entry.name.clone())) {
+            return false;
+        }
+        let Some(persisted) = &entry.persisted else { return true };
+        let every = if entry.ledger.accrues(persisted.watermark) { ACCRUING } else { STILL };
+        entry.urgent || now >= Self::closes_at(entry) || now - persisted.at >= every
+    }
+
+    fn statement_write(&mut self, id: LedgerId, now: Seconds) -> Write {
+        let entry = &self.ledgers[&id];
+        let close = now >= Self::closes_at(entry);
+        let floor = entry.persisted.as_ref().map_or(Seconds::MIN, |p| p.watermark);
+        let watermark = if close { entry.ledger.span.until } else { entry.ledger.clamp(now - self.settings.lag).max(floor) };
+        let spec = Arc::new(self.statement_spec(entry, watermark, close.then_some(now)));
+        let cut = self.cut.clone();
+        let entry = self.ledgers.get_mut(&id).expect("present");
+        let version = entry.persisted.as_ref().map(|p| p.version.clone());
+        entry.urgent = false;
+        entry.attempted = Some(Persisted {
+            version: version.clone().unwrap_or_default(),
+            watermark,
+            cut,
+            digest: digest(&spec),
+            closed: close,
+            at: now,
+        });
+        Write::Statement {
+            namespace: entry.namespace.clone(),
+            name: entry.name.clone(),
+            budget: entry.budget.clone(),
+            version,
+            spec,
+        }
+    }
+
+    /// The Statement as of `t`.
+    pub(super) fn statement_spec(&self, entry: &Entry, t: Seconds, closed_at: Option<Seconds>) -> StatementSpec {
+        let ledger = &entry.ledger;
+        let printed = statement::print(ledger, &self.rates, &entry.budget, t, closed_at.is_some());
+        let kind = if entry.budget.namespace.is_some() { BudgetKind::Budget } else { BudgetKind::ClusterBudget };
+        StatementSpec {
+            cluster: self.settings.cluster.clone(),
+            budget_ref: BudgetRef { kind, name: entry.budget.name.to_string() },
+            period: StatementPeriod {
+                label: ledger.window.label.clone(),
+                start: time(ledger.window.start),
+                end: time(ledger.window.end),
+            },
+            currency: currency(&ledger.currency),
+            phase: if closed_at.is_some() { Phase::Closed } else { Phase::Open },
+            closed_at: closed_at.map(time),
+            watermark: time(ledger.clamp(t)),
+            observed: self.cut.to_observed(),
+            total: printed.total,
+            lines: printed.lines,
+            gaps: entry.gaps.iter().map(super::show::gap).collect(),
+            top_workloads: printed.top,
+        }
+    }
+
+    fn remove_oldest(&mut self, key: &BudgetKey, writes: &mut Vec<Write>) {
+        let own = self.statements.iter().filter(|(_, s)| s.budget == *key && s.closed);
+        let mut closed: Vec<_> = own.map(|(name, s)| (s.period_end, name.clone())).collect();
+        closed.sort();
+        let surplus = closed.len().saturating_sub(RETAINED);
+        for (_, (namespace, name)) in closed.into_iter().take(surplus) {
+            if !self.inflight.contains(&WriteKey::Statement(namespace.clone(), name.clone())) {
+                writes.push(Write::RemoveStatement { namespace, name });
+            }
+        }
+    }
+
+    pub(super) fn ledger_named(&self, namespace: &str, name: &str) -> Option<LedgerId> {
+        self.ledgers.iter().find(|(_, e)| *e.namespace == *namespace && *e.name == *name).map(|(id, _)| *id)
+    }
+
+    /// Urgent ones first, then those near a threshold, then those shown longest ago.
+    fn rank(&self, key: &BudgetKey) -> (u8, Seconds) {
+        let Some(state) = self.budgets.get(key) else { return (3, 0) };
+        let urgent = self.ledgers.values().any(|e| e.budget == *key && (e.urgent || e.persisted.is_none()));
+        let near = state.decision.cause.is_some() || state.status.used_percent.is_some_and(|used| used >= 75);
+        let class = if urgent { 0 } else { 2 - u8::from(near) };
+        (class, state.shown_at)
+    }
+
+    fn refill(&mut self, now: Seconds) {
+        let rate = self.settings.writes_per_second;
+        let passed = if self.refilled == Seconds::MIN { 1 } else { now - self.refilled };
+        self.tokens = (self.tokens + rate * passed.min(10)).min(rate);
+        self.refilled = now;
+    }
+}
+
+/// Readings of the last minutes stay exact, so that a crossing is dated to the second.
+const HISTORY: Seconds = 60;
+
+/// An instant as Kubernetes writes it.
+pub fn time(t: Seconds) -> Time {
+    let range = Timestamp::MIN.as_second()..=Timestamp::MAX.as_second();
+    Time(Timestamp::from_second(t.clamp(*range.start(), *range.end())).expect("clamped"))
+}
+
+pub(super) fn currency(code: &str) -> iso_currency::Currency {
+    iso_currency::Currency::from_code(code).unwrap_or(iso_currency::Currency::XXX)
+}
+
+/// To tell one Statement from another.
+pub(super) fn digest(spec: &StatementSpec) -> u64 {
+    let mut hasher = DefaultHasher::new();
+    serde_json::to_string(spec).unwrap_or_default().hash(&mut hasher);
+    hasher.finish()
+}

@@ -1,0 +1,288 @@
+//! Where everything stands, as people read it: status, conditions, figures for metrics.
+
+use std::sync::Arc;
+
+use iso_currency::Currency;
+use num_traits::Zero;
+
+use super::persist::{currency, time};
+use super::{BudgetState, Entry, Machine};
+use crate::api::{
+    Breakdown, BudgetStatus, BurnRate, CostShare, Forecast, Gate, PeriodStatus, Prices, ThresholdStatus,
+};
+use crate::engine::budget::{Budget, BudgetKey};
+use crate::engine::evaluate::Figures;
+use crate::engine::ledger::{self};
+use crate::engine::meter::Scope;
+use crate::engine::money::{amount_text, amounts_adding_up, minor_digits, used_percent};
+use crate::engine::statement;
+use crate::engine::write::{EventKey, Write, WriteKey};
+use crate::facts::{Name, Seconds};
+
+/// A status whose figures alone changed is written this often; with many budgets, less.
+const REFRESH: Seconds = 10;
+
+/// Figures of one budget, as text.
+#[derive(Clone, Debug)]
+pub struct BudgetFigures {
+    pub key: BudgetKey,
+    pub status: Arc<BudgetStatus>,
+    pub namespaces: Option<i64>,
+}
+
+/// Figures of everything, for metrics and for replay.
+#[derive(Clone, Debug, Default)]
+pub struct Shown {
+    pub budgets: Vec<BudgetFigures>,
+    /// What each namespace was spent in, by currency, from the widest ClusterBudget's statement.
+    pub namespaces: Vec<(Name, Currency, String)>,
+    pub gates: Vec<(Name, Gate)>,
+    /// Metered objects.
+    pub facts: usize,
+    /// Seconds between now and the oldest open watermark.
+    pub watermark_lag: Option<Seconds>,
+}
+
+/// One Statement, as it would be written.
+#[derive(Clone, Debug)]
+pub struct ShownStatement {
+    pub namespace: Name,
+    pub name: Name,
+    pub budget: BudgetKey,
+    pub spec: crate::api::StatementSpec,
+}
+
+impl Machine {
+    /// Everything as of `now`, which must have been passed.
+    pub fn shown(&self, now: Seconds) -> Shown {
+        let budgets = self.budgets.iter().filter(|(_, state)| state.exists).map(|(key, _)| BudgetFigures {
+            key: key.clone(),
+            status: Arc::new(self.status(key, now)),
+            namespaces: self.namespace_count(key, now),
+        });
+        let open = self.ledgers.values().filter(|e| e.closed_at.is_none());
+        let oldest = open.filter_map(|e| e.persisted.as_ref().map(|p| p.watermark).filter(|w| *w < e.ledger.span.until)).min();
+        Shown {
+            budgets: budgets.collect(),
+            namespaces: self.namespace_figures(now),
+            gates: self.namespaces.keys().map(|name| (name.clone(), self.gate_standing(name).unwrap_or_default())).collect(),
+            facts: self.world.items.values().map(std::collections::HashMap::len).sum(),
+            watermark_lag: oldest.map(|watermark| now - watermark),
+        }
+    }
+
+    /// Every Statement as of `now`, open ones up to it.
+    pub fn statements(&self, now: Seconds) -> Vec<ShownStatement> {
+        let begun = self.ledgers.values().filter(|e| e.ledger.span.from < now);
+        let mut shown: Vec<_> = begun
+            .map(|e| ShownStatement {
+                namespace: e.namespace.clone(),
+                name: e.name.clone(),
+                budget: e.budget.clone(),
+                spec: self.statement_spec(e, now, e.closed_at),
+            })
+            .collect();
+        shown.sort_by(|a, b| (&a.namespace, &a.name).cmp(&(&b.namespace, &b.name)));
+        shown
+    }
+
+    /// The status of a budget at `now`.
+    pub fn status(&self, key: &BudgetKey, now: Seconds) -> BudgetStatus {
+        let state = &self.budgets[key];
+        let spec = state.specs.last().and_then(Option::as_deref);
+        let entry = self.current(key, now).map(|id| &self.ledgers[&id]).filter(|e| e.ledger.span.from <= now);
+        let mut status = BudgetStatus {
+            observed_generation: (state.generation > 0).then_some(state.generation),
+            ..BudgetStatus::default()
+        };
+        if let (Some(spec), Some(entry)) = (spec, entry) {
+            self.fill_status(&mut status, key, state, spec, entry, now);
+        }
+        status.conditions = self.conditions(key, state, spec, entry, &status, now);
+        status
+    }
+
+    fn fill_status(&self, status: &mut BudgetStatus, key: &BudgetKey, state: &BudgetState, spec: &Budget, entry: &Entry, now: Seconds) {
+        let ledger = &entry.ledger;
+        let figures = Figures::of(ledger, &self.rates, now);
+        let money = spec.limit.as_ref().map_or_else(|| currency(&ledger.currency), |(_, currency)| *currency);
+        let comparable = money.code() == &*ledger.currency;
+        let text = |amount: &_| amount_text(amount, money);
+        status.period = Some(PeriodStatus {
+            label: ledger.window.label.clone(),
+            start: time(ledger.window.start),
+            end: time(ledger.window.end),
+            resets: ledger.window.resets.to_string(),
+        });
+        status.metered_since = Some(time(ledger.span.from));
+        status.currency = Some(money);
+        status.statement = Some(entry.name.to_string());
+        status.updated = Some(time(figures.at));
+        status.gate = Some(state.decision.gate);
+        status.prices = Some(self.prices(spec, entry, now));
+        let limit = spec.limit.as_ref().map(|(amount, _)| state.decision.limit.clone().unwrap_or_else(|| amount.clone()));
+        status.limit = limit.as_ref().map(text);
+        if comparable {
+            status.spent = Some(text(&figures.spent));
+            status.remaining = limit.as_ref().map(|limit| text(&(limit - &figures.spent)));
+            status.used_percent = limit.as_ref().map(|limit| used_percent(&figures.spent, limit));
+            let exhausts = limit.as_ref().and_then(|limit| figures.reaches(limit)).filter(|t| *t <= ledger.span.until);
+            status.forecast = Some(Forecast { amount: text(&figures.forecast), exhausts_at: exhausts.map(time) });
+            status.burn_rate = Some(BurnRate { per_day: text(&figures.per_day()) });
+            status.breakdown = Some(self.breakdown(key, entry, money, figures.at));
+        }
+        status.thresholds = thresholds(state, spec);
+    }
+
+    fn breakdown(&self, key: &BudgetKey, entry: &Entry, money: Currency, at: Seconds) -> Breakdown {
+        let categories = statement::by_category(&entry.ledger, &self.rates, at);
+        let parts: Vec<_> = categories.iter().map(|(_, cost)| cost.clone()).collect();
+        let costs = amounts_adding_up(&parts, minor_digits(money));
+        let named = categories.into_iter().zip(costs).filter(|((_, exact), _)| !exact.is_zero());
+        Breakdown {
+            by_category: named.map(|((name, _), cost)| CostShare { name: name.to_string(), cost }).collect(),
+            top_workloads: statement::top(&entry.ledger, &self.rates, key, at, |cost| amount_text(cost, money)),
+        }
+    }
+
+    fn prices(&self, spec: &Budget, entry: &Entry, now: Seconds) -> Prices {
+        let list = self.world.price_list(&spec.terms.plan, now);
+        if list.is_none() || !entry.ledger.unpriced(&self.rates, now).is_empty() {
+            Prices::Incomplete
+        } else if list.is_some_and(|list| list.estimate) {
+            Prices::Estimate
+        } else {
+            Prices::Set
+        }
+    }
+
+    pub(super) fn namespace_count(&self, key: &BudgetKey, now: Seconds) -> Option<i64> {
+        let Scope::Namespaces(selector) = self.budgets.get(key)?.scope()? else { return None };
+        let selected = self.namespaces.keys().filter(|n| self.world.namespace_labels(n, now).is_some_and(|l| selector.matches(l)));
+        i64::try_from(selected.count()).ok()
+    }
+
+    fn namespace_figures(&self, now: Seconds) -> Vec<(Name, Currency, String)> {
+        let wide = self.budgets.iter().filter(|(key, state)| key.namespace.is_none() && state.exists);
+        let widest = wide.max_by_key(|(key, _)| self.namespace_count(key, now));
+        let Some(id) = widest.and_then(|(key, _)| self.current(key, now)) else { return Vec::new() };
+        let ledger = &self.ledgers[&id].ledger;
+        let money = currency(&ledger.currency);
+        let shares = statement::by_namespace(ledger, &self.rates, now);
+        shares.into_iter().map(|(name, cost)| (name, money, amount_text(&cost, money))).collect()
+    }
+
+    // === writes ===
+
+    pub(super) fn status_writes(&mut self, key: &BudgetKey, now: Seconds, writes: &mut Vec<Write>) {
+        if !self.budgets.get(key).is_some_and(|state| state.exists) || self.inflight.contains(&WriteKey::Status(key.clone())) {
+            return;
+        }
+        let (status, namespaces) = (self.status(key, now), self.namespace_count(key, now));
+        let many = i64::try_from(self.budgets.len()).unwrap_or(i64::MAX) / self.settings.writes_per_second.max(1) * 3;
+        self.event_writes(key, &status, now, writes);
+        let state = self.budgets.get_mut(key).expect("present");
+        let same = BudgetStatus { updated: None, ..status.clone() } == BudgetStatus { updated: None, ..(*state.status).clone() };
+        if same && state.namespaces == namespaces {
+            return;
+        }
+        let due = state.shown_at.saturating_add(REFRESH.max(many));
+        let transition = is_transition(&state.status, &status) || state.namespaces != namespaces;
+        if !transition && now < due {
+            self.wake_budget(key, due);
+            return;
+        }
+        let status = Arc::new(status);
+        state.shown_at = now;
+        state.status = status.clone();
+        state.namespaces = namespaces;
+        writes.push(Write::BudgetStatus { budget: key.clone(), status, namespaces });
+    }
+
+    /// Events on edges, each told once: a crossing until it is delivered, the others with the status that shows them.
+    fn event_writes(&self, key: &BudgetKey, status: &BudgetStatus, now: Seconds, writes: &mut Vec<Write>) {
+        let state = &self.budgets[key];
+        let about = self.about(key);
+        if let Some(spec) = state.specs.last().and_then(Option::as_deref) {
+            for threshold in &spec.thresholds {
+                let latch = state.latches.get(&(threshold.percent, threshold.of)).copied().unwrap_or_default();
+                let event = EventKey::Crossed { budget: key.clone(), percent: threshold.percent, of: threshold.of };
+                let told = latch.notified_at.is_some() || self.inflight.contains(&WriteKey::Event(event.clone()));
+                if let (Some(at), false) = (latch.crossed_at, told) {
+                    let note = crossing_note(status, threshold.percent, threshold.of, threshold.action, at);
+                    writes.push(Write::Event { key: event, about: about.clone(), warning: true, reason: "ThresholdCrossed", note });
+                }
+            }
+        }
+        for (reason, warning, note) in edges(&state.status, status) {
+            let event = EventKey::Changed { about: key.name.clone(), reason, n: now.unsigned_abs() };
+            writes.push(Write::Event { key: event, about: about.clone(), warning, reason, note });
+        }
+    }
+}
+
+fn thresholds(state: &BudgetState, spec: &Budget) -> Vec<ThresholdStatus> {
+    let one = |t: &crate::api::Threshold| {
+        let latch = state.latches.get(&(t.percent, t.of)).copied().unwrap_or_default();
+        ThresholdStatus {
+            percent: t.percent,
+            of: t.of,
+            crossed_at: latch.crossed_at.map(time),
+            notified_at: latch.notified_at.map(time),
+        }
+    };
+    spec.thresholds.iter().map(one).collect()
+}
+
+/// Whether people wait for this change, not only for newer figures.
+fn is_transition(before: &BudgetStatus, after: &BudgetStatus) -> bool {
+    let conditions = |s: &BudgetStatus| s.conditions.iter().map(|c| (c.type_.clone(), c.status.clone(), c.reason.clone())).collect::<Vec<_>>();
+    before.gate != after.gate
+        || before.observed_generation != after.observed_generation
+        || before.limit != after.limit
+        || before.prices != after.prices
+        || before.period.as_ref().map(|p| &p.label) != after.period.as_ref().map(|p| &p.label)
+        || before.thresholds != after.thresholds
+        || before.spent.is_none() != after.spent.is_none()
+        || conditions(before) != conditions(after)
+}
+
+fn edges(before: &BudgetStatus, after: &BudgetStatus) -> Vec<(&'static str, bool, String)> {
+    let mut edges = Vec::new();
+    let ready = |s: &BudgetStatus| s.conditions.iter().find(|c| c.type_ == "Ready").cloned();
+    if let (was, Some(now)) = (ready(before), ready(after))
+        && was.as_ref().map(|c| (&c.status, &c.reason)) != Some((&now.status, &now.reason))
+        && (was.is_some() || now.status == "False" || now.reason == "Unpriced")
+    {
+        let reason = if now.status == "False" { "NotReady" } else { "Ready" };
+        edges.push((reason, now.status == "False" || now.reason == "Unpriced", format!("{}: {}", now.reason, now.message)));
+    }
+    let (was, now) = (before.gate.unwrap_or_default(), after.gate.unwrap_or_default());
+    if was != now {
+        let (reason, note) = match now {
+            Gate::Open => ("GateOpened", "the gate is open".to_owned()),
+            Gate::Warn => ("GateChanged", "growth is warned of".to_owned()),
+            Gate::BlockScaleUp => ("GateClosed", "scale-ups above the ceilings are refused".to_owned()),
+            Gate::Block => ("GateClosed", "everything new and larger is refused".to_owned()),
+        };
+        edges.push((reason, now > was, note));
+    }
+    edges
+}
+
+fn crossing_note(status: &BudgetStatus, percent: i32, of: crate::api::Measure, action: crate::api::Action, at: Seconds) -> String {
+    let currency = status.currency.map(Currency::code).unwrap_or_default();
+    let label = status.period.as_ref().map(|p| p.label.as_str()).unwrap_or_default();
+    let limit = status.limit.as_deref().unwrap_or_default();
+    let (what, figure) = match of {
+        crate::api::Measure::Actual => ("spent", status.spent.as_deref()),
+        crate::api::Measure::Forecast => ("forecast", status.forecast.as_ref().map(|f| f.amount.as_str())),
+    };
+    let figure = figure.unwrap_or_default();
+    let at = time(at).0;
+    format!("{percent} % of {limit} {currency} for {label} reached at {at}: {what} {figure} {currency}; action {action:?}")
+}
+
+pub(super) fn gap(gap: &ledger::Gap) -> crate::api::Gap {
+    crate::api::Gap { from: time(gap.from), to: time(gap.to), reason: gap.reason.clone() }
+}
