@@ -272,4 +272,6 @@ impl PodStatus {
 }
 
 #[cfg(test)]
+mod any_json;
+#[cfg(test)]
 mod tests;

@@ -52,7 +52,7 @@ fn a_namespace_has_a_gate() {
     );
 }
 
-fn claim(spec: Value, phase: &str) -> ClaimFact {
+fn claim(spec: &Value, phase: &str) -> ClaimFact {
     ClaimFact::project(&read(&json!({
         "metadata": {"name": "data", "namespace": "team-a", "creationTimestamp": CREATED},
         "spec": spec, "status": {"phase": phase, "capacity": {"storage": "9Ti"}},
@@ -62,7 +62,7 @@ fn claim(spec: Value, phase: &str) -> ClaimFact {
 #[test]
 fn rule_14_a_claim_counts_what_it_requests() {
     let fact = claim(
-        json!({"storageClassName": "fast", "resources": {"requests": {"storage": "0.1Ki"}}}),
+        &json!({"storageClassName": "fast", "resources": {"requests": {"storage": "0.1Ki"}}}),
         "Bound",
     );
     assert_eq!(
@@ -78,7 +78,7 @@ fn rule_14_a_claim_counts_what_it_requests() {
         ("Lost", false, true),
         ("", false, false),
     ] {
-        let fact = claim(json!({"storageClassName": null}), phase);
+        let fact = claim(&json!({"storageClassName": null}), phase);
         assert_eq!(
             (fact.bound, fact.lost, &*fact.class, fact.bytes),
             (bound, lost, "", 0),
@@ -86,7 +86,7 @@ fn rule_14_a_claim_counts_what_it_requests() {
         );
     }
     let odd = claim(
-        json!({"resources": {"requests": {"storage": "-5Gi"}}}),
+        &json!({"resources": {"requests": {"storage": "-5Gi"}}}),
         "Bound",
     );
     assert_eq!(

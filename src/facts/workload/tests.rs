@@ -8,13 +8,13 @@ fn owned() -> Value {
     json!([{"apiVersion": "apps/v1", "kind": "Deployment", "name": "web", "uid": "u", "controller": true}])
 }
 
-fn object(owners: &Value, replicas: Value) -> Value {
+fn object(owners: &Value, replicas: &Value) -> Value {
     json!({"metadata": {"name": "web", "namespace": "team-a", "ownerReferences": owners}, "spec": {"replicas": replicas}})
 }
 
 #[test]
 fn targets_are_named_as_the_scale_gate_looks_them_up() {
-    let web = object(&Value::Null, json!(3));
+    let web = object(&Value::Null, &json!(3));
     let facts = [
         ScaleFact::project(&read::<SlimDeployment>(&web)),
         ScaleFact::project(&read::<SlimStatefulSet>(&web)),
@@ -45,7 +45,7 @@ fn targets_are_named_as_the_scale_gate_looks_them_up() {
 
 #[test]
 fn owned_replica_sets_are_exempt_and_owned_stateful_sets_are_not() {
-    let web = object(&owned(), json!(3));
+    let web = object(&owned(), &json!(3));
     assert_eq!(ScaleFact::project(&read::<SlimReplicaSet>(&web)), None);
     assert_eq!(
         ScaleFact::project(&read::<SlimReplicationController>(&web)),
@@ -59,7 +59,7 @@ fn owned_replica_sets_are_exempt_and_owned_stateful_sets_are_not() {
 fn replicas_default_to_one() {
     for (replicas, expected) in [(Value::Null, 1), (json!(0), 0), (json!(7), 7)] {
         let fact =
-            ScaleFact::project(&read::<SlimDeployment>(&object(&Value::Null, replicas))).unwrap();
+            ScaleFact::project(&read::<SlimDeployment>(&object(&Value::Null, &replicas))).unwrap();
         assert_eq!(fact.replicas, expected);
     }
     assert_eq!(
@@ -79,7 +79,7 @@ fn owners_lead_to_the_top() {
         &*OwnerFact::project(&job.metadata).owner.unwrap().workload(),
         "CronJob/nightly"
     );
-    let replica_set: SlimReplicaSet = read(&object(&owned(), json!(1)));
+    let replica_set: SlimReplicaSet = read(&object(&owned(), &json!(1)));
     assert_eq!(
         &*OwnerFact::project(&replica_set.metadata)
             .owner
