@@ -4,7 +4,21 @@
 //! How versions join into a history is the engine's business.
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
+
+pub mod identity;
+pub mod metadata;
+pub mod nullable;
+pub mod objects;
+pub mod pod;
+pub mod quantity;
+pub mod requests;
+pub mod resources;
+pub mod time;
+pub mod workload;
+
+#[cfg(test)]
+mod testing;
 
 /// Whole seconds since 1970-01-01T00:00:00Z; a fraction is cut off.
 pub type Seconds = i64;
@@ -15,6 +29,12 @@ pub type Name = Arc<str>;
 /// Labels of an object, shared likewise.
 pub type Labels = Arc<BTreeMap<Name, Name>>;
 
+/// No labels, without allocating.
+pub fn no_labels() -> Labels {
+    static EMPTY: LazyLock<Labels> = LazyLock::new(Labels::default);
+    Labels::clone(&EMPTY)
+}
+
 /// Who an object is: its UID, or where it has none a digest of kind, namespace and name.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct ObjectId(pub u128);
@@ -23,8 +43,19 @@ pub struct ObjectId(pub u128);
 /// `hugepages-*`, whole devices for everything else. Never negative; zero entries are left out. Sorted by name.
 pub type Amounts = Arc<[(Name, i128)]>;
 
+/// No amounts, without allocating.
+pub fn no_amounts() -> Amounts {
+    static EMPTY: LazyLock<Amounts> = LazyLock::new(|| Amounts::from([]));
+    Amounts::clone(&EMPTY)
+}
+
+/// Stands for the start of an object that bears no time at all, which no API server hands out but a trace may hold:
+/// earlier than everything. It then counts from when it was first observed, which only the engine knows.
+pub const UNDATED: Seconds = Seconds::MIN;
+
 /// The controller an object belongs to.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
+#[allow(missing_docs)]
 pub struct OwnerRef {
     pub kind: Name,
     pub name: Name,
@@ -42,6 +73,7 @@ pub struct Problem {
 
 /// A Pod, as far as it costs something.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[allow(missing_docs)]
 pub struct PodFact {
     pub namespace: Name,
     pub name: Name,
@@ -67,6 +99,7 @@ pub struct PodFact {
 
 /// A Node: prices depend on its labels.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[allow(missing_docs)]
 pub struct NodeFact {
     pub name: Name,
     pub labels: Labels,
@@ -78,6 +111,7 @@ pub struct NodeFact {
 
 /// A Namespace: its labels choose ClusterBudgets, its gate is what admission reads.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[allow(missing_docs)]
 pub struct NamespaceFact {
     pub name: Name,
     pub labels: Labels,
@@ -90,6 +124,7 @@ pub struct NamespaceFact {
 
 /// A PersistentVolumeClaim.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[allow(missing_docs)]
 pub struct ClaimFact {
     pub namespace: Name,
     pub name: Name,
@@ -108,6 +143,7 @@ pub struct ClaimFact {
 
 /// A Service, as far as it is a load balancer.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[allow(missing_docs)]
 pub struct ServiceFact {
     pub namespace: Name,
     pub name: Name,
@@ -118,12 +154,14 @@ pub struct ServiceFact {
 
 /// A ReplicaSet or Job: leads from a Pod to the controller at the top.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[allow(missing_docs)]
 pub struct OwnerFact {
     pub owner: Option<OwnerRef>,
 }
 
 /// A scalable workload: how many replicas it asks for, which is what ceilings remember.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[allow(missing_docs)]
 pub struct ScaleFact {
     pub namespace: Name,
     /// `deployments.apps/web`, as the scale gate looks it up.

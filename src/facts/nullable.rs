@@ -1,0 +1,113 @@
+//! `null` means absent, wherever it stands: in a field, as an element of a list, as a value of a map.
+//!
+//! The API server itself sends `containers: null` in bookmarks, and Go reads `null` as the zero value.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::sync::Arc;
+
+use serde::de::{Deserialize, Deserializer, Error, MapAccess, Visitor};
+
+use super::{Labels, Name, no_labels};
+
+/// For `#[serde(deserialize_with)]`: `null` is the default.
+pub fn or_default<'de, D: Deserializer<'de>, T: Deserialize<'de> + Default>(
+    deserializer: D,
+) -> Result<T, D::Error> {
+    Ok(Option::deserialize(deserializer)?.unwrap_or_default())
+}
+
+/// The same for a list whose elements may be `null` too.
+pub fn list<'de, D: Deserializer<'de>, T: Deserialize<'de> + Default>(
+    deserializer: D,
+) -> Result<Vec<T>, D::Error> {
+    let elements: Option<Vec<Option<T>>> = Option::deserialize(deserializer)?;
+    Ok(elements
+        .into_iter()
+        .flatten()
+        .map(Option::unwrap_or_default)
+        .collect())
+}
+
+/// The same for labels: a label without a value is an empty one.
+pub fn labels<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Labels, D::Error> {
+    let found = deserializer.deserialize_any(Texts { wanted: |_| true })?;
+    Ok(if found.is_empty() {
+        no_labels()
+    } else {
+        Arc::new(found)
+    })
+}
+
+/// Annotations, but only the operator's own: others can be as long as their object.
+pub fn own_annotations<'de, D: Deserializer<'de>>(
+    deserializer: D,
+) -> Result<BTreeMap<Name, Name>, D::Error> {
+    deserializer.deserialize_any(Texts {
+        wanted: |key| key.starts_with("opex.dev/"),
+    })
+}
+
+/// A text that is shared from the start.
+#[derive(Default)]
+struct Text(Name);
+
+impl<'de> Deserialize<'de> for Text {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_any(TextVisitor)
+    }
+}
+
+struct TextVisitor;
+
+impl Visitor<'_> for TextVisitor {
+    type Value = Text;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a text or null")
+    }
+
+    fn visit_str<E: Error>(self, text: &str) -> Result<Text, E> {
+        Ok(Text(text.into()))
+    }
+
+    fn visit_unit<E: Error>(self) -> Result<Text, E> {
+        Ok(Text::default())
+    }
+
+    fn visit_none<E: Error>(self) -> Result<Text, E> {
+        Ok(Text::default())
+    }
+}
+
+/// Reads a map of texts, of which those with a wanted key are kept.
+struct Texts {
+    wanted: fn(&str) -> bool,
+}
+
+impl<'de> Visitor<'de> for Texts {
+    type Value = BTreeMap<Name, Name>;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a map of texts or null")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
+        let mut found = BTreeMap::new();
+        while let Some(Text(key)) = map.next_key()? {
+            let Text(value) = map.next_value()?;
+            if (self.wanted)(&key) {
+                found.insert(key, value);
+            }
+        }
+        Ok(found)
+    }
+
+    fn visit_unit<E: Error>(self) -> Result<Self::Value, E> {
+        Ok(BTreeMap::new())
+    }
+
+    fn visit_none<E: Error>(self) -> Result<Self::Value, E> {
+        Ok(BTreeMap::new())
+    }
+}

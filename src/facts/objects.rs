@@ -1,0 +1,184 @@
+//! Nodes, Namespaces, claims and Services: what prices depend on, and what is billed beside Pods.
+
+use k8s_openapi::api::core::v1::{Namespace, Node, PersistentVolumeClaim, Service};
+use kube::Resource;
+use serde::Deserialize;
+
+use super::metadata::Metadata;
+use super::resources::{ResourceList, Resources};
+use super::time::Time;
+use super::{ClaimFact, NamespaceFact, NodeFact, ServiceFact, nullable};
+
+/// A Node as it is read from the API server or from a trace.
+#[derive(Clone, Debug, Default, Deserialize, Resource)]
+#[resource(inherit = "Node")]
+#[serde(default)]
+#[allow(missing_docs)]
+pub struct SlimNode {
+    #[serde(deserialize_with = "nullable::or_default")]
+    pub metadata: Metadata,
+    #[serde(deserialize_with = "nullable::or_default")]
+    pub status: NodeStatus,
+}
+
+/// What is read of a Node's `status`.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(default)]
+#[allow(missing_docs)]
+pub struct NodeStatus {
+    pub capacity: ResourceList,
+}
+
+/// A Namespace, likewise.
+#[derive(Clone, Debug, Default, Deserialize, Resource)]
+#[resource(inherit = "Namespace")]
+#[serde(default)]
+#[allow(missing_docs)]
+pub struct SlimNamespace {
+    #[serde(deserialize_with = "nullable::or_default")]
+    pub metadata: Metadata,
+}
+
+/// A PersistentVolumeClaim, likewise.
+#[derive(Clone, Debug, Default, Deserialize, Resource)]
+#[resource(inherit = "PersistentVolumeClaim")]
+#[serde(default)]
+#[allow(missing_docs)]
+pub struct SlimClaim {
+    #[serde(deserialize_with = "nullable::or_default")]
+    pub metadata: Metadata,
+    #[serde(deserialize_with = "nullable::or_default")]
+    pub spec: ClaimSpec,
+    #[serde(deserialize_with = "nullable::or_default")]
+    pub status: ClaimStatus,
+}
+
+/// What is read of a claim's `spec`.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+#[allow(missing_docs)]
+pub struct ClaimSpec {
+    pub storage_class_name: Option<String>,
+    #[serde(deserialize_with = "nullable::or_default")]
+    pub resources: Resources,
+}
+
+/// What is read of a claim's `status`.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(default)]
+#[allow(missing_docs)]
+pub struct ClaimStatus {
+    #[serde(deserialize_with = "nullable::or_default")]
+    pub phase: String,
+}
+
+/// A Service, likewise.
+#[derive(Clone, Debug, Default, Deserialize, Resource)]
+#[resource(inherit = "Service")]
+#[serde(default)]
+#[allow(missing_docs)]
+pub struct SlimService {
+    #[serde(deserialize_with = "nullable::or_default")]
+    pub metadata: Metadata,
+    #[serde(deserialize_with = "nullable::or_default")]
+    pub spec: ServiceSpec,
+}
+
+/// What is read of a Service's `spec`.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(default)]
+#[allow(missing_docs)]
+pub struct ServiceSpec {
+    #[serde(rename = "type", deserialize_with = "nullable::or_default")]
+    pub kind: String,
+}
+
+impl NodeFact {
+    /// What one version of a Node says.
+    pub fn project(node: &SlimNode) -> Self {
+        let SlimNode { metadata, status } = node;
+        let created = metadata.created();
+        let mut problems = Vec::new();
+        metadata.check(created, &mut problems);
+        status
+            .capacity
+            .check(&mut problems, || "status.capacity".into());
+        let capacity = status.capacity.amounts();
+        Self {
+            name: metadata.name(),
+            labels: metadata.labels.clone(),
+            capacity,
+            created,
+            problems,
+        }
+    }
+}
+
+impl NamespaceFact {
+    /// What one version of a Namespace says.
+    pub fn project(namespace: &SlimNamespace) -> Self {
+        let metadata = &namespace.metadata;
+        let annotation = |key| {
+            metadata
+                .annotations
+                .get(key)
+                .map(|text: &super::Name| text.to_string())
+        };
+        Self {
+            name: metadata.name(),
+            labels: metadata.labels.clone(),
+            created: metadata.created(),
+            gate_message: annotation("opex.dev/gate-message"),
+            ceilings: annotation("opex.dev/ceilings"),
+            deleting: metadata.deleting_at != Time::Absent,
+        }
+    }
+}
+
+impl ClaimFact {
+    /// What one version of a claim says (COST_RULES 14).
+    pub fn project(claim: &SlimClaim) -> Self {
+        let SlimClaim {
+            metadata,
+            spec,
+            status,
+        } = claim;
+        let created = metadata.created();
+        let mut problems = Vec::new();
+        metadata.check(created, &mut problems);
+        let requests = &spec.resources.requests;
+        requests.check(&mut problems, || "spec.resources.requests".into());
+        Self {
+            namespace: metadata.namespace(),
+            name: metadata.name(),
+            labels: metadata.labels.clone(),
+            class: spec
+                .storage_class_name
+                .as_deref()
+                .unwrap_or_default()
+                .into(),
+            created,
+            bound: status.phase == "Bound",
+            lost: status.phase == "Lost",
+            bytes: requests.get("storage").map_or(0, |size| size.round_up(1)),
+            problems,
+        }
+    }
+}
+
+impl ServiceFact {
+    /// What one version of a Service says (COST_RULES 15).
+    pub fn project(service: &SlimService) -> Self {
+        let SlimService { metadata, spec } = service;
+        Self {
+            namespace: metadata.namespace(),
+            name: metadata.name(),
+            labels: metadata.labels.clone(),
+            created: metadata.created(),
+            load_balancer: spec.kind == "LoadBalancer",
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;
