@@ -7,6 +7,7 @@
 use std::env;
 use std::ffi::OsString;
 use std::fs;
+use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -49,8 +50,9 @@ pub struct Cluster {
     dir: PathBuf,
     kubeconfig: PathBuf,
     programs: Option<Programs>,
-    ports: Ports,
     reaper: Option<Reaper>,
+    // After the reaper: the block is free when nothing listens on it any more.
+    ports: Ports,
 }
 
 impl Options {
@@ -95,7 +97,7 @@ impl Cluster {
     /// Starts a cluster that ends with this value, or with this process.
     ///
     /// With `CLUSTER=current` it is the user's own, on which only a private directory is made.
-    pub fn start(options: Options) -> Result<Self> {
+    pub fn start(options: &Options) -> Result<Self> {
         static COUNT: AtomicU32 = AtomicU32::new(0);
         let dir = env::temp_dir().canonicalize()?.join(format!(
             "opex-{}-{}-{}",
@@ -104,34 +106,33 @@ impl Cluster {
             COUNT.fetch_add(1, Ordering::Relaxed)
         ));
         if current::is_wanted()? {
-            Self::adopt(options.name, dir)
+            Self::adopt(options.name.clone(), dir)
         } else {
             Self::create(options, dir)
         }
     }
 
-    /// Starts a cluster that stays until [`Cluster::down`], in a directory known by its name.
-    pub fn up(options: Options) -> Result<Self> {
+    /// Starts a cluster in the directory that is known by its name, where [`Cluster::open`] finds
+    /// it. It too ends with this value, unless [`Cluster::keep`] is called.
+    pub fn up(options: &Options) -> Result<Self> {
         let dir = dev_dir(&options.name)?;
         if dir.exists() {
-            bail!(
-                "cluster {} exists already; `make cluster-down` removes it",
-                options.name
-            );
+            bail!("there is a cluster {} already", options.name);
         }
-        let mut cluster = Self::create(options, dir)?;
-        if let Some(reaper) = cluster.reaper.take() {
-            reaper.dismiss()?;
-        }
-        Ok(cluster)
+        Self::create(options, dir)
     }
 
-    /// Opens the cluster that [`Cluster::up`] has started, leaving it as it is.
+    /// Lets the cluster outlive this value and this process, until [`Cluster::down`].
+    pub fn keep(mut self) -> Result<()> {
+        self.reaper.take().map_or(Ok(()), Reaper::dismiss)
+    }
+
+    /// Opens a cluster that was kept; dropping this value leaves it running.
     pub fn open(name: &str) -> Result<Self> {
         let dir = dev_dir(name)?;
         let kubeconfig = dir.join("kubeconfig");
         if !kubeconfig.exists() {
-            bail!("there is no cluster {name}; `make cluster` starts one");
+            bail!("there is no cluster {name}");
         }
         Ok(Self {
             name: name.to_owned(),
@@ -143,7 +144,7 @@ impl Cluster {
         })
     }
 
-    /// Ends the cluster that [`Cluster::up`] has started, if there is one, and says whether.
+    /// Ends the cluster of this name, if there is one, and says whether.
     pub fn down(name: &str) -> Result<bool> {
         let dir = dev_dir(name)?;
         if !dir.exists() {
@@ -202,8 +203,14 @@ impl Cluster {
         command
     }
 
+    /// Makes a namespace and waits for the ServiceAccount that its first Pod needs.
+    pub fn create_namespace(&self, name: &str) -> Result<()> {
+        self.kubectl(["create", "namespace", name]).ok()?;
+        self.wait_for_service_account(name)
+    }
+
     fn adopt(name: String, dir: PathBuf) -> Result<Self> {
-        fs::create_dir_all(&dir)?;
+        make_private(&dir)?;
         let reaper = Reaper::watch(&dir)?;
         let kubeconfig = dir.join("kubeconfig");
         current::copy_context(&kubeconfig)?;
@@ -219,10 +226,10 @@ impl Cluster {
         Ok(cluster)
     }
 
-    fn create(options: Options, dir: PathBuf) -> Result<Self> {
+    fn create(options: &Options, dir: PathBuf) -> Result<Self> {
         let programs = Programs::build()?;
         let ports = Ports::claim(&cache_dir()?.join("ports"))?;
-        fs::create_dir_all(dir.join("processes"))?;
+        make_private(&dir)?;
         let reaper = Reaper::watch(&dir)?;
         let cluster = Self {
             kubeconfig: dir.join("kubeconfig"),
@@ -232,9 +239,9 @@ impl Cluster {
             ports,
             reaper: Some(reaper),
         };
-        cluster.create_control_plane(&options)?;
+        cluster.create_control_plane(options)?;
         cluster.nodes(options.nodes)?;
-        cluster.wait_until_usable()?;
+        cluster.wait_for_service_account("default")?;
         if options.metrics {
             cluster.enable_metrics()?;
         }
@@ -242,15 +249,12 @@ impl Cluster {
     }
 
     fn create_control_plane(&self, options: &Options) -> Result<()> {
-        let config = self.dir.join("kwokctl.yaml");
-        fs::write(&config, self.configuration()?)?;
+        fs::write(self.dir.join("kwokctl.yaml"), self.configuration()?)?;
         let mut create = self.kwokctl();
         create
             .args(["create", "cluster", "--runtime", "binary", "--wait", "60s"])
             .arg("--kubeconfig")
             .arg(&self.kubeconfig)
-            .arg("--config")
-            .arg(&config)
             .args(["--enable-crds", "Metric,ClusterResourceUsage"])
             .args(["--extra-args", "etcd=unsafe-no-fsync=true"]);
         if !options.feature_gates.is_empty() {
@@ -270,7 +274,8 @@ impl Cluster {
         let mut kwokctl = self.command("kwokctl");
         kwokctl
             .env("KWOK_WORKDIR", self.dir.join("kwok"))
-            .args(["--name", &self.name]);
+            .args(["--name", &self.name, "--config"])
+            .arg(self.dir.join("kwokctl.yaml"));
         if let Some(programs) = &self.programs {
             kwokctl.env(
                 "KWOK_KUBE_VERSION",
@@ -317,18 +322,21 @@ impl Cluster {
         ))
     }
 
-    /// Waits for what a first Pod needs: Ready nodes and the default ServiceAccount.
-    fn wait_until_usable(&self) -> Result<()> {
-        wait_until(
-            "the default ServiceAccount",
-            Duration::from_secs(30),
-            || {
-                self.kubectl(["get", "serviceaccount", "default", "-n", "default"])
-                    .ok()
-            },
-        )?;
+    fn wait_for_service_account(&self, namespace: &str) -> Result<()> {
+        let what = format!("the default ServiceAccount of {namespace}");
+        let get = ["get", "serviceaccount", "default", "-n", namespace];
+        wait_until(&what, Duration::from_secs(30), || self.kubectl(get).ok())?;
         Ok(())
     }
+}
+
+/// Makes a directory for keys and tokens.
+fn make_private(dir: &Path) -> Result<()> {
+    fs::DirBuilder::new()
+        .recursive(true)
+        .mode(0o700)
+        .create(dir)?;
+    Ok(())
 }
 
 /// The directory of the cluster that [`Cluster::up`] starts under this name.

@@ -63,7 +63,7 @@ impl Cluster {
     /// server is ready.
     pub fn revive(&self) -> Result<()> {
         run(self.kwokctl().args(["start", "cluster"]), None).ok()?;
-        self.wait_until_ready(Duration::from_secs(60))
+        self.wait_until_ready(Duration::from_mins(1))
     }
 
     /// [`Cluster::kill9`], then [`Cluster::revive`].

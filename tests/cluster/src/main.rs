@@ -1,6 +1,9 @@
 //! Builds, starts and ends embedded clusters for people; the tests use the library.
 
-use anyhow::Result;
+use std::env;
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, Result};
 use clap::{Parser, Subcommand};
 use opex_cluster::{Cluster, Options, Programs};
 
@@ -49,7 +52,10 @@ fn main() -> Result<()> {
             name,
             nodes,
             metrics,
-        } => up(&name, nodes, metrics),
+        } => up(&Options {
+            metrics,
+            ..Options::new(&name).nodes(nodes)
+        }),
         Task::Down { name } => down(&name),
         Task::Env { name } => {
             print_env(&Cluster::open(&name)?);
@@ -58,22 +64,27 @@ fn main() -> Result<()> {
     }
 }
 
-fn up(name: &str, nodes: usize, metrics: bool) -> Result<()> {
+fn up(options: &Options) -> Result<()> {
+    let name = &options.name;
+    if let Ok(cluster) = Cluster::open(name) {
+        let ready = cluster.wait_until_ready(Duration::from_secs(1));
+        ready.with_context(|| format!("cluster {name} does not answer; `down` removes it"))?;
+        eprintln!("cluster {name} is up already");
+        print_env(&cluster);
+        return Ok(());
+    }
     let programs = Programs::build()?;
-    eprintln!(
-        "starting Kubernetes {} as {name}",
-        programs.kubernetes_version()
-    );
-    let started = std::time::Instant::now();
-    let mut options = Options::new(name).nodes(nodes);
-    options.metrics = metrics;
+    let version = programs.kubernetes_version();
+    eprintln!("starting Kubernetes {version} as {name}");
+    let started = Instant::now();
     let cluster = Cluster::up(options)?;
+    let seconds = started.elapsed().as_secs_f64();
     eprintln!(
-        "ready after {:.1} s, with {nodes} simulated nodes",
-        started.elapsed().as_secs_f64()
+        "ready after {seconds:.1} s, with {} simulated nodes",
+        options.nodes
     );
     print_env(&cluster);
-    Ok(())
+    cluster.keep()
 }
 
 fn down(name: &str) -> Result<()> {
@@ -87,10 +98,12 @@ fn down(name: &str) -> Result<()> {
 
 /// Lines for a shell's `eval`.
 fn print_env(cluster: &Cluster) {
+    let inherited = env::var("PATH").unwrap_or_default();
     for (key, value) in cluster.env() {
-        println!(
-            "export {key}='{}'",
-            value.to_string_lossy().replace('\'', r"'\''")
-        );
+        let value = value.to_string_lossy().replace('\'', r"'\''");
+        match value.strip_suffix(&inherited).filter(|_| key == "PATH") {
+            Some(ours) => println!("export PATH='{ours}'\"$PATH\""),
+            None => println!("export {key}='{value}'"),
+        }
     }
 }

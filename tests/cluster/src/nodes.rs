@@ -110,7 +110,7 @@ impl Cluster {
         self.kubectl_with_input(["create", "-f", "-"], &list.to_string())
             .ok()?;
         let wait = ["wait", "node", "--for=condition=Ready", "--timeout=5s"];
-        wait_until("the nodes to be ready", Duration::from_secs(60), || {
+        wait_until("the nodes to be ready", Duration::from_mins(1), || {
             let names = nodes.iter().map(|node| node.name.as_str());
             self.kubectl(wait.into_iter().chain(names)).ok()
         })?;

@@ -1,6 +1,7 @@
 //! A program beside the control plane: the operator under test, `kubectl get -w`, a port-forward.
 
 use std::fs::{self, File};
+use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::time::Duration;
@@ -21,6 +22,7 @@ pub struct Process {
     child: Child,
     log: PathBuf,
     pid_file: PathBuf,
+    detached: bool,
 }
 
 impl Process {
@@ -40,6 +42,7 @@ impl Process {
             .arg(command.get_program())
             .args(command.get_args())
             .envs(cluster.env())
+            .process_group(0)
             .stdin(Stdio::null())
             .stderr(output.try_clone()?)
             .stdout(output);
@@ -58,6 +61,7 @@ impl Process {
             child,
             log,
             pid_file,
+            detached: false,
         })
     }
 
@@ -116,6 +120,11 @@ impl Process {
         signal("CONT", self.pid())
     }
 
+    /// Leaves it running, as long as the cluster does.
+    pub fn detach(mut self) {
+        self.detached = true;
+    }
+
     /// Waits until the log contains `text`.
     pub fn wait_for_log(&self, text: &str, timeout: Duration) -> Result<()> {
         let what = format!("{text:?} in the log of {}", self.name);
@@ -125,6 +134,9 @@ impl Process {
 
 impl Drop for Process {
     fn drop(&mut self) {
+        if self.detached {
+            return;
+        }
         let _ = self.kill9();
         let _ = fs::remove_file(&self.pid_file);
         if std::thread::panicking() {

@@ -6,6 +6,7 @@
 
 use std::env;
 use std::ffi::OsString;
+use std::fmt::Write;
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -126,8 +127,10 @@ impl Programs {
     pub fn path(&self, binary: &str) -> PathBuf {
         rows(&self.kubernetes)
             .find(|row| row.binaries.iter().any(|(name, _)| *name == binary))
-            .map(|row| row.dir(&self.cache).join(binary))
-            .unwrap_or_else(|| panic!("no program is called {binary}"))
+            .map_or_else(
+                || panic!("no program is called {binary}"),
+                |row| row.dir(&self.cache).join(binary),
+            )
     }
 
     /// `PATH` with the binaries before everything else.
@@ -251,9 +254,13 @@ impl Program {
                 "k8s.io/component-base/version",
                 "k8s.io/client-go/pkg/version",
             ] {
-                flags += &format!(
-                    " -X {package}.gitVersion=v{version} -X {package}.gitMajor={major} -X {package}.gitMinor={minor}"
-                );
+                for (variable, value) in [
+                    ("gitVersion", format!("v{version}")),
+                    ("gitMajor", major.to_owned()),
+                    ("gitMinor", minor.to_owned()),
+                ] {
+                    let _ = write!(flags, " -X {package}.{variable}={value}");
+                }
             }
         }
         flags

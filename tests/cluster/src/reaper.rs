@@ -50,7 +50,9 @@ impl Reaper {
 
 impl Drop for Reaper {
     fn drop(&mut self) {
-        drop(self.0.stdin.take());
+        if let Some(mut stdin) = self.0.stdin.take() {
+            let _ = stdin.write_all(b"end\n");
+        }
         let _ = self.0.wait();
     }
 }

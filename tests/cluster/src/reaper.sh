@@ -1,12 +1,14 @@
 # Ends everything that belongs to the cluster in directory $1, once the process that holds the
 # other end of standard input is gone, however it went; then removes the directory.
-# The line "keep" on standard input leaves the cluster running instead.
+# On standard input, "keep" leaves the cluster running instead; "end" tells that nobody was killed.
 dir=$1
 export LC_ALL=C
 ps -p $$ >/dev/null || exit 1
 echo ready
+told=
 while read -r word; do
   [ "$word" = keep ] && exit 0
+  told=$word
 done
 
 # Pids of the control plane (started from links in the directory, or being started by kwokctl) and
@@ -14,15 +16,14 @@ done
 members() {
   ps -A -ww -o pid= -o command= | while read -r pid command; do
     case $command in
-      "$dir"/*) echo "$pid" ;;
-      *"/kwokctl create cluster "*"$dir"/*) echo "$pid" ;;
+      "$dir"/* | *"/kwokctl "*"$dir"/*) echo "$pid" ;;
     esac
   done
   for file in "$dir"/processes/*; do
     [ -f "$file" ] || continue
     read -r pid program <"$file" || continue
     case $(ps -ww -o command= -p "$pid") in
-      "$program"*|*"$file"*) echo "$pid" ;;
+      "$program"* | *"$file"*) echo "$pid" ;;
     esac
   done
 }
@@ -32,3 +33,8 @@ while pids=$(members) && [ -n "$pids" ]; do
   sleep 0.05
 done
 rm -rf "$dir"
+# A kubectl that outlives a killed test by a moment may write its cache once more.
+if [ "$told" != end ]; then
+  sleep 1
+  rm -rf "$dir"
+fi

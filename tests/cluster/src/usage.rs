@@ -32,7 +32,7 @@ impl Cluster {
             "--for=condition=Available",
             "--timeout=5s",
         ];
-        wait_until("the metrics API", Duration::from_secs(60), || {
+        wait_until("the metrics API", Duration::from_mins(1), || {
             self.kubectl(wait).ok()
         })?;
         Ok(())

@@ -1,18 +1,15 @@
 //! The harness keeps its promises: a cluster starts, heals, and leaves nothing behind.
 
 use std::env;
-use std::fs;
 use std::io::{BufRead, BufReader};
 use std::path::Path;
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
-use opex_cluster::{
-    Cluster, Component, Node, Options, Process, needs_simulated_nodes, wait_for, wait_until,
-};
+use opex_cluster::{Cluster, Component, Node, Options, Process, needs_simulated_nodes, wait_for};
 use serde_json::Value;
 
-const MINUTE: Duration = Duration::from_secs(60);
+const MINUTE: Duration = Duration::from_mins(1);
 
 /// Names the directory that the child of the reaper test starts its cluster for.
 const CHILD: &str = "OPEX_CLUSTER_TEST_CHILD";
@@ -23,7 +20,7 @@ fn a_cluster_starts_and_survives_faults() {
         return;
     }
     let started = Instant::now();
-    let cluster = Cluster::start(Options::new("harness").nodes(3)).unwrap();
+    let cluster = Cluster::start(&Options::new("harness").nodes(3)).unwrap();
     println!("ready after {:.1} s", started.elapsed().as_secs_f64());
 
     cluster
@@ -76,7 +73,7 @@ fn pods_live_as_long_as_they_say() {
     if needs_simulated_nodes() {
         return;
     }
-    let cluster = Cluster::start(Options::new("pods").nodes(1)).unwrap();
+    let cluster = Cluster::start(&Options::new("pods").nodes(1)).unwrap();
     cluster.apply(PODS).expect();
     let pod = |name: &str| cluster.get(["pod", name]);
     let in_phase = |name: &str, phase: &str| {
@@ -187,7 +184,7 @@ fn child_that_is_killed() {
     if env::var_os(CHILD).is_none() {
         return;
     }
-    let cluster = Cluster::start(Options::new("killed").nodes(1)).unwrap();
+    let cluster = Cluster::start(&Options::new("killed").nodes(1)).unwrap();
     let beside = Process::start(&cluster, "beside", Command::new("sleep").arg("600")).unwrap();
     let mut pids: Vec<_> = [
         Component::Etcd,
