@@ -1,1 +1,27 @@
 //! A real Kubernetes control plane, embedded.
+//!
+//! [`Cluster::start`] runs etcd, kube-apiserver, kube-controller-manager, kube-scheduler and KWOK
+//! (simulated nodes) as processes, ready in seconds, several side by side, and nothing of it is
+//! left when the process that started it is gone. With `CLUSTER=current` the same calls work on
+//! the user's own cluster instead.
+
+mod cluster;
+mod command;
+mod current;
+mod faults;
+mod nodes;
+mod ports;
+mod process;
+mod programs;
+mod reaper;
+mod usage;
+mod wait;
+
+pub use cluster::{Cluster, Options, dev_dir};
+pub use command::Output;
+pub use current::needs_simulated_nodes;
+pub use faults::Component;
+pub use nodes::Node;
+pub use process::Process;
+pub use programs::Programs;
+pub use wait::{wait_for, wait_until};

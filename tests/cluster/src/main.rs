@@ -1,3 +1,109 @@
-//! Starts and stops embedded clusters.
+//! Builds, starts and ends embedded clusters for people; the tests use the library.
 
-fn main() {}
+use std::env;
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, Result};
+use clap::{Parser, Subcommand};
+use opex_cluster::{Cluster, Options, Programs};
+
+/// A real Kubernetes control plane on this machine.
+#[derive(Parser)]
+#[command(name = "opex-cluster", version)]
+struct Cli {
+    #[command(subcommand)]
+    command: Task,
+}
+
+#[derive(Subcommand)]
+enum Task {
+    /// Build the programs that the cache lacks.
+    Build,
+    /// Start a cluster that stays, and print the environment in which kubectl reaches it.
+    Up {
+        /// Its name.
+        #[arg(long, default_value = "dev")]
+        name: String,
+        /// How many simulated nodes it has.
+        #[arg(long, default_value_t = 3)]
+        nodes: usize,
+        /// Run metrics-server too, for `kubectl top` and HorizontalPodAutoscalers.
+        #[arg(long)]
+        metrics: bool,
+    },
+    /// End the cluster and remove its directory.
+    Down {
+        /// Its name.
+        #[arg(long, default_value = "dev")]
+        name: String,
+    },
+    /// Print the environment of a running cluster again.
+    Env {
+        /// Its name.
+        #[arg(long, default_value = "dev")]
+        name: String,
+    },
+}
+
+fn main() -> Result<()> {
+    match Cli::parse().command {
+        Task::Build => Programs::build().map(drop),
+        Task::Up {
+            name,
+            nodes,
+            metrics,
+        } => up(&Options {
+            metrics,
+            ..Options::new(&name).nodes(nodes)
+        }),
+        Task::Down { name } => down(&name),
+        Task::Env { name } => {
+            print_env(&Cluster::open(&name)?);
+            Ok(())
+        }
+    }
+}
+
+fn up(options: &Options) -> Result<()> {
+    let name = &options.name;
+    if let Ok(cluster) = Cluster::open(name) {
+        let ready = cluster.wait_until_ready(Duration::from_secs(1));
+        ready.with_context(|| format!("cluster {name} does not answer; `down` removes it"))?;
+        eprintln!("cluster {name} is up already");
+        print_env(&cluster);
+        return Ok(());
+    }
+    let programs = Programs::build()?;
+    let version = programs.kubernetes_version();
+    eprintln!("starting Kubernetes {version} as {name}");
+    let started = Instant::now();
+    let cluster = Cluster::up(options)?;
+    let seconds = started.elapsed().as_secs_f64();
+    eprintln!(
+        "ready after {seconds:.1} s, with {} simulated nodes",
+        options.nodes
+    );
+    print_env(&cluster);
+    cluster.keep()
+}
+
+fn down(name: &str) -> Result<()> {
+    if Cluster::down(name)? {
+        eprintln!("cluster {name} is gone");
+    } else {
+        eprintln!("there is no cluster {name}");
+    }
+    Ok(())
+}
+
+/// Lines for a shell's `eval`.
+fn print_env(cluster: &Cluster) {
+    let inherited = env::var("PATH").unwrap_or_default();
+    for (key, value) in cluster.env() {
+        let value = value.to_string_lossy().replace('\'', r"'\''");
+        match value.strip_suffix(&inherited).filter(|_| key == "PATH") {
+            Some(ours) => println!("export PATH='{ours}'\"$PATH\""),
+            None => println!("export {key}='{value}'"),
+        }
+    }
+}

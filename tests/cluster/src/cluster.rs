@@ -1,0 +1,347 @@
+//! One control plane: where it lives, how it starts, and that it ends.
+//!
+//! Everything of a cluster is in one directory: the programs (links), keys, data, logs, kubeconfig,
+//! caches of kubectl and Helm. Its control plane is laid out and started by kwokctl, on ports of
+//! ours and on the loopback alone.
+
+use std::env;
+use std::ffi::OsString;
+use std::fs;
+use std::os::unix::fs::DirBuilderExt;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::Duration;
+
+use anyhow::{Context, Result, bail};
+
+use crate::command::run;
+use crate::current;
+use crate::ports::Ports;
+use crate::programs::{Programs, cache_dir};
+use crate::reaper::Reaper;
+use crate::wait::wait_until;
+
+const NODE_STAGES: &str = include_str!("../kwok/nodes.yaml");
+const POD_STAGES: &str = include_str!("../kwok/pods.yaml");
+
+/// What kind of cluster to start.
+#[derive(Clone, Debug, Default)]
+pub struct Options {
+    /// Its name: letters, digits and dashes.
+    pub name: String,
+    /// How many simulated nodes it has ([`Cluster::nodes`] changes it).
+    pub nodes: usize,
+    /// Whether metrics-server runs, for `kubectl top` and HorizontalPodAutoscalers.
+    pub metrics: bool,
+    /// Feature gates of all components: `WatchList=false,WatchListClient=false`.
+    pub feature_gates: String,
+    /// Whether the components' own limits on queries are lifted, for load.
+    pub unlimited: bool,
+}
+
+/// A running control plane, embedded or (`CLUSTER=current`) the user's own.
+///
+/// Dropping it ends the embedded one and removes its directory; so does the end of this process,
+/// however it comes.
+#[derive(Debug)]
+pub struct Cluster {
+    name: String,
+    dir: PathBuf,
+    kubeconfig: PathBuf,
+    programs: Option<Programs>,
+    reaper: Option<Reaper>,
+    // After the reaper: the block is free when nothing listens on it any more.
+    ports: Ports,
+}
+
+impl Options {
+    /// A cluster without nodes.
+    pub fn new(name: &str) -> Self {
+        Self {
+            name: name.to_owned(),
+            ..Self::default()
+        }
+    }
+
+    /// With this many simulated nodes.
+    #[must_use]
+    pub fn nodes(mut self, nodes: usize) -> Self {
+        self.nodes = nodes;
+        self
+    }
+
+    /// With metrics-server.
+    #[must_use]
+    pub fn metrics(mut self) -> Self {
+        self.metrics = true;
+        self
+    }
+
+    /// With feature gates: `WatchList=false,WatchListClient=false`.
+    #[must_use]
+    pub fn feature_gates(mut self, gates: &str) -> Self {
+        gates.clone_into(&mut self.feature_gates);
+        self
+    }
+
+    /// Without the components' limits on queries.
+    #[must_use]
+    pub fn unlimited(mut self) -> Self {
+        self.unlimited = true;
+        self
+    }
+}
+
+impl Cluster {
+    /// Starts a cluster that ends with this value, or with this process.
+    ///
+    /// With `CLUSTER=current` it is the user's own, on which only a private directory is made.
+    pub fn start(options: &Options) -> Result<Self> {
+        static COUNT: AtomicU32 = AtomicU32::new(0);
+        let dir = env::temp_dir().canonicalize()?.join(format!(
+            "opex-{}-{}-{}",
+            options.name,
+            std::process::id(),
+            COUNT.fetch_add(1, Ordering::Relaxed)
+        ));
+        if current::is_wanted()? {
+            Self::adopt(options.name.clone(), dir)
+        } else {
+            Self::create(options, dir)
+        }
+    }
+
+    /// Starts a cluster in the directory that is known by its name, where [`Cluster::open`] finds
+    /// it. It too ends with this value, unless [`Cluster::keep`] is called.
+    pub fn up(options: &Options) -> Result<Self> {
+        let dir = dev_dir(&options.name)?;
+        if dir.exists() {
+            bail!("there is a cluster {} already", options.name);
+        }
+        Self::create(options, dir)
+    }
+
+    /// Lets the cluster outlive this value and this process, until [`Cluster::down`].
+    pub fn keep(mut self) -> Result<()> {
+        self.reaper.take().map_or(Ok(()), Reaper::dismiss)
+    }
+
+    /// Opens a cluster that was kept; dropping this value leaves it running.
+    pub fn open(name: &str) -> Result<Self> {
+        let dir = dev_dir(name)?;
+        let kubeconfig = dir.join("kubeconfig");
+        if !kubeconfig.exists() {
+            bail!("there is no cluster {name}");
+        }
+        Ok(Self {
+            name: name.to_owned(),
+            kubeconfig,
+            dir,
+            programs: Some(Programs::build()?),
+            ports: Ports::claim(&cache_dir()?.join("ports"))?,
+            reaper: None,
+        })
+    }
+
+    /// Ends the cluster of this name, if there is one, and says whether.
+    pub fn down(name: &str) -> Result<bool> {
+        let dir = dev_dir(name)?;
+        if !dir.exists() {
+            return Ok(false);
+        }
+        drop(Reaper::watch(&dir)?);
+        Ok(true)
+    }
+
+    /// Whether nodes are simulated and components may be harmed: not the user's own cluster.
+    pub fn is_embedded(&self) -> bool {
+        self.programs.is_some()
+    }
+
+    /// The administrator's kubeconfig.
+    pub fn kubeconfig(&self) -> &Path {
+        &self.kubeconfig
+    }
+
+    /// The cluster's directory; files put there are removed with it.
+    pub fn dir(&self) -> &Path {
+        &self.dir
+    }
+
+    /// A port on the loopback that nobody else uses.
+    pub fn port(&self) -> u16 {
+        self.ports.next()
+    }
+
+    /// The environment in which kubectl, Helm and an operator reach this cluster.
+    pub fn env(&self) -> Vec<(&'static str, OsString)> {
+        let mut env = vec![
+            ("KUBECONFIG", self.kubeconfig.clone().into()),
+            ("KUBECACHEDIR", self.dir.join("cache").into()),
+        ];
+        for (name, dir) in [
+            ("HELM_CACHE_HOME", "helm/cache"),
+            ("HELM_CONFIG_HOME", "helm/config"),
+            ("HELM_DATA_HOME", "helm/data"),
+        ] {
+            env.push((name, self.dir.join(dir).into()));
+        }
+        if let Some(programs) = &self.programs {
+            env.push(("PATH", programs.search_path()));
+        }
+        env
+    }
+
+    /// A command of the control plane's programs, or of `PATH` for the user's own cluster.
+    pub fn command(&self, program: &str) -> Command {
+        let mut command = match &self.programs {
+            Some(programs) => Command::new(programs.path(program)),
+            None => Command::new(program),
+        };
+        command.envs(self.env());
+        command
+    }
+
+    /// Makes a namespace and waits for the ServiceAccount that its first Pod needs.
+    pub fn create_namespace(&self, name: &str) -> Result<()> {
+        self.kubectl(["create", "namespace", name]).ok()?;
+        self.wait_for_service_account(name)
+    }
+
+    fn adopt(name: String, dir: PathBuf) -> Result<Self> {
+        make_private(&dir)?;
+        let reaper = Reaper::watch(&dir)?;
+        let kubeconfig = dir.join("kubeconfig");
+        current::copy_context(&kubeconfig)?;
+        let cluster = Self {
+            name,
+            kubeconfig,
+            dir,
+            programs: None,
+            ports: Ports::claim(&cache_dir()?.join("ports"))?,
+            reaper: Some(reaper),
+        };
+        current::refuse_busy(&cluster)?;
+        Ok(cluster)
+    }
+
+    fn create(options: &Options, dir: PathBuf) -> Result<Self> {
+        let programs = Programs::build()?;
+        let ports = Ports::claim(&cache_dir()?.join("ports"))?;
+        make_private(&dir)?;
+        let reaper = Reaper::watch(&dir)?;
+        let cluster = Self {
+            kubeconfig: dir.join("kubeconfig"),
+            name: options.name.clone(),
+            dir,
+            programs: Some(programs),
+            ports,
+            reaper: Some(reaper),
+        };
+        cluster.create_control_plane(options)?;
+        cluster.nodes(options.nodes)?;
+        cluster.wait_for_service_account("default")?;
+        if options.metrics {
+            cluster.enable_metrics()?;
+        }
+        Ok(cluster)
+    }
+
+    fn create_control_plane(&self, options: &Options) -> Result<()> {
+        fs::write(self.dir.join("kwokctl.yaml"), self.configuration()?)?;
+        let mut create = self.kwokctl();
+        create
+            .args(["create", "cluster", "--runtime", "binary", "--wait", "60s"])
+            .arg("--kubeconfig")
+            .arg(&self.kubeconfig)
+            .args(["--enable-crds", "Metric,ClusterResourceUsage"])
+            .args(["--extra-args", "etcd=unsafe-no-fsync=true"]);
+        if !options.feature_gates.is_empty() {
+            create.args(["--kube-feature-gates", &options.feature_gates]);
+        }
+        if options.unlimited {
+            create.arg("--disable-qps-limits");
+        }
+        run(&mut create, None)
+            .ok()
+            .context("starting the control plane")?;
+        Ok(())
+    }
+
+    /// kwokctl, told which cluster and which directory is meant.
+    pub(crate) fn kwokctl(&self) -> Command {
+        let mut kwokctl = self.command("kwokctl");
+        kwokctl
+            .env("KWOK_WORKDIR", self.dir.join("kwok"))
+            .args(["--name", &self.name, "--config"])
+            .arg(self.dir.join("kwokctl.yaml"));
+        if let Some(programs) = &self.programs {
+            kwokctl.env(
+                "KWOK_KUBE_VERSION",
+                format!("v{}", programs.kubernetes_version()),
+            );
+        }
+        kwokctl
+    }
+
+    /// Where kwokctl keeps this cluster: `pids/`, `logs/`, `pki/`.
+    pub(crate) fn control_plane_dir(&self) -> PathBuf {
+        self.dir.join("kwok/clusters").join(&self.name)
+    }
+
+    /// The options that kwokctl has no flags for, and the Stages: simulated kubelets.
+    fn configuration(&self) -> Result<String> {
+        let programs = self.programs.as_ref().context("no programs were built")?;
+        let mut options = serde_json::json!({
+            "bindAddress": "127.0.0.1",
+            "etcdPort": self.port(),
+            "etcdPeerPort": self.port(),
+            "kubeApiserverPort": self.port(),
+            "kubeControllerManagerPort": self.port(),
+            "kubeSchedulerPort": self.port(),
+            "kwokControllerPort": self.port(),
+        });
+        for (option, program) in [
+            ("etcdBinary", "etcd"),
+            ("kubeApiserverBinary", "kube-apiserver"),
+            ("kubeControllerManagerBinary", "kube-controller-manager"),
+            ("kubeSchedulerBinary", "kube-scheduler"),
+            ("kwokControllerBinary", "kwok"),
+            ("kubectlBinary", "kubectl"),
+        ] {
+            options[option] = programs.path(program).display().to_string().into();
+        }
+        let configuration = serde_json::json!({
+            "apiVersion": "config.kwok.x-k8s.io/v1alpha1",
+            "kind": "KwokctlConfiguration",
+            "options": options,
+        });
+        Ok(format!(
+            "{configuration}\n---\n{NODE_STAGES}---\n{POD_STAGES}"
+        ))
+    }
+
+    fn wait_for_service_account(&self, namespace: &str) -> Result<()> {
+        let what = format!("the default ServiceAccount of {namespace}");
+        let get = ["get", "serviceaccount", "default", "-n", namespace];
+        wait_until(&what, Duration::from_secs(30), || self.kubectl(get).ok())?;
+        Ok(())
+    }
+}
+
+/// Makes a directory for keys and tokens.
+fn make_private(dir: &Path) -> Result<()> {
+    fs::DirBuilder::new()
+        .recursive(true)
+        .mode(0o700)
+        .create(dir)?;
+    Ok(())
+}
+
+/// The directory of the cluster that [`Cluster::up`] starts under this name.
+pub fn dev_dir(name: &str) -> Result<PathBuf> {
+    let clusters = cache_dir()?.join("clusters");
+    fs::create_dir_all(&clusters)?;
+    Ok(clusters.canonicalize()?.join(name))
+}

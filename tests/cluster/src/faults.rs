@@ -1,0 +1,110 @@
+//! Faults: components that are killed, stopped and started again, by their own pids.
+
+use std::fs;
+use std::process::Command;
+use std::time::Duration;
+
+use anyhow::{Context, Result, ensure};
+
+use crate::Cluster;
+use crate::command::run;
+use crate::wait::wait_until;
+
+/// A program of the control plane.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Component {
+    /// The store.
+    Etcd,
+    /// kube-apiserver.
+    ApiServer,
+    /// kube-controller-manager.
+    ControllerManager,
+    /// kube-scheduler.
+    Scheduler,
+    /// The simulated kubelets.
+    Kubelets,
+}
+
+impl Component {
+    /// The name that kwokctl gives the process.
+    fn name(self) -> &'static str {
+        match self {
+            Self::Etcd => "etcd",
+            Self::ApiServer => "kube-apiserver",
+            Self::ControllerManager => "kube-controller-manager",
+            Self::Scheduler => "kube-scheduler",
+            Self::Kubelets => "kwok-controller",
+        }
+    }
+}
+
+impl Cluster {
+    /// The component's process id.
+    pub fn pid(&self, component: Component) -> Result<u32> {
+        ensure!(
+            self.is_embedded(),
+            "only the embedded cluster has components to harm"
+        );
+        let file = self.pid_file(component);
+        let pid =
+            fs::read_to_string(&file).with_context(|| format!("reading {}", file.display()))?;
+        Ok(pid.trim().parse()?)
+    }
+
+    /// `kill -9`, without starting it again.
+    pub fn kill9(&self, component: Component) -> Result<()> {
+        signal("KILL", self.pid(component)?)?;
+        // kwokctl would take an unreaped process for a running one.
+        fs::remove_file(self.pid_file(component))?;
+        Ok(())
+    }
+
+    /// Starts the components that were killed, with the same arguments, and waits until the API
+    /// server is ready.
+    pub fn revive(&self) -> Result<()> {
+        run(self.kwokctl().args(["start", "cluster"]), None).ok()?;
+        self.wait_until_ready(Duration::from_mins(1))
+    }
+
+    /// [`Cluster::kill9`], then [`Cluster::revive`].
+    pub fn restart(&self, component: Component) -> Result<()> {
+        self.kill9(component)?;
+        self.revive()
+    }
+
+    /// `kill -STOP`: the component hangs.
+    pub fn pause(&self, component: Component) -> Result<()> {
+        signal("STOP", self.pid(component)?)
+    }
+
+    /// `kill -CONT`: the component goes on.
+    pub fn resume(&self, component: Component) -> Result<()> {
+        signal("CONT", self.pid(component)?)
+    }
+
+    /// Waits until the API server says that it is ready.
+    pub fn wait_until_ready(&self, timeout: Duration) -> Result<()> {
+        wait_until("the API server to be ready", timeout, || {
+            self.kubectl(["get", "--raw", "/readyz", "--request-timeout=2s"])
+                .ok()
+        })?;
+        Ok(())
+    }
+
+    fn pid_file(&self, component: Component) -> std::path::PathBuf {
+        let name = component.name();
+        self.control_plane_dir()
+            .join("pids")
+            .join(format!("{name}.pid"))
+    }
+}
+
+/// Sends a signal to one process.
+pub(crate) fn signal(name: &str, pid: u32) -> Result<()> {
+    run(
+        Command::new("sh").args(["-c", "kill -$0 $1", name, &pid.to_string()]),
+        None,
+    )
+    .ok()?;
+    Ok(())
+}

@@ -1,0 +1,58 @@
+//! Who cleans up when nobody can: a shell in a process group of its own that waits for the end of
+//! a pipe. The kernel closes the pipe however its holder ends (return, panic, Ctrl-C, kill -9), so
+//! there is one way of cleaning up, and it is always taken.
+
+use std::io::{BufRead, BufReader, Write};
+use std::os::unix::process::CommandExt;
+use std::path::Path;
+use std::process::{Child, Command, Stdio};
+
+use anyhow::{Context, Result, ensure};
+
+const SCRIPT: &str = include_str!("reaper.sh");
+
+/// Ends the cluster of a directory when dropped, or when this process is gone.
+#[derive(Debug)]
+pub(crate) struct Reaper(Child);
+
+impl Reaper {
+    /// Watches over `dir`, from now on.
+    pub(crate) fn watch(dir: &Path) -> Result<Self> {
+        let mut child = Command::new("sh")
+            .args(["-c", SCRIPT, "reaper"])
+            .arg(dir)
+            .process_group(0)
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::null())
+            .spawn()
+            .context("starting the reaper")?;
+        let mut ready = String::new();
+        if let Some(stdout) = child.stdout.take() {
+            BufReader::new(stdout).read_line(&mut ready)?;
+        }
+        ensure!(
+            ready == "ready\n",
+            "the reaper needs the command ps (package procps)"
+        );
+        Ok(Self(child))
+    }
+
+    /// Leaves the cluster running.
+    pub(crate) fn dismiss(mut self) -> Result<()> {
+        if let Some(mut stdin) = self.0.stdin.take() {
+            stdin.write_all(b"keep\n")?;
+        }
+        self.0.wait()?;
+        Ok(())
+    }
+}
+
+impl Drop for Reaper {
+    fn drop(&mut self) {
+        if let Some(mut stdin) = self.0.stdin.take() {
+            let _ = stdin.write_all(b"end\n");
+        }
+        let _ = self.0.wait();
+    }
+}
