@@ -8,6 +8,7 @@ mod amount;
 mod budget;
 mod budget_override;
 mod cluster_budget;
+mod columns;
 mod period;
 mod price_plan;
 mod schema;
@@ -52,11 +53,15 @@ pub const CEILINGS_ANNOTATION: &str = "opex.dev/ceilings";
 
 /// The definitions of all kinds, in the order in which a user meets them.
 pub fn crds() -> Vec<CustomResourceDefinition> {
-    vec![
-        PricePlan::crd(),
-        Budget::crd(),
-        ClusterBudget::crd(),
-        BudgetOverride::crd(),
-        Statement::crd(),
-    ]
+    let defined = [
+        (PricePlan::crd(), columns::price_plan()),
+        (Budget::crd(), columns::budget()),
+        (ClusterBudget::crd(), columns::budget()),
+        (BudgetOverride::crd(), columns::budget_override()),
+        (Statement::crd(), columns::statement()),
+    ];
+    defined
+        .into_iter()
+        .map(|(crd, columns)| columns::set(schema::tidy(crd), &columns))
+        .collect()
 }

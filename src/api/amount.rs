@@ -100,7 +100,6 @@ impl JsonSchema for Amount {
         // The longest texts are `0.` and 28 digits, or 28 digits and a point: 29 characters unless it begins with `0.`.
         json_schema!({
             "x-kubernetes-int-or-string": true,
-            "anyOf": [{"type": "integer"}, {"type": "string"}],
             "minimum": 0,
             "maxLength": MAX_DIGITS + 2,
             "pattern": r"^(0|[1-9][0-9]{0,27})(\.[0-9]{1,28})?$",

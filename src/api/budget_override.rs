@@ -21,49 +21,7 @@ use super::statement::BudgetRef;
     derive = "PartialEq",
     shortname = "bgto",
     category = "opex",
-    doc = "A BudgetOverride opens a budget's gate for a while, or raises its limit for a while, and records who did it and why. It is created and deleted, never edited, and stays as the record when it has ended. For a Budget it lives in the Budget's namespace, for a ClusterBudget in the operator's.",
-    printcolumn(
-        name = "Budget",
-        type_ = "string",
-        json_path = ".spec.budgetRef.name",
-        description = "The Budget or ClusterBudget"
-    ),
-    printcolumn(
-        name = "Extra",
-        type_ = "string",
-        json_path = ".spec.extraAmount",
-        description = "What is added to the limit; empty where the gate is open"
-    ),
-    printcolumn(
-        name = "Until",
-        type_ = "string",
-        json_path = ".spec.until",
-        description = "When it ends"
-    ),
-    printcolumn(
-        name = "Granted-By",
-        type_ = "string",
-        json_path = ".spec.grantedBy",
-        description = "Who granted it"
-    ),
-    printcolumn(
-        name = "Active",
-        type_ = "string",
-        json_path = ".status.conditions[?(@.type==\"Active\")].status",
-        description = "Whether it has effect now"
-    ),
-    printcolumn(
-        name = "Age",
-        type_ = "date",
-        json_path = ".metadata.creationTimestamp"
-    ),
-    printcolumn(
-        name = "Reason",
-        type_ = "string",
-        json_path = ".spec.reason",
-        priority = 1,
-        description = "Why"
-    )
+    doc = "A BudgetOverride opens a budget's gate for a while, or raises its limit for a while, and records who did it and why. It is created and deleted, never edited, and stays as the record when it has ended. For a Budget it lives in the Budget's namespace, for a ClusterBudget in the operator's."
 )]
 #[x_kube(validation = ("self == oldSelf", "an override cannot be edited; delete it and create another"))]
 pub struct BudgetOverrideSpec {

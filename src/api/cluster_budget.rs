@@ -22,26 +22,12 @@ use super::status::BudgetStatus;
     shortname = "cbgt",
     category = "opex",
     doc = "A ClusterBudget keeps the running costs of many namespaces inside one limit: of those that namespaceSelector picks, or of all. Apart from that it is a Budget. Without a limit it shows figures only.",
-    validation = ("size(self.metadata.name) <= 52", "a budget's name has at most 52 characters, because its Statements are named after it and their period: choose a shorter one"),
-    printcolumn(name = "Spent", type_ = "string", json_path = ".status.spent", description = "What was spent in this period"),
-    printcolumn(name = "Limit", type_ = "string", json_path = ".status.limit", description = "What may be spent in this period"),
-    printcolumn(name = "Currency", type_ = "string", json_path = ".status.currency", description = "Of these amounts"),
-    printcolumn(name = "Used%", type_ = "integer", json_path = ".status.usedPercent", description = "Spent, in percent of the limit"),
-    printcolumn(name = "Forecast", type_ = "string", json_path = ".status.forecast.amount", description = "What the whole period will cost if what runs now runs on"),
-    printcolumn(name = "Gate", type_ = "string", json_path = ".status.gate", description = "What this budget asks admission to do"),
-    printcolumn(name = "Resets", type_ = "string", json_path = ".status.period.resets", description = "The day on which the next period begins"),
-    printcolumn(name = "Age", type_ = "date", json_path = ".metadata.creationTimestamp"),
-    printcolumn(name = "Remaining", type_ = "string", json_path = ".status.remaining", priority = 1, description = "Limit less spent; negative when over"),
-    printcolumn(name = "Since", type_ = "string", json_path = ".status.meteredSince", priority = 1, description = "Nothing before this instant is counted"),
-    printcolumn(name = "Prices", type_ = "string", json_path = ".status.prices", priority = 1, description = "Set, Estimate or Incomplete"),
-    printcolumn(name = "Plan", type_ = "string", json_path = ".spec.pricePlan", priority = 1, description = "The PricePlan"),
-    printcolumn(name = "Updated", type_ = "date", json_path = ".status.updated", priority = 1, description = "How old these figures are"),
-    printcolumn(name = "Ready", type_ = "string", json_path = ".status.conditions[?(@.type==\"Ready\")].status", priority = 1, description = "Whether the budget can be computed")
+    validation = ("size(self.metadata.name) <= 52", "a budget's name has at most 52 characters, because its Statements are named after it and their period: choose a shorter one")
 )]
 pub struct ClusterBudgetSpec {
     /// Which namespaces are counted, by their labels. Without it: all of them.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schemars(schema_with = "schema::optional_selector")]
+    #[schemars(schema_with = "schema::selector")]
     pub namespace_selector: Option<LabelSelector>,
     /// Shared: one pot for all selected namespaces. When a threshold is crossed, the gate closes in every one of them.
     #[serde(default)]

@@ -22,36 +22,7 @@ use super::schema;
     status = "PricePlanStatus",
     derive = "PartialEq",
     category = "opex",
-    doc = "A PricePlan says what things cost: a core-hour, a GiB-hour, a volume, a load balancer. Budgets use the plan named default unless they name another.",
-    printcolumn(
-        name = "Currency",
-        type_ = "string",
-        json_path = ".spec.currency",
-        description = "Of all its prices"
-    ),
-    printcolumn(
-        name = "Estimate",
-        type_ = "boolean",
-        json_path = ".spec.estimate",
-        description = "Whether these are list prices, not yours"
-    ),
-    printcolumn(
-        name = "Used-By",
-        type_ = "integer",
-        json_path = ".status.usedBy",
-        description = "How many Budgets and ClusterBudgets use it"
-    ),
-    printcolumn(
-        name = "Ready",
-        type_ = "string",
-        json_path = ".status.conditions[?(@.type==\"Ready\")].status",
-        description = "Whether it can be used"
-    ),
-    printcolumn(
-        name = "Age",
-        type_ = "date",
-        json_path = ".metadata.creationTimestamp"
-    )
+    doc = "A PricePlan says what things cost: a core-hour, a GiB-hour, a volume, a load balancer. Budgets use the plan named default unless they name another."
 )]
 pub struct PricePlanSpec {
     /// The ISO 4217 code of the currency of all prices here, such as EUR. It never changes.

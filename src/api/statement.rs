@@ -24,43 +24,7 @@ use super::status::CostShare;
     derive = "PartialEq",
     shortname = "stmt",
     category = "opex",
-    doc = "A Statement is the ledger of one Budget or ClusterBudget for one period, written by the operator: what was used, at which price, and what it cost. It is open while the period runs. Then it is closed, never changes again, and is the invoice.",
-    printcolumn(
-        name = "Budget",
-        type_ = "string",
-        json_path = ".spec.budgetRef.name",
-        description = "The Budget or ClusterBudget"
-    ),
-    printcolumn(
-        name = "Period",
-        type_ = "string",
-        json_path = ".spec.period.label",
-        description = "The period's label"
-    ),
-    printcolumn(
-        name = "Total",
-        type_ = "string",
-        json_path = ".spec.total",
-        description = "The sum of all lines"
-    ),
-    printcolumn(
-        name = "Currency",
-        type_ = "string",
-        json_path = ".spec.currency",
-        description = "Of the total"
-    ),
-    printcolumn(
-        name = "Phase",
-        type_ = "string",
-        json_path = ".spec.phase",
-        description = "Open or Closed"
-    ),
-    printcolumn(
-        name = "Updated",
-        type_ = "date",
-        json_path = ".spec.watermark",
-        description = "How long ago it was metered last"
-    )
+    doc = "A Statement is the ledger of one Budget or ClusterBudget for one period, written by the operator: what was used, at which price, and what it cost. It is open while the period runs. Then it is closed, never changes again, and is the invoice."
 )]
 #[x_kube(validation = (
     "oldSelf.phase != 'Closed' || self == oldSelf",
