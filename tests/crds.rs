@@ -111,3 +111,27 @@ fn visit(path: &str, schema: &Value, faults: &mut Vec<String>) {
         visit(&format!("{path}.{name}"), field, faults);
     }
 }
+
+#[test]
+fn examples_are_read_as_the_types() {
+    let directory = Path::new(env!("CARGO_MANIFEST_DIR")).join("examples");
+    for entry in fs::read_dir(directory).unwrap() {
+        let text = fs::read_to_string(entry.unwrap().path()).unwrap();
+        for manifest in serde_saphyr::from_multiple::<Value>(&text).unwrap() {
+            read(manifest);
+        }
+    }
+}
+
+fn read(manifest: Value) {
+    let kind = manifest["kind"].as_str().unwrap().to_owned();
+    let result = match kind.as_str() {
+        "Namespace" => Ok(()),
+        "PricePlan" => serde_json::from_value::<api::PricePlan>(manifest).map(drop),
+        "Budget" => serde_json::from_value::<api::Budget>(manifest).map(drop),
+        "ClusterBudget" => serde_json::from_value::<api::ClusterBudget>(manifest).map(drop),
+        "BudgetOverride" => serde_json::from_value::<api::BudgetOverride>(manifest).map(drop),
+        _ => panic!("an example of kind {kind}"),
+    };
+    assert!(result.is_ok(), "{kind}: {result:?}");
+}

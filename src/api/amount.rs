@@ -12,6 +12,13 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 /// At most so many significant digits, and at most so many after the point.
 const MAX_DIGITS: usize = 28;
 
+/// The rule of a field that is one amount: it says all in words, where the schema's pattern says it in signs. In maps
+/// of prices API servers before 1.36 would estimate it as too expensive, so there the pattern has to do.
+pub(super) const RULE: &str =
+    "type(self) == int ? self >= 0 : self.matches('^(0|[1-9][0-9]{0,27})([.][0-9]{1,28})?$')";
+/// What [`RULE`] says.
+pub(super) const MESSAGE: &str = "write an amount with at most 28 digits and one point, without sign or exponent, such as 1000 or \"1000.50\"";
+
 /// A decimal number that is not negative, as text: `1000`, `1000.50`, `0.031611`.
 ///
 /// Equality is that of the text: `1.0` is not `1`.

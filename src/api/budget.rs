@@ -6,7 +6,7 @@ use kube::{CustomResource, KubeSchema};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::amount::Amount;
+use super::amount::{self, Amount};
 use super::period::PeriodSpec;
 use super::schema;
 use super::status::BudgetStatus;
@@ -77,10 +77,7 @@ pub struct BudgetSpec {
 #[serde(rename_all = "camelCase")]
 pub struct Limit {
     /// How much: a whole number, or a decimal number in quotes such as "1000.50"; at most 28 significant digits.
-    #[x_kube(validation = (
-        r"type(self) == int ? self >= 0 : self.matches('^[0-9]+([.][0-9]+)?$')",
-        "write an amount with digits and at most one point, without sign or exponent, such as 1000 or \"1000.50\"",
-    ))]
+    #[x_kube(validation = (amount::RULE, amount::MESSAGE))]
     pub amount: Amount,
     /// The ISO 4217 code of the currency, such as EUR. It must be that of the PricePlan.
     #[schemars(schema_with = "schema::currency")]

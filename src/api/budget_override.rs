@@ -5,7 +5,7 @@ use kube::{CustomResource, KubeSchema};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::amount::Amount;
+use super::amount::{self, Amount};
 use super::schema;
 use super::statement::BudgetRef;
 
@@ -28,14 +28,12 @@ pub struct BudgetOverrideSpec {
     /// The Budget or ClusterBudget.
     pub budget_ref: BudgetRef,
     /// When the override ends, such as 2026-11-28T06:00:00Z; at most 7 days after its creation.
+    #[schemars(regex(pattern = schema::INSTANT))]
     pub until: Time,
     /// What is added to the limit until then: a whole number, or a decimal number in quotes, in the limit's currency.
     /// Without it the gate is open until then.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[x_kube(validation = (
-        r"type(self) == int ? self >= 0 : self.matches('^[0-9]+([.][0-9]+)?$')",
-        "write an amount with digits and at most one point, without sign or exponent, such as 200 or \"200.50\"",
-    ))]
+    #[x_kube(validation = (amount::RULE, amount::MESSAGE))]
     pub extra_amount: Option<Amount>,
     /// Why, for whoever reads the record later.
     #[schemars(length(min = 1, max = 1024), regex(pattern = r"\S"))]

@@ -58,3 +58,68 @@ pub struct ClusterBudgetStatus {
     #[serde(flatten)]
     pub budget: BudgetStatus,
 }
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+    use crate::api::{Action, Every, Gate};
+
+    #[test]
+    fn an_empty_spec_means_the_defaults() {
+        let spec: ClusterBudgetSpec = serde_json::from_value(json!({})).unwrap();
+        assert_eq!(spec, ClusterBudgetSpec::default());
+        let actions: Vec<_> = spec
+            .budget
+            .thresholds
+            .iter()
+            .map(|threshold| (threshold.percent, threshold.action))
+            .collect();
+        assert_eq!(actions, [(80, Action::Notify), (100, Action::Warn)]);
+        assert_eq!(spec.budget.period.every, Some(Every::Month));
+        assert_eq!(spec.budget.period.time_zone, "UTC");
+        assert_eq!(spec.budget.price_plan, "default");
+    }
+
+    #[test]
+    fn the_fields_of_a_budget_stand_beside_its_own() {
+        let written = json!({
+            "namespaceSelector": {"matchLabels": {"department": "shop"}},
+            "mode": "Shared",
+            "limit": {"amount": "1000.50", "currency": "EUR"},
+            "period": {"every": "Week", "timeZone": "Europe/Paris"},
+            "pricePlan": "production",
+            "thresholds": [{"percent": 100, "of": "Forecast", "action": "BlockScaleUp"}],
+            "scaleCeiling": "Current",
+        });
+        let spec: ClusterBudgetSpec = serde_json::from_value(written.clone()).unwrap();
+        assert_eq!(serde_json::to_value(&spec).unwrap(), written);
+
+        let budget = BudgetStatus {
+            gate: Some(Gate::Warn),
+            used_percent: Some(101),
+            ..BudgetStatus::default()
+        };
+        let status = ClusterBudgetStatus {
+            namespaces: Some(3),
+            budget,
+        };
+        let written = serde_json::to_value(&status).unwrap();
+        assert_eq!(
+            written,
+            json!({"namespaces": 3, "gate": "Warn", "usedPercent": 101})
+        );
+        assert_eq!(
+            serde_json::from_value::<ClusterBudgetStatus>(written).unwrap(),
+            status
+        );
+    }
+
+    #[test]
+    fn a_whole_number_is_an_amount() {
+        let spec: ClusterBudgetSpec =
+            serde_saphyr::from_str("{limit: {amount: 1000, currency: EUR}}").unwrap();
+        assert_eq!(spec.budget.limit.unwrap().amount.as_str(), "1000");
+    }
+}

@@ -5,6 +5,8 @@ use kube::KubeSchema;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use super::schema;
+
 /// The time that the limit is for: one that repeats (`every`), or one fixed window (`start` and `end`).
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, KubeSchema)]
 #[serde(rename_all = "camelCase")]
@@ -50,9 +52,11 @@ pub struct PeriodSpec {
     pub time_zone: String,
     /// When a fixed window begins, such as 2026-11-26T00:00:00Z.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(regex(pattern = schema::INSTANT))]
     pub start: Option<Time>,
     /// When a fixed window ends: the first instant that no longer belongs to it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(regex(pattern = schema::INSTANT))]
     pub end: Option<Time>,
 }
 
