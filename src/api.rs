@@ -20,17 +20,12 @@ pub use budget::{Action, Budget, BudgetSpec, Limit, Measure, ScaleCeiling, Thres
 pub use budget_override::{BudgetOverride, BudgetOverrideSpec, BudgetOverrideStatus};
 pub use cluster_budget::{ClusterBudget, ClusterBudgetSpec, ClusterBudgetStatus, Mode};
 pub use period::{Every, PeriodSpec, Weekday};
-pub use price_plan::{
-    NodeClass, PlanVersion, PricePlan, PricePlanSpec, PricePlanStatus, StoragePrice,
-};
+pub use price_plan::{NodeClass, PlanVersion, PricePlan, PricePlanSpec, PricePlanStatus, StoragePrice};
 pub use statement::{
-    BudgetKind, BudgetRef, Category, ChargeClass, ChargeFrequency, Gap, Line, Phase, Statement,
-    StatementPeriod, StatementSpec,
+    BudgetKind, BudgetRef, Category, ChargeClass, ChargeFrequency, Gap, Line, Phase, Statement, StatementPeriod,
+    StatementSpec,
 };
-pub use status::{
-    Breakdown, BudgetStatus, BurnRate, CostShare, Forecast, Gate, PeriodStatus, Prices,
-    ThresholdStatus,
-};
+pub use status::{Breakdown, BudgetStatus, BurnRate, CostShare, Forecast, Gate, PeriodStatus, Prices, ThresholdStatus};
 
 use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::CustomResourceDefinition;
 use kube::CustomResourceExt;
@@ -60,8 +55,5 @@ pub fn crds() -> Vec<CustomResourceDefinition> {
         (BudgetOverride::crd(), columns::budget_override()),
         (Statement::crd(), columns::statement()),
     ];
-    defined
-        .into_iter()
-        .map(|(crd, columns)| columns::set(schema::tidy(crd), &columns))
-        .collect()
+    defined.into_iter().map(|(crd, columns)| columns::set(schema::tidy(crd), &columns)).collect()
 }

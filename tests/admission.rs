@@ -18,24 +18,16 @@ const EXAMPLES: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/examples");
 
 #[tokio::test]
 async fn the_api_server_checks_manifests() {
-    let cluster = Cluster::start(Options::new("admission")).unwrap();
-    cluster
-        .kubectl(["apply", "--server-side", "-f", CRDS])
-        .expect();
-    cluster
-        .kubectl(["wait", "--for=condition=Established", "-f", CRDS])
-        .expect();
+    let cluster = Cluster::start(&Options::new("admission")).unwrap();
+    cluster.kubectl(["apply", "--server-side", "-f", CRDS]).expect();
+    cluster.kubectl(["wait", "--for=condition=Established", "-f", CRDS]).expect();
     cluster.kubectl(["create", "namespace", NAMESPACE]).expect();
     let server = Server::of(&cluster).await;
 
     let mut faults = Vec::new();
     for case in ACCEPTED {
         let answer = server.create(case, true).await;
-        faults.extend(
-            answer
-                .err()
-                .map(|said| format!("{} {} was refused: {said}", case.kind, case.spec)),
-        );
+        faults.extend(answer.err().map(|said| format!("{} {} was refused: {said}", case.kind, case.spec)));
     }
     for case in REFUSED {
         faults.extend(refused(&server, case).await);
@@ -43,9 +35,7 @@ async fn the_api_server_checks_manifests() {
     for edit in EDITS {
         faults.extend(edited(&server, edit).await);
     }
-    cluster
-        .kubectl(["delete", "namespace", NAMESPACE, "--wait=false"])
-        .expect();
+    cluster.kubectl(["delete", "namespace", NAMESPACE, "--wait=false"]).expect();
     assert!(faults.is_empty(), "{}", faults.join("\n\n"));
 
     no_field_of_an_example_is_dropped(&cluster);
@@ -57,9 +47,7 @@ struct Server(Client);
 impl Server {
     async fn of(cluster: &Cluster) -> Self {
         let kubeconfig = Kubeconfig::read_from(cluster.kubeconfig()).unwrap();
-        let config = Config::from_custom_kubeconfig(kubeconfig, &KubeConfigOptions::default())
-            .await
-            .unwrap();
+        let config = Config::from_custom_kubeconfig(kubeconfig, &KubeConfigOptions::default()).await.unwrap();
         Self(Client::try_from(config).unwrap())
     }
 
@@ -71,13 +59,8 @@ impl Server {
 
     async fn send(&self, method: &str, path: String, body: &Value) -> Result<Value, String> {
         let request = http::Request::builder().method(method).uri(path);
-        let request = request
-            .header("Content-Type", "application/json")
-            .body(serde_json::to_vec(body).unwrap());
-        self.0
-            .request(request.unwrap())
-            .await
-            .map_err(|error| error.to_string())
+        let request = request.header("Content-Type", "application/json").body(serde_json::to_vec(body).unwrap());
+        self.0.request(request.unwrap()).await.map_err(|error| error.to_string())
     }
 }
 
@@ -99,39 +82,14 @@ async fn refused(server: &Server, case: &Case) -> Option<String> {
     match server.create(case, true).await {
         Ok(_) => Some(format!("{} {} was accepted", case.kind, case.spec)),
         Err(said) if said.contains(case.says) => None,
-        Err(said) => Some(format!(
-            "{} {} was refused without {:?}: {said}",
-            case.kind, case.spec, case.says
-        )),
+        Err(said) => Some(format!("{} {} was refused without {:?}: {said}", case.kind, case.spec, case.says)),
     }
 }
 
 async fn edited(server: &Server, edit: &Edit) -> Option<String> {
-    let Edit {
-        kind,
-        name,
-        before,
-        after,
-        says,
-    } = *edit;
-    let created = server
-        .create(
-            &Case {
-                kind,
-                name,
-                spec: before,
-                says: "",
-            },
-            false,
-        )
-        .await
-        .unwrap();
-    let mut changed = object(&Case {
-        kind,
-        name,
-        spec: after,
-        says: "",
-    });
+    let Edit { kind, name, before, after, says } = *edit;
+    let created = server.create(&Case { kind, name, spec: before, says: "" }, false).await.unwrap();
+    let mut changed = object(&Case { kind, name, spec: after, says: "" });
     changed["metadata"] = created["metadata"].clone();
     let path = format!("{}/{name}", path_of(kind));
     let answer = server.send("PUT", path.clone(), &changed).await;
@@ -139,55 +97,32 @@ async fn edited(server: &Server, edit: &Edit) -> Option<String> {
     match (&answer, says) {
         (Ok(_), None) => None,
         (Err(said), Some(says)) if said.contains(says) => None,
-        _ => Some(format!(
-            "{kind} {before} to {after}: wanted {says:?}, got {answer:?}"
-        )),
+        _ => Some(format!("{kind} {before} to {after}: wanted {says:?}, got {answer:?}")),
     }
 }
 
 fn no_field_of_an_example_is_dropped(cluster: &Cluster) {
-    let apply = [
-        "apply",
-        "--server-side",
-        "--validate=strict",
-        "-o",
-        "json",
-        "-f",
-        EXAMPLES,
-    ];
+    let apply = ["apply", "--server-side", "--validate=strict", "-o", "json", "-f", EXAMPLES];
     let stored = cluster.kubectl(apply).json().unwrap();
     let stored = stored["items"].as_array().unwrap();
-    let files = fs::read_dir(EXAMPLES)
-        .unwrap()
-        .map(|entry| entry.unwrap().path());
+    let files = fs::read_dir(EXAMPLES).unwrap().map(|entry| entry.unwrap().path());
     let texts = files.map(|path| fs::read_to_string(path).unwrap());
-    let written: Vec<Value> = texts
-        .flat_map(|text| serde_saphyr::from_multiple::<Value>(&text).unwrap())
-        .collect();
+    let written: Vec<Value> = texts.flat_map(|text| serde_saphyr::from_multiple::<Value>(&text).unwrap()).collect();
     assert_eq!(stored.len(), written.len());
     for manifest in &written {
-        assert!(
-            stored.iter().any(|object| holds(object, manifest)),
-            "a field was dropped of {manifest:#}"
-        );
+        assert!(stored.iter().any(|object| holds(object, manifest)), "a field was dropped of {manifest:#}");
     }
-    cluster
-        .kubectl(["delete", "--wait=false", "-f", EXAMPLES])
-        .expect();
+    cluster.kubectl(["delete", "--wait=false", "-f", EXAMPLES]).expect();
 }
 
 /// Whether all of `part` is in `whole`.
 fn holds(whole: &Value, part: &Value) -> bool {
     match (whole, part) {
-        (Value::Object(whole), Value::Object(part)) => part
-            .iter()
-            .all(|(name, value)| whole.get(name).is_some_and(|found| holds(found, value))),
+        (Value::Object(whole), Value::Object(part)) => {
+            part.iter().all(|(name, value)| whole.get(name).is_some_and(|found| holds(found, value)))
+        }
         (Value::Array(whole), Value::Array(part)) => {
-            whole.len() == part.len()
-                && whole
-                    .iter()
-                    .zip(part)
-                    .all(|(whole, part)| holds(whole, part))
+            whole.len() == part.len() && whole.iter().zip(part).all(|(whole, part)| holds(whole, part))
         }
         _ => whole == part,
     }

@@ -12,34 +12,17 @@ fn files_are_those_of_the_types() {
     let directory = Path::new(env!("CARGO_MANIFEST_DIR")).join("crds");
     let wanted: BTreeMap<String, String> = api::crds()
         .iter()
-        .map(|crd| {
-            (
-                format!("{}.yaml", crd.spec.names.plural),
-                serde_saphyr::to_string(crd).unwrap(),
-            )
-        })
+        .map(|crd| (format!("{}.yaml", crd.spec.names.plural), serde_saphyr::to_string(crd).unwrap()))
         .collect();
     let found: BTreeMap<String, String> = fs::read_dir(&directory)
         .unwrap()
         .map(|entry| entry.unwrap())
-        .map(|entry| {
-            (
-                entry.file_name().into_string().unwrap(),
-                fs::read_to_string(entry.path()).unwrap(),
-            )
-        })
+        .map(|entry| (entry.file_name().into_string().unwrap(), fs::read_to_string(entry.path()).unwrap()))
         .collect();
     let names = |files: &BTreeMap<String, String>| files.keys().cloned().collect::<Vec<_>>();
-    assert_eq!(
-        names(&found),
-        names(&wanted),
-        "run: cargo run -- crds --out crds"
-    );
+    assert_eq!(names(&found), names(&wanted), "run: cargo run -- crds --out crds");
     for (name, text) in wanted {
-        assert!(
-            found[&name] == text,
-            "crds/{name} is not what the types say; run: cargo run -- crds --out crds"
-        );
+        assert!(found[&name] == text, "crds/{name} is not what the types say; run: cargo run -- crds --out crds");
     }
 }
 
@@ -47,18 +30,8 @@ fn files_are_those_of_the_types() {
 fn every_field_is_described_and_bounded() {
     let mut faults = Vec::new();
     for crd in api::crds() {
-        let schema = crd.spec.versions[0]
-            .schema
-            .as_ref()
-            .unwrap()
-            .open_api_v3_schema
-            .as_ref()
-            .unwrap();
-        visit(
-            &crd.spec.names.kind,
-            &serde_json::to_value(schema).unwrap(),
-            &mut faults,
-        );
+        let schema = crd.spec.versions[0].schema.as_ref().unwrap().open_api_v3_schema.as_ref().unwrap();
+        visit(&crd.spec.names.kind, &serde_json::to_value(schema).unwrap(), &mut faults);
     }
     assert!(faults.is_empty(), "{}", faults.join("\n"));
 }
@@ -84,22 +57,14 @@ fn visit(path: &str, schema: &Value, faults: &mut Vec<String>) {
                 visit(&format!("{path}{{}}"), entries, faults);
             }
         }
-        Some("string")
-            if ["enum", "format", "maxLength"]
-                .iter()
-                .all(|bound| schema[bound].is_null()) =>
-        {
+        Some("string") if ["enum", "format", "maxLength"].iter().all(|bound| schema[bound].is_null()) => {
             fault("a string without enum, format or maxLength has no bound");
         }
         Some("number") => fault("a binary fraction is not exact"),
         None if schema["x-kubernetes-int-or-string"].is_null() => fault("a schema without a type"),
         _ => {}
     }
-    for rule in schema["x-kubernetes-validations"]
-        .as_array()
-        .into_iter()
-        .flatten()
-    {
+    for rule in schema["x-kubernetes-validations"].as_array().into_iter().flatten() {
         if rule["message"].is_null() {
             faults.push(format!("{path}: a rule without a message"));
         }

@@ -103,20 +103,7 @@ pub struct Threshold {
 }
 
 /// What is compared with the limit.
-#[derive(
-    Clone,
-    Copy,
-    Debug,
-    Default,
-    PartialEq,
-    Eq,
-    Hash,
-    PartialOrd,
-    Ord,
-    Serialize,
-    Deserialize,
-    JsonSchema,
-)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
 #[schemars(inline)]
 #[allow(missing_docs)]
 pub enum Measure {
@@ -126,9 +113,7 @@ pub enum Measure {
 }
 
 /// What a crossed threshold does, in order of strictness.
-#[derive(
-    Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize, JsonSchema,
-)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
 #[schemars(inline)]
 #[allow(missing_docs)]
 pub enum Action {
@@ -170,10 +155,6 @@ fn default_plan() -> String {
 }
 
 fn default_thresholds() -> Vec<Threshold> {
-    let threshold = |percent, action| Threshold {
-        percent,
-        of: Measure::Actual,
-        action,
-    };
+    let threshold = |percent, action| Threshold { percent, of: Measure::Actual, action };
     vec![threshold(80, Action::Notify), threshold(100, Action::Warn)]
 }

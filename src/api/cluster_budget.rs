@@ -70,12 +70,8 @@ mod tests {
     fn an_empty_spec_means_the_defaults() {
         let spec: ClusterBudgetSpec = serde_json::from_value(json!({})).unwrap();
         assert_eq!(spec, ClusterBudgetSpec::default());
-        let actions: Vec<_> = spec
-            .budget
-            .thresholds
-            .iter()
-            .map(|threshold| (threshold.percent, threshold.action))
-            .collect();
+        let actions: Vec<_> =
+            spec.budget.thresholds.iter().map(|threshold| (threshold.percent, threshold.action)).collect();
         assert_eq!(actions, [(80, Action::Notify), (100, Action::Warn)]);
         assert_eq!(spec.budget.period.every, Some(Every::Month));
         assert_eq!(spec.budget.period.time_zone, "UTC");
@@ -96,30 +92,16 @@ mod tests {
         let spec: ClusterBudgetSpec = serde_json::from_value(written.clone()).unwrap();
         assert_eq!(serde_json::to_value(&spec).unwrap(), written);
 
-        let budget = BudgetStatus {
-            gate: Some(Gate::Warn),
-            used_percent: Some(101),
-            ..BudgetStatus::default()
-        };
-        let status = ClusterBudgetStatus {
-            namespaces: Some(3),
-            budget,
-        };
+        let budget = BudgetStatus { gate: Some(Gate::Warn), used_percent: Some(101), ..BudgetStatus::default() };
+        let status = ClusterBudgetStatus { namespaces: Some(3), budget };
         let written = serde_json::to_value(&status).unwrap();
-        assert_eq!(
-            written,
-            json!({"namespaces": 3, "gate": "Warn", "usedPercent": 101})
-        );
-        assert_eq!(
-            serde_json::from_value::<ClusterBudgetStatus>(written).unwrap(),
-            status
-        );
+        assert_eq!(written, json!({"namespaces": 3, "gate": "Warn", "usedPercent": 101}));
+        assert_eq!(serde_json::from_value::<ClusterBudgetStatus>(written).unwrap(), status);
     }
 
     #[test]
     fn a_whole_number_is_an_amount() {
-        let spec: ClusterBudgetSpec =
-            serde_saphyr::from_str("{limit: {amount: 1000, currency: EUR}}").unwrap();
+        let spec: ClusterBudgetSpec = serde_saphyr::from_str("{limit: {amount: 1000, currency: EUR}}").unwrap();
         assert_eq!(spec.budget.limit.unwrap().amount.as_str(), "1000");
     }
 }

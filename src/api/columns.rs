@@ -21,50 +21,15 @@ pub(super) fn budget() -> Vec<Column> {
     vec![
         text("Spent", ".status.spent", "What was spent in this period"),
         text("Limit", ".status.limit", "What may be spent in this period"),
-        text(
-            "Currency",
-            ".status.currency",
-            "The currency of the amounts",
-        ),
-        number(
-            "Used%",
-            ".status.usedPercent",
-            "What was spent, in percent of the limit",
-        ),
-        text(
-            "Forecast",
-            ".status.forecast.amount",
-            "What the whole period will cost if what runs now runs on",
-        ),
-        text(
-            "Gate",
-            ".status.gate",
-            "What this budget asks admission to do",
-        ),
-        text(
-            "Resets",
-            ".status.period.resets",
-            "The day on which the next period begins",
-        ),
+        text("Currency", ".status.currency", "The currency of the amounts"),
+        number("Used%", ".status.usedPercent", "What was spent, in percent of the limit"),
+        text("Forecast", ".status.forecast.amount", "What the whole period will cost if what runs now runs on"),
+        text("Gate", ".status.gate", "What this budget asks admission to do"),
+        text("Resets", ".status.period.resets", "The day on which the next period begins"),
         age(),
-        text(
-            "Remaining",
-            ".status.remaining",
-            "Limit less spent; negative when over",
-        )
-        .wide(),
-        text(
-            "Since",
-            ".status.meteredSince",
-            "Nothing before this instant is counted",
-        )
-        .wide(),
-        text(
-            "Prices",
-            ".status.prices",
-            "Set, Estimate, or Incomplete where something has no price",
-        )
-        .wide(),
+        text("Remaining", ".status.remaining", "Limit less spent; negative when over").wide(),
+        text("Since", ".status.meteredSince", "Nothing before this instant is counted").wide(),
+        text("Prices", ".status.prices", "Set, Estimate, or Incomplete where something has no price").wide(),
         text("Plan", ".spec.pricePlan", "The PricePlan").wide(),
         date("Updated", ".status.updated", "How old these figures are").wide(),
         text("Ready", READY, "Whether the budget can be computed").wide(),
@@ -74,19 +39,8 @@ pub(super) fn budget() -> Vec<Column> {
 pub(super) fn price_plan() -> Vec<Column> {
     vec![
         text("Currency", ".spec.currency", "The currency of the prices"),
-        Column {
-            type_: "boolean",
-            ..text(
-                "Estimate",
-                ".spec.estimate",
-                "Whether these are list prices, not yours",
-            )
-        },
-        number(
-            "Used-By",
-            ".status.usedBy",
-            "How many Budgets and ClusterBudgets use it",
-        ),
+        Column { type_: "boolean", ..text("Estimate", ".spec.estimate", "Whether these are list prices, not yours") },
+        number("Used-By", ".status.usedBy", "How many Budgets and ClusterBudgets use it"),
         text("Ready", READY, "Whether it can be used"),
         age(),
     ]
@@ -94,16 +48,8 @@ pub(super) fn price_plan() -> Vec<Column> {
 
 pub(super) fn budget_override() -> Vec<Column> {
     vec![
-        text(
-            "Budget",
-            ".spec.budgetRef.name",
-            "The Budget or ClusterBudget",
-        ),
-        text(
-            "Extra",
-            ".spec.extraAmount",
-            "What is added to the limit; empty where the gate is open",
-        ),
+        text("Budget", ".spec.budgetRef.name", "The Budget or ClusterBudget"),
+        text("Extra", ".spec.extraAmount", "What is added to the limit; empty where the gate is open"),
         text("Until", ".spec.until", "When it ends"),
         text("Granted-By", ".spec.grantedBy", "Who granted it"),
         text("Active", ACTIVE, "Whether it has effect now"),
@@ -114,28 +60,17 @@ pub(super) fn budget_override() -> Vec<Column> {
 
 pub(super) fn statement() -> Vec<Column> {
     vec![
-        text(
-            "Budget",
-            ".spec.budgetRef.name",
-            "The Budget or ClusterBudget",
-        ),
+        text("Budget", ".spec.budgetRef.name", "The Budget or ClusterBudget"),
         text("Period", ".spec.period.label", "The period's label"),
         text("Total", ".spec.total", "The sum of all lines"),
         text("Currency", ".spec.currency", "The currency of the total"),
         text("Phase", ".spec.phase", "Open or Closed"),
-        date(
-            "Updated",
-            ".spec.watermark",
-            "How long ago the instant is up to which everything is counted",
-        ),
+        date("Updated", ".spec.watermark", "How long ago the instant is up to which everything is counted"),
     ]
 }
 
 /// The definition, printing these columns.
-pub(super) fn set(
-    mut crd: CustomResourceDefinition,
-    columns: &[Column],
-) -> CustomResourceDefinition {
+pub(super) fn set(mut crd: CustomResourceDefinition, columns: &[Column]) -> CustomResourceDefinition {
     for version in &mut crd.spec.versions {
         version.additional_printer_columns = Some(columns.iter().map(Column::definition).collect());
     }
@@ -145,35 +80,19 @@ pub(super) fn set(
 // === impl Column ===
 
 fn text(name: &'static str, path: &'static str, description: &'static str) -> Column {
-    Column {
-        name,
-        type_: "string",
-        path,
-        description,
-        wide: false,
-    }
+    Column { name, type_: "string", path, description, wide: false }
 }
 
 fn number(name: &'static str, path: &'static str, description: &'static str) -> Column {
-    Column {
-        type_: "integer",
-        ..text(name, path, description)
-    }
+    Column { type_: "integer", ..text(name, path, description) }
 }
 
 fn date(name: &'static str, path: &'static str, description: &'static str) -> Column {
-    Column {
-        type_: "date",
-        ..text(name, path, description)
-    }
+    Column { type_: "date", ..text(name, path, description) }
 }
 
 fn age() -> Column {
-    date(
-        "Age",
-        ".metadata.creationTimestamp",
-        "How long ago it was created",
-    )
+    date("Age", ".metadata.creationTimestamp", "How long ago it was created")
 }
 
 impl Column {

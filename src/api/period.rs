@@ -41,10 +41,7 @@ pub struct PeriodSpec {
     pub start_weekday: Option<Weekday>,
     /// The IANA time zone in which days begin, such as Europe/Paris. Periods follow its daylight saving time.
     #[serde(default = "utc")]
-    #[schemars(
-        length(min = 1, max = 64),
-        regex(pattern = r"^[A-Za-z][A-Za-z0-9_+/-]*$")
-    )]
+    #[schemars(length(min = 1, max = 64), regex(pattern = r"^[A-Za-z][A-Za-z0-9_+/-]*$"))]
     #[x_kube(validation = (
         "self != 'Local' && timestamp('2000-01-01T00:00:00Z').getFullYear(self) > 0",
         "timeZone must be an IANA time zone such as Europe/Paris, America/New_York or UTC",

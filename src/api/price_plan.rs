@@ -59,10 +59,7 @@ pub struct PricePlanSpec {
 #[serde(rename_all = "camelCase")]
 pub struct NodeClass {
     /// The class's name; it is part of its rates, such as spot/cpu.
-    #[schemars(
-        length(min = 1, max = 63),
-        regex(pattern = r"^[A-Za-z0-9]([-A-Za-z0-9_.]*[A-Za-z0-9])?$")
-    )]
+    #[schemars(length(min = 1, max = 63), regex(pattern = r"^[A-Za-z0-9]([-A-Za-z0-9_.]*[A-Za-z0-9])?$"))]
     #[x_kube(validation = (
         "!(self in ['storage', 'recurring', 'meter', 'object', 'device', 'shared', 'idle'])",
         "storage, recurring, meter, object, device, shared and idle begin the names of other rates: choose another name",
@@ -94,18 +91,10 @@ pub struct StoragePrice {
     #[schemars(length(min = 1, max = 253))]
     pub class_name: Option<String>,
     /// The price of one GiB for an hour.
-    #[serde(
-        default,
-        rename = "pricePerGiBHour",
-        skip_serializing_if = "Option::is_none"
-    )]
+    #[serde(default, rename = "pricePerGiBHour", skip_serializing_if = "Option::is_none")]
     pub price_per_gib_hour: Option<Amount>,
     /// The price of one GiB for a month of 730 hours.
-    #[serde(
-        default,
-        rename = "pricePerGiBMonth",
-        skip_serializing_if = "Option::is_none"
-    )]
+    #[serde(default, rename = "pricePerGiBMonth", skip_serializing_if = "Option::is_none")]
     pub price_per_gib_month: Option<Amount>,
 }
 

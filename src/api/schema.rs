@@ -8,7 +8,8 @@ use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::{
 use schemars::{Schema, SchemaGenerator, json_schema};
 
 /// An instant with its offset. The API server's own `date-time` lets pass what no other reader takes (offset +99:99).
-pub(super) const INSTANT: &str = r"^[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}(\.[0-9]{1,9})?(Z|[+-]([01][0-9]|2[0-3]):[0-5][0-9])$";
+pub(super) const INSTANT: &str =
+    r"^[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}(\.[0-9]{1,9})?(Z|[+-]([01][0-9]|2[0-3]):[0-5][0-9])$";
 
 /// A label selector, with the operators and shapes that it can have.
 pub(super) fn selector(_: &mut SchemaGenerator) -> Schema {
@@ -75,10 +76,8 @@ pub(super) fn selector(_: &mut SchemaGenerator) -> Schema {
 
 /// ISO 4217 codes of money that has a minor unit to round to: not metals, not test codes.
 pub(super) fn currency(_: &mut SchemaGenerator) -> Schema {
-    let mut codes: Vec<&str> = Currency::iter()
-        .filter(|currency| currency.exponent().is_some())
-        .map(|currency| currency.code())
-        .collect();
+    let mut codes: Vec<&str> =
+        Currency::iter().filter(|currency| currency.exponent().is_some()).map(|currency| currency.code()).collect();
     codes.sort_unstable();
     json_schema!({"type": "string", "enum": codes})
 }
@@ -136,14 +135,8 @@ pub(super) fn conditions(_: &mut SchemaGenerator) -> Schema {
 /// Makes definitions read like those of Kubernetes' own kinds: a field that may be left out is left out and not null,
 /// and a description is one paragraph, which `kubectl explain` breaks where the terminal ends.
 pub(super) fn tidy(mut crd: CustomResourceDefinition) -> CustomResourceDefinition {
-    let schemas = crd
-        .spec
-        .versions
-        .iter_mut()
-        .filter_map(|version| version.schema.as_mut());
-    schemas
-        .filter_map(|schema| schema.open_api_v3_schema.as_mut())
-        .for_each(tidy_schema);
+    let schemas = crd.spec.versions.iter_mut().filter_map(|version| version.schema.as_mut());
+    schemas.filter_map(|schema| schema.open_api_v3_schema.as_mut()).for_each(tidy_schema);
     crd
 }
 
@@ -155,11 +148,7 @@ fn tidy_schema(schema: &mut JSONSchemaProps) {
     if let Some(description) = &mut schema.description {
         *description = description.split_whitespace().collect::<Vec<_>>().join(" ");
     }
-    schema
-        .properties
-        .iter_mut()
-        .flat_map(|properties| properties.values_mut())
-        .for_each(tidy_schema);
+    schema.properties.iter_mut().flat_map(|properties| properties.values_mut()).for_each(tidy_schema);
     if let Some(JSONSchemaPropsOrBool::Schema(values)) = &mut schema.additional_properties {
         tidy_schema(values);
     }
