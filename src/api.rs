@@ -8,6 +8,7 @@ mod amount;
 mod budget;
 mod budget_override;
 mod cluster_budget;
+mod columns;
 mod period;
 mod price_plan;
 mod schema;
@@ -19,17 +20,12 @@ pub use budget::{Action, Budget, BudgetSpec, Limit, Measure, ScaleCeiling, Thres
 pub use budget_override::{BudgetOverride, BudgetOverrideSpec, BudgetOverrideStatus};
 pub use cluster_budget::{ClusterBudget, ClusterBudgetSpec, ClusterBudgetStatus, Mode};
 pub use period::{Every, PeriodSpec, Weekday};
-pub use price_plan::{
-    NodeClass, PlanVersion, PricePlan, PricePlanSpec, PricePlanStatus, StoragePrice,
-};
+pub use price_plan::{NodeClass, PlanVersion, PricePlan, PricePlanSpec, PricePlanStatus, StoragePrice};
 pub use statement::{
-    BudgetKind, BudgetRef, Category, ChargeClass, ChargeFrequency, Gap, Line, Phase, Statement,
-    StatementPeriod, StatementSpec,
+    BudgetKind, BudgetRef, Category, ChargeClass, ChargeFrequency, Gap, Line, Phase, Statement, StatementPeriod,
+    StatementSpec,
 };
-pub use status::{
-    Breakdown, BudgetStatus, BurnRate, CostShare, Forecast, Gate, PeriodStatus, Prices,
-    ThresholdStatus,
-};
+pub use status::{Breakdown, BudgetStatus, BurnRate, CostShare, Forecast, Gate, PeriodStatus, Prices, ThresholdStatus};
 
 use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::CustomResourceDefinition;
 use kube::CustomResourceExt;
@@ -52,11 +48,12 @@ pub const CEILINGS_ANNOTATION: &str = "opex.dev/ceilings";
 
 /// The definitions of all kinds, in the order in which a user meets them.
 pub fn crds() -> Vec<CustomResourceDefinition> {
-    vec![
-        PricePlan::crd(),
-        Budget::crd(),
-        ClusterBudget::crd(),
-        BudgetOverride::crd(),
-        Statement::crd(),
-    ]
+    let defined = [
+        (PricePlan::crd(), columns::price_plan()),
+        (Budget::crd(), columns::budget()),
+        (ClusterBudget::crd(), columns::budget()),
+        (BudgetOverride::crd(), columns::budget_override()),
+        (Statement::crd(), columns::statement()),
+    ];
+    defined.into_iter().map(|(crd, columns)| columns::set(schema::tidy(crd), &columns)).collect()
 }

@@ -6,13 +6,13 @@ use kube::{CustomResource, KubeSchema};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::amount::Amount;
+use super::amount::{self, Amount};
 use super::period::PeriodSpec;
 use super::schema;
 use super::status::BudgetStatus;
 
 /// What may be spent, in which time, and what happens on the way there.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, CustomResource, KubeSchema)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, CustomResource, KubeSchema)]
 #[serde(rename_all = "camelCase")]
 #[kube(
     group = "billing.opex.dev",
@@ -24,21 +24,7 @@ use super::status::BudgetStatus;
     shortname = "bgt",
     category = "opex",
     doc = "A Budget keeps the running costs of its namespace, or of some of its Pods, inside a limit. It shows what was spent and what will be, tells people in time, and, where asked to, stops growth when the limit is reached; it never stops healing. Without a limit it shows figures only.",
-    validation = ("size(self.metadata.name) <= 52", "a budget's name has at most 52 characters, because its Statements are named after it and their period: choose a shorter one"),
-    printcolumn(name = "Spent", type_ = "string", json_path = ".status.spent", description = "What was spent in this period"),
-    printcolumn(name = "Limit", type_ = "string", json_path = ".status.limit", description = "What may be spent in this period"),
-    printcolumn(name = "Currency", type_ = "string", json_path = ".status.currency", description = "Of these amounts"),
-    printcolumn(name = "Used%", type_ = "integer", json_path = ".status.usedPercent", description = "Spent, in percent of the limit"),
-    printcolumn(name = "Forecast", type_ = "string", json_path = ".status.forecast.amount", description = "What the whole period will cost if what runs now runs on"),
-    printcolumn(name = "Gate", type_ = "string", json_path = ".status.gate", description = "What this budget asks admission to do"),
-    printcolumn(name = "Resets", type_ = "string", json_path = ".status.period.resets", description = "The day on which the next period begins"),
-    printcolumn(name = "Age", type_ = "date", json_path = ".metadata.creationTimestamp"),
-    printcolumn(name = "Remaining", type_ = "string", json_path = ".status.remaining", priority = 1, description = "Limit less spent; negative when over"),
-    printcolumn(name = "Since", type_ = "string", json_path = ".status.meteredSince", priority = 1, description = "Nothing before this instant is counted"),
-    printcolumn(name = "Prices", type_ = "string", json_path = ".status.prices", priority = 1, description = "Set, Estimate or Incomplete"),
-    printcolumn(name = "Plan", type_ = "string", json_path = ".spec.pricePlan", priority = 1, description = "The PricePlan"),
-    printcolumn(name = "Updated", type_ = "date", json_path = ".status.updated", priority = 1, description = "How old these figures are"),
-    printcolumn(name = "Ready", type_ = "string", json_path = ".status.conditions[?(@.type==\"Ready\")].status", priority = 1, description = "Whether the budget can be computed")
+    validation = ("size(self.metadata.name) <= 52", "a budget's name has at most 52 characters, because its Statements are named after it and their period: choose a shorter one")
 )]
 #[x_kube(validation = Rule::new("!has(self.podSelector) || self.thresholds.all(t, t.action in ['Notify', 'Warn'])")
     .message("with a podSelector a budget may only Notify and Warn, because a gate closes the whole namespace: use Notify or Warn, or remove the podSelector")
@@ -59,7 +45,7 @@ pub struct BudgetSpec {
     /// Counts Pods with these labels only; volumes and load balancers are then left out. Such a budget may Notify and
     /// Warn only, because a gate closes the whole namespace.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schemars(schema_with = "schema::optional_selector")]
+    #[schemars(schema_with = "schema::selector")]
     pub pod_selector: Option<LabelSelector>,
     /// The PricePlan that says what things cost.
     #[serde(default = "default_plan")]
@@ -91,10 +77,7 @@ pub struct BudgetSpec {
 #[serde(rename_all = "camelCase")]
 pub struct Limit {
     /// How much: a whole number, or a decimal number in quotes such as "1000.50"; at most 28 significant digits.
-    #[x_kube(validation = (
-        r"type(self) == int ? self >= 0 : self.matches('^[0-9]+([.][0-9]+)?$')",
-        "write an amount with digits and at most one point, without sign or exponent, such as 1000 or \"1000.50\"",
-    ))]
+    #[x_kube(validation = (amount::RULE, amount::MESSAGE))]
     pub amount: Amount,
     /// The ISO 4217 code of the currency, such as EUR. It must be that of the PricePlan.
     #[schemars(schema_with = "schema::currency")]
@@ -120,20 +103,7 @@ pub struct Threshold {
 }
 
 /// What is compared with the limit.
-#[derive(
-    Clone,
-    Copy,
-    Debug,
-    Default,
-    PartialEq,
-    Eq,
-    Hash,
-    PartialOrd,
-    Ord,
-    Serialize,
-    Deserialize,
-    JsonSchema,
-)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
 #[schemars(inline)]
 #[allow(missing_docs)]
 pub enum Measure {
@@ -143,9 +113,7 @@ pub enum Measure {
 }
 
 /// What a crossed threshold does, in order of strictness.
-#[derive(
-    Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize, JsonSchema,
-)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
 #[schemars(inline)]
 #[allow(missing_docs)]
 pub enum Action {
@@ -165,17 +133,28 @@ pub enum ScaleCeiling {
     Current,
 }
 
-// === defaults ===
+// === impl BudgetSpec ===
+
+/// What an empty spec means: figures for the calendar month in UTC.
+impl Default for BudgetSpec {
+    fn default() -> Self {
+        Self {
+            limit: None,
+            contact: None,
+            period: PeriodSpec::default(),
+            pod_selector: None,
+            price_plan: default_plan(),
+            thresholds: default_thresholds(),
+            scale_ceiling: ScaleCeiling::default(),
+        }
+    }
+}
 
 fn default_plan() -> String {
     "default".to_owned()
 }
 
 fn default_thresholds() -> Vec<Threshold> {
-    let threshold = |percent, action| Threshold {
-        percent,
-        of: Measure::Actual,
-        action,
-    };
+    let threshold = |percent, action| Threshold { percent, of: Measure::Actual, action };
     vec![threshold(80, Action::Notify), threshold(100, Action::Warn)]
 }

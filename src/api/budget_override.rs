@@ -5,7 +5,7 @@ use kube::{CustomResource, KubeSchema};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::amount::Amount;
+use super::amount::{self, Amount};
 use super::schema;
 use super::statement::BudgetRef;
 
@@ -21,63 +21,19 @@ use super::statement::BudgetRef;
     derive = "PartialEq",
     shortname = "bgto",
     category = "opex",
-    doc = "A BudgetOverride opens a budget's gate for a while, or raises its limit for a while, and records who did it and why. It is created and deleted, never edited, and stays as the record when it has ended. For a Budget it lives in the Budget's namespace, for a ClusterBudget in the operator's.",
-    printcolumn(
-        name = "Budget",
-        type_ = "string",
-        json_path = ".spec.budgetRef.name",
-        description = "The Budget or ClusterBudget"
-    ),
-    printcolumn(
-        name = "Extra",
-        type_ = "string",
-        json_path = ".spec.extraAmount",
-        description = "What is added to the limit; empty where the gate is open"
-    ),
-    printcolumn(
-        name = "Until",
-        type_ = "string",
-        json_path = ".spec.until",
-        description = "When it ends"
-    ),
-    printcolumn(
-        name = "Granted-By",
-        type_ = "string",
-        json_path = ".spec.grantedBy",
-        description = "Who granted it"
-    ),
-    printcolumn(
-        name = "Active",
-        type_ = "string",
-        json_path = ".status.conditions[?(@.type==\"Active\")].status",
-        description = "Whether it has effect now"
-    ),
-    printcolumn(
-        name = "Age",
-        type_ = "date",
-        json_path = ".metadata.creationTimestamp"
-    ),
-    printcolumn(
-        name = "Reason",
-        type_ = "string",
-        json_path = ".spec.reason",
-        priority = 1,
-        description = "Why"
-    )
+    doc = "A BudgetOverride opens a budget's gate for a while, or raises its limit for a while, and records who did it and why. It is created and deleted, never edited, and stays as the record when it has ended. For a Budget it lives in the Budget's namespace, for a ClusterBudget in the operator's."
 )]
 #[x_kube(validation = ("self == oldSelf", "an override cannot be edited; delete it and create another"))]
 pub struct BudgetOverrideSpec {
     /// The Budget or ClusterBudget.
     pub budget_ref: BudgetRef,
     /// When the override ends, such as 2026-11-28T06:00:00Z; at most 7 days after its creation.
+    #[schemars(regex(pattern = schema::INSTANT))]
     pub until: Time,
     /// What is added to the limit until then: a whole number, or a decimal number in quotes, in the limit's currency.
     /// Without it the gate is open until then.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[x_kube(validation = (
-        r"type(self) == int ? self >= 0 : self.matches('^[0-9]+([.][0-9]+)?$')",
-        "write an amount with digits and at most one point, without sign or exponent, such as 200 or \"200.50\"",
-    ))]
+    #[x_kube(validation = (amount::RULE, amount::MESSAGE))]
     pub extra_amount: Option<Amount>,
     /// Why, for whoever reads the record later.
     #[schemars(length(min = 1, max = 1024), regex(pattern = r"\S"))]

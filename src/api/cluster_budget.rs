@@ -22,26 +22,12 @@ use super::status::BudgetStatus;
     shortname = "cbgt",
     category = "opex",
     doc = "A ClusterBudget keeps the running costs of many namespaces inside one limit: of those that namespaceSelector picks, or of all. Apart from that it is a Budget. Without a limit it shows figures only.",
-    validation = ("size(self.metadata.name) <= 52", "a budget's name has at most 52 characters, because its Statements are named after it and their period: choose a shorter one"),
-    printcolumn(name = "Spent", type_ = "string", json_path = ".status.spent", description = "What was spent in this period"),
-    printcolumn(name = "Limit", type_ = "string", json_path = ".status.limit", description = "What may be spent in this period"),
-    printcolumn(name = "Currency", type_ = "string", json_path = ".status.currency", description = "Of these amounts"),
-    printcolumn(name = "Used%", type_ = "integer", json_path = ".status.usedPercent", description = "Spent, in percent of the limit"),
-    printcolumn(name = "Forecast", type_ = "string", json_path = ".status.forecast.amount", description = "What the whole period will cost if what runs now runs on"),
-    printcolumn(name = "Gate", type_ = "string", json_path = ".status.gate", description = "What this budget asks admission to do"),
-    printcolumn(name = "Resets", type_ = "string", json_path = ".status.period.resets", description = "The day on which the next period begins"),
-    printcolumn(name = "Age", type_ = "date", json_path = ".metadata.creationTimestamp"),
-    printcolumn(name = "Remaining", type_ = "string", json_path = ".status.remaining", priority = 1, description = "Limit less spent; negative when over"),
-    printcolumn(name = "Since", type_ = "string", json_path = ".status.meteredSince", priority = 1, description = "Nothing before this instant is counted"),
-    printcolumn(name = "Prices", type_ = "string", json_path = ".status.prices", priority = 1, description = "Set, Estimate or Incomplete"),
-    printcolumn(name = "Plan", type_ = "string", json_path = ".spec.pricePlan", priority = 1, description = "The PricePlan"),
-    printcolumn(name = "Updated", type_ = "date", json_path = ".status.updated", priority = 1, description = "How old these figures are"),
-    printcolumn(name = "Ready", type_ = "string", json_path = ".status.conditions[?(@.type==\"Ready\")].status", priority = 1, description = "Whether the budget can be computed")
+    validation = ("size(self.metadata.name) <= 52", "a budget's name has at most 52 characters, because its Statements are named after it and their period: choose a shorter one")
 )]
 pub struct ClusterBudgetSpec {
     /// Which namespaces are counted, by their labels. Without it: all of them.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schemars(schema_with = "schema::optional_selector")]
+    #[schemars(schema_with = "schema::selector")]
     pub namespace_selector: Option<LabelSelector>,
     /// Shared: one pot for all selected namespaces. When a threshold is crossed, the gate closes in every one of them.
     #[serde(default)]
@@ -71,4 +57,51 @@ pub struct ClusterBudgetStatus {
     /// All that a Budget's status has.
     #[serde(flatten)]
     pub budget: BudgetStatus,
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+    use crate::api::{Action, Every, Gate};
+
+    #[test]
+    fn an_empty_spec_means_the_defaults() {
+        let spec: ClusterBudgetSpec = serde_json::from_value(json!({})).unwrap();
+        assert_eq!(spec, ClusterBudgetSpec::default());
+        let actions: Vec<_> =
+            spec.budget.thresholds.iter().map(|threshold| (threshold.percent, threshold.action)).collect();
+        assert_eq!(actions, [(80, Action::Notify), (100, Action::Warn)]);
+        assert_eq!(spec.budget.period.every, Some(Every::Month));
+        assert_eq!(spec.budget.period.time_zone, "UTC");
+        assert_eq!(spec.budget.price_plan, "default");
+    }
+
+    #[test]
+    fn the_fields_of_a_budget_stand_beside_its_own() {
+        let written = json!({
+            "namespaceSelector": {"matchLabels": {"department": "shop"}},
+            "mode": "Shared",
+            "limit": {"amount": "1000.50", "currency": "EUR"},
+            "period": {"every": "Week", "timeZone": "Europe/Paris"},
+            "pricePlan": "production",
+            "thresholds": [{"percent": 100, "of": "Forecast", "action": "BlockScaleUp"}],
+            "scaleCeiling": "Current",
+        });
+        let spec: ClusterBudgetSpec = serde_json::from_value(written.clone()).unwrap();
+        assert_eq!(serde_json::to_value(&spec).unwrap(), written);
+
+        let budget = BudgetStatus { gate: Some(Gate::Warn), used_percent: Some(101), ..BudgetStatus::default() };
+        let status = ClusterBudgetStatus { namespaces: Some(3), budget };
+        let written = serde_json::to_value(&status).unwrap();
+        assert_eq!(written, json!({"namespaces": 3, "gate": "Warn", "usedPercent": 101}));
+        assert_eq!(serde_json::from_value::<ClusterBudgetStatus>(written).unwrap(), status);
+    }
+
+    #[test]
+    fn a_whole_number_is_an_amount() {
+        let spec: ClusterBudgetSpec = serde_saphyr::from_str("{limit: {amount: 1000, currency: EUR}}").unwrap();
+        assert_eq!(spec.budget.limit.unwrap().amount.as_str(), "1000");
+    }
 }

@@ -5,6 +5,8 @@ use kube::KubeSchema;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use super::schema;
+
 /// The time that the limit is for: one that repeats (`every`), or one fixed window (`start` and `end`).
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, KubeSchema)]
 #[serde(rename_all = "camelCase")]
@@ -39,10 +41,7 @@ pub struct PeriodSpec {
     pub start_weekday: Option<Weekday>,
     /// The IANA time zone in which days begin, such as Europe/Paris. Periods follow its daylight saving time.
     #[serde(default = "utc")]
-    #[schemars(
-        length(min = 1, max = 64),
-        regex(pattern = r"^[A-Za-z][A-Za-z0-9_+/-]*$")
-    )]
+    #[schemars(length(min = 1, max = 64), regex(pattern = r"^[A-Za-z][A-Za-z0-9_+/-]*$"))]
     #[x_kube(validation = (
         "self != 'Local' && timestamp('2000-01-01T00:00:00Z').getFullYear(self) > 0",
         "timeZone must be an IANA time zone such as Europe/Paris, America/New_York or UTC",
@@ -50,9 +49,11 @@ pub struct PeriodSpec {
     pub time_zone: String,
     /// When a fixed window begins, such as 2026-11-26T00:00:00Z.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(regex(pattern = schema::INSTANT))]
     pub start: Option<Time>,
     /// When a fixed window ends: the first instant that no longer belongs to it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(regex(pattern = schema::INSTANT))]
     pub end: Option<Time>,
 }
 

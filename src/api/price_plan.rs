@@ -22,36 +22,7 @@ use super::schema;
     status = "PricePlanStatus",
     derive = "PartialEq",
     category = "opex",
-    doc = "A PricePlan says what things cost: a core-hour, a GiB-hour, a volume, a load balancer. Budgets use the plan named default unless they name another.",
-    printcolumn(
-        name = "Currency",
-        type_ = "string",
-        json_path = ".spec.currency",
-        description = "Of all its prices"
-    ),
-    printcolumn(
-        name = "Estimate",
-        type_ = "boolean",
-        json_path = ".spec.estimate",
-        description = "Whether these are list prices, not yours"
-    ),
-    printcolumn(
-        name = "Used-By",
-        type_ = "integer",
-        json_path = ".status.usedBy",
-        description = "How many Budgets and ClusterBudgets use it"
-    ),
-    printcolumn(
-        name = "Ready",
-        type_ = "string",
-        json_path = ".status.conditions[?(@.type==\"Ready\")].status",
-        description = "Whether it can be used"
-    ),
-    printcolumn(
-        name = "Age",
-        type_ = "date",
-        json_path = ".metadata.creationTimestamp"
-    )
+    doc = "A PricePlan says what things cost: a core-hour, a GiB-hour, a volume, a load balancer. Budgets use the plan named default unless they name another."
 )]
 pub struct PricePlanSpec {
     /// The ISO 4217 code of the currency of all prices here, such as EUR. It never changes.
@@ -88,10 +59,7 @@ pub struct PricePlanSpec {
 #[serde(rename_all = "camelCase")]
 pub struct NodeClass {
     /// The class's name; it is part of its rates, such as spot/cpu.
-    #[schemars(
-        length(min = 1, max = 63),
-        regex(pattern = r"^[A-Za-z0-9]([-A-Za-z0-9_.]*[A-Za-z0-9])?$")
-    )]
+    #[schemars(length(min = 1, max = 63), regex(pattern = r"^[A-Za-z0-9]([-A-Za-z0-9_.]*[A-Za-z0-9])?$"))]
     #[x_kube(validation = (
         "!(self in ['storage', 'recurring', 'meter', 'object', 'device', 'shared', 'idle'])",
         "storage, recurring, meter, object, device, shared and idle begin the names of other rates: choose another name",
@@ -123,18 +91,10 @@ pub struct StoragePrice {
     #[schemars(length(min = 1, max = 253))]
     pub class_name: Option<String>,
     /// The price of one GiB for an hour.
-    #[serde(
-        default,
-        rename = "pricePerGiBHour",
-        skip_serializing_if = "Option::is_none"
-    )]
+    #[serde(default, rename = "pricePerGiBHour", skip_serializing_if = "Option::is_none")]
     pub price_per_gib_hour: Option<Amount>,
     /// The price of one GiB for a month of 730 hours.
-    #[serde(
-        default,
-        rename = "pricePerGiBMonth",
-        skip_serializing_if = "Option::is_none"
-    )]
+    #[serde(default, rename = "pricePerGiBMonth", skip_serializing_if = "Option::is_none")]
     pub price_per_gib_month: Option<Amount>,
 }
 

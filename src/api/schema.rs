@@ -1,7 +1,15 @@
-//! Schemas of types that are not ours: Kubernetes' own are looser than what we can use.
+//! Schemas of types that are not ours, because Kubernetes' own are looser than what we can use; and the last touch to
+//! all schemas.
 
 use iso_currency::{Currency, IntoEnumIterator};
+use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::{
+    CustomResourceDefinition, JSONSchemaProps, JSONSchemaPropsOrArray, JSONSchemaPropsOrBool,
+};
 use schemars::{Schema, SchemaGenerator, json_schema};
+
+/// An instant with its offset. The API server's own `date-time` lets pass what no other reader takes (offset +99:99).
+pub(super) const INSTANT: &str =
+    r"^[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}(\.[0-9]{1,9})?(Z|[+-]([01][0-9]|2[0-3]):[0-5][0-9])$";
 
 /// A label selector, with the operators and shapes that it can have.
 pub(super) fn selector(_: &mut SchemaGenerator) -> Schema {
@@ -66,19 +74,10 @@ pub(super) fn selector(_: &mut SchemaGenerator) -> Schema {
     })
 }
 
-/// A selector that may be left out.
-pub(super) fn optional_selector(generator: &mut SchemaGenerator) -> Schema {
-    let mut schema = selector(generator);
-    schema.insert("nullable".to_owned(), true.into());
-    schema
-}
-
 /// ISO 4217 codes of money that has a minor unit to round to: not metals, not test codes.
 pub(super) fn currency(_: &mut SchemaGenerator) -> Schema {
-    let mut codes: Vec<&str> = Currency::iter()
-        .filter(|currency| currency.exponent().is_some())
-        .map(|currency| currency.code())
-        .collect();
+    let mut codes: Vec<&str> =
+        Currency::iter().filter(|currency| currency.exponent().is_some()).map(|currency| currency.code()).collect();
     codes.sort_unstable();
     json_schema!({"type": "string", "enum": codes})
 }
@@ -131,4 +130,29 @@ pub(super) fn conditions(_: &mut SchemaGenerator) -> Schema {
             },
         },
     })
+}
+
+/// Makes definitions read like those of Kubernetes' own kinds: a field that may be left out is left out and not null,
+/// and a description is one paragraph, which `kubectl explain` breaks where the terminal ends.
+pub(super) fn tidy(mut crd: CustomResourceDefinition) -> CustomResourceDefinition {
+    let schemas = crd.spec.versions.iter_mut().filter_map(|version| version.schema.as_mut());
+    schemas.filter_map(|schema| schema.open_api_v3_schema.as_mut()).for_each(tidy_schema);
+    crd
+}
+
+fn tidy_schema(schema: &mut JSONSchemaProps) {
+    schema.nullable = None;
+    if let Some(values) = &mut schema.enum_ {
+        values.retain(|value| !value.0.is_null());
+    }
+    if let Some(description) = &mut schema.description {
+        *description = description.split_whitespace().collect::<Vec<_>>().join(" ");
+    }
+    schema.properties.iter_mut().flat_map(|properties| properties.values_mut()).for_each(tidy_schema);
+    if let Some(JSONSchemaPropsOrBool::Schema(values)) = &mut schema.additional_properties {
+        tidy_schema(values);
+    }
+    if let Some(JSONSchemaPropsOrArray::Schema(items)) = &mut schema.items {
+        tidy_schema(items);
+    }
 }

@@ -24,43 +24,7 @@ use super::status::CostShare;
     derive = "PartialEq",
     shortname = "stmt",
     category = "opex",
-    doc = "A Statement is the ledger of one Budget or ClusterBudget for one period, written by the operator: what was used, at which price, and what it cost. It is open while the period runs. Then it is closed, never changes again, and is the invoice.",
-    printcolumn(
-        name = "Budget",
-        type_ = "string",
-        json_path = ".spec.budgetRef.name",
-        description = "The Budget or ClusterBudget"
-    ),
-    printcolumn(
-        name = "Period",
-        type_ = "string",
-        json_path = ".spec.period.label",
-        description = "The period's label"
-    ),
-    printcolumn(
-        name = "Total",
-        type_ = "string",
-        json_path = ".spec.total",
-        description = "The sum of all lines"
-    ),
-    printcolumn(
-        name = "Currency",
-        type_ = "string",
-        json_path = ".spec.currency",
-        description = "Of the total"
-    ),
-    printcolumn(
-        name = "Phase",
-        type_ = "string",
-        json_path = ".spec.phase",
-        description = "Open or Closed"
-    ),
-    printcolumn(
-        name = "Updated",
-        type_ = "date",
-        json_path = ".spec.watermark",
-        description = "How long ago it was metered last"
-    )
+    doc = "A Statement is the ledger of one Budget or ClusterBudget for one period, written by the operator: what was used, at which price, and what it cost. It is open while the period runs. Then it is closed, never changes again, and is the invoice."
 )]
 #[x_kube(validation = (
     "oldSelf.phase != 'Closed' || self == oldSelf",
@@ -121,9 +85,7 @@ pub struct BudgetRef {
 }
 
 /// The kinds that a reference can name.
-#[derive(
-    Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize, JsonSchema,
-)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
 #[schemars(inline)]
 #[allow(missing_docs)]
 pub enum BudgetKind {
@@ -178,10 +140,7 @@ pub struct Line {
     /// The price of one unit for an hour, as a decimal number, or as a fraction such as 12/34567; absent where there
     /// was none.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schemars(
-        length(max = 1000),
-        regex(pattern = r"^[0-9]+(\.[0-9]+|/[1-9][0-9]*)?$")
-    )]
+    #[schemars(length(max = 1000), regex(pattern = r"^[0-9]+(\.[0-9]+|/[1-9][0-9]*)?$"))]
     pub unit_price: Option<String>,
     /// How much was used: an exact whole number of units. Negative in a Correction only.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -201,10 +160,7 @@ pub struct Line {
     pub consumed: Option<String>,
     /// The exact cost as a fraction, instead of unitPrice and quantity, where it is no such product.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schemars(
-        length(max = 1000),
-        regex(pattern = r"^-?[0-9]+(\.[0-9]+|/[1-9][0-9]*)?$")
-    )]
+    #[schemars(length(max = 1000), regex(pattern = r"^-?[0-9]+(\.[0-9]+|/[1-9][0-9]*)?$"))]
     pub exact_cost: Option<String>,
     /// How the charge came about: UsageBased, Recurring or OneTime, as in the FOCUS specification.
     pub charge_frequency: ChargeFrequency,
@@ -218,9 +174,7 @@ pub struct Line {
 }
 
 /// What kind of cost a line is.
-#[derive(
-    Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize, JsonSchema,
-)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
 #[schemars(inline)]
 #[allow(missing_docs)]
 pub enum Category {
@@ -237,9 +191,7 @@ pub enum Category {
 }
 
 /// How a charge came about, in the words of the FOCUS specification.
-#[derive(
-    Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize, JsonSchema,
-)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
 #[schemars(inline)]
 #[allow(missing_docs)]
 pub enum ChargeFrequency {
@@ -249,9 +201,7 @@ pub enum ChargeFrequency {
 }
 
 /// What marks a charge as out of the ordinary, in the words of the FOCUS specification.
-#[derive(
-    Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize, JsonSchema,
-)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
 #[schemars(inline)]
 #[allow(missing_docs)]
 pub enum ChargeClass {

@@ -1,0 +1,336 @@
+//! Manifests and what becomes of them, one line each: in YAML's flow style, the `spec` alone.
+
+/// A manifest that is created.
+pub struct Case {
+    pub kind: &'static str,
+    pub name: &'static str,
+    pub spec: &'static str,
+    /// Part of what the API server says when it refuses it.
+    pub says: &'static str,
+}
+
+/// A manifest that is created and then changed.
+pub struct Edit {
+    pub kind: &'static str,
+    pub name: &'static str,
+    pub before: &'static str,
+    pub after: &'static str,
+    /// Part of what the API server says; `None` where the change is allowed.
+    pub says: Option<&'static str>,
+}
+
+const fn budget(spec: &'static str, says: &'static str) -> Case {
+    Case { kind: "Budget", name: "b", spec, says }
+}
+
+const fn plan(spec: &'static str, says: &'static str) -> Case {
+    Case { kind: "PricePlan", name: "p", spec, says }
+}
+
+const fn grant(spec: &'static str, says: &'static str) -> Case {
+    Case { kind: "BudgetOverride", name: "o", spec, says }
+}
+
+const fn cluster_budget(spec: &'static str, says: &'static str) -> Case {
+    Case { kind: "ClusterBudget", name: "c", spec, says }
+}
+
+const NAME_52: &str = "a234567890123456789012345678901234567890123456789012";
+const NAME_53: &str = "a2345678901234567890123456789012345678901234567890123";
+const NAME_TOO_LONG: &str = "a budget's name has at most 52 characters";
+const WHOLE_OR_QUOTED: &str =
+    r#"write an amount with at most 28 digits and one point, without sign or exponent, such as 1000 or "1000.50""#;
+const INTEGER_OR_STRING: &str =
+    r#"spec.limit.amount: Invalid value: "number": spec.limit.amount in body must be of type integer,string: "number""#;
+const SHORTEN: &str = "at most 28 significant digits are kept exactly: shorten the number";
+const NOT_ACTUAL_ZONE: &str = "timeZone must be an IANA time zone such as Europe/Paris, America/New_York or UTC";
+const ONE_OF: &str =
+    "set either every (Day, Week, Month, Quarter or Year), or start and end of a fixed window, not both";
+const PODS_MAY_NOT_BLOCK: &str = "with a podSelector a budget may only Notify and Warn, because a gate closes the whole namespace: use Notify or Warn, or remove the podSelector";
+
+pub const ACCEPTED: &[Case] = &[
+    budget("{}", ""),
+    Case { kind: "Budget", name: NAME_52, spec: "{}", says: "" },
+    budget("{limit: {amount: 0, currency: EUR}}", ""),
+    budget("{limit: {amount: 1000, currency: JPY}}", ""),
+    budget("{limit: {amount: '1000.50', currency: KWD}}", ""),
+    budget("{limit: {amount: '0.0000000000000000000000000001', currency: EUR}}", ""),
+    budget("{limit: {amount: '1234567890123456789012345678', currency: EUR}}", ""),
+    budget("{limit: {amount: '12345678901234.12345678901234', currency: EUR}}", ""),
+    budget("{period: {every: Day, timeZone: Pacific/Apia}}", ""),
+    budget("{period: {every: Week, startWeekday: Sunday, timeZone: America/Argentina/Buenos_Aires}}", ""),
+    budget("{period: {every: Month, startDay: 31, timeZone: Etc/GMT+5}}", ""),
+    budget("{period: {every: Quarter, startMonth: 4, startDay: 6}}", ""),
+    budget("{period: {every: Year, startMonth: 12, startDay: 31}}", ""),
+    budget("{period: {start: '2026-11-26T00:00:00+01:00', end: '2026-12-01T00:00:00Z', timeZone: Europe/Paris}}", ""),
+    budget("{thresholds: [{percent: 80, action: Notify}, {percent: 80, of: Forecast, action: Block}]}", ""),
+    budget("{thresholds: [{percent: 1, action: Warn}, {percent: 10000, action: BlockScaleUp}]}", ""),
+    budget("{podSelector: {matchLabels: {app: web}}}", ""),
+    budget(
+        "{podSelector: {matchExpressions: [{key: app, operator: NotIn, values: [a, b]}, {key: x/y, operator: Exists}]}}",
+        "",
+    ),
+    budget("{scaleCeiling: Current, pricePlan: production}", ""),
+    cluster_budget(
+        "{mode: Shared, namespaceSelector: {matchLabels: {department: shop}}, limit: {amount: 1, currency: EUR}}",
+        "",
+    ),
+    plan("{currency: EUR, estimate: true, pricesPerHour: {cpu: 1, memory: '0.004237', nvidia.com/gpu: '0'}}", ""),
+    plan("{currency: EUR, storage: [{className: fast, pricePerGiBHour: '0.1'}, {pricePerGiBMonth: '0.04'}]}", ""),
+    grant("{budgetRef: {kind: ClusterBudget, name: c}, until: '2026-11-28T06:00:00Z', reason: why, grantedBy: me}", ""),
+];
+
+pub const REFUSED: &[Case] = &[
+    // names
+    Case { kind: "Budget", name: NAME_53, spec: "{}", says: NAME_TOO_LONG },
+    Case { kind: "ClusterBudget", name: NAME_53, spec: "{}", says: NAME_TOO_LONG },
+    // money
+    budget("{limit: {amount: many, currency: EUR}}", WHOLE_OR_QUOTED),
+    budget("{limit: {amount: '', currency: EUR}}", WHOLE_OR_QUOTED),
+    budget("{limit: {amount: '1e3', currency: EUR}}", WHOLE_OR_QUOTED),
+    budget("{limit: {amount: '1,000', currency: EUR}}", WHOLE_OR_QUOTED),
+    budget("{limit: {amount: '-1', currency: EUR}}", WHOLE_OR_QUOTED),
+    budget("{limit: {amount: -1, currency: EUR}}", WHOLE_OR_QUOTED),
+    budget("{limit: {amount: 1000.50, currency: EUR}}", INTEGER_OR_STRING),
+    budget(
+        "{limit: {amount: '12345678901234567890123456789', currency: EUR}}",
+        "spec.limit.amount in body should match",
+    ),
+    budget("{limit: {amount: '123456789012345.12345678901234', currency: EUR}}", SHORTEN),
+    budget("{limit: {amount: '0.00000000000000000000000000001', currency: EUR}}", "may not be more than 30"),
+    budget("{limit: {amount: 1000}}", "spec.limit.currency: Required value"),
+    budget("{limit: {currency: EUR}}", "spec.limit.amount: Required value"),
+    // currencies
+    budget(
+        "{limit: {amount: 1, currency: ABC}}",
+        r#"spec.limit.currency: Unsupported value: "ABC": supported values: "AED""#,
+    ),
+    budget("{limit: {amount: 1, currency: eur}}", r#"spec.limit.currency: Unsupported value: "eur""#),
+    budget("{limit: {amount: 1, currency: XAU}}", r#"spec.limit.currency: Unsupported value: "XAU""#),
+    // periods
+    budget(
+        "{period: {every: Fortnight}}",
+        r#"spec.period.every: Unsupported value: "Fortnight": supported values: "Day", "Week", "Month", "Quarter", "Year""#,
+    ),
+    budget("{period: {every: Month, startDay: 32}}", "spec.period.startDay in body should be less than or equal to 31"),
+    budget(
+        "{period: {every: Month, startDay: 0}}",
+        "spec.period.startDay in body should be greater than or equal to 1",
+    ),
+    budget(
+        "{period: {every: Year, startMonth: 13}}",
+        "spec.period.startMonth in body should be less than or equal to 12",
+    ),
+    budget("{period: {every: Week, startWeekday: Funday}}", r#"spec.period.startWeekday: Unsupported value: "Funday""#),
+    budget(
+        "{period: {every: Week, startDay: 3}}",
+        "startDay goes with every: Month, Quarter or Year; a week begins on its startWeekday",
+    ),
+    budget("{period: {every: Month, startMonth: 3}}", "startMonth goes with every: Quarter or Year"),
+    budget("{period: {every: Month, startWeekday: Monday}}", "startWeekday goes with every: Week"),
+    budget("{period: {every: Month, timeZone: Mars/Phobos}}", NOT_ACTUAL_ZONE),
+    budget("{period: {every: Month, timeZone: Local}}", NOT_ACTUAL_ZONE),
+    budget("{period: {every: Month, timeZone: '+02:00'}}", "spec.period.timeZone in body should match"),
+    budget("{period: {every: Month, timeZone: ''}}", "spec.period.timeZone"),
+    budget("{period: {}}", ONE_OF),
+    budget("{period: {every: Month, start: '2026-11-01T00:00:00Z', end: '2026-12-01T00:00:00Z'}}", ONE_OF),
+    budget("{period: {start: '2026-11-01T00:00:00Z'}}", "a fixed window needs both start and end"),
+    budget("{period: {end: '2026-11-01T00:00:00Z'}}", "a fixed window needs both start and end"),
+    budget("{period: {start: '2026-12-01T00:00:00Z', end: '2026-11-01T00:00:00Z'}}", "spec.period.end: Invalid value"),
+    budget(
+        "{period: {start: '2026-12-01T00:00:00Z', end: '2026-12-01T01:00:00+01:00'}}",
+        "end must be later than start",
+    ),
+    budget(
+        "{period: {start: tomorrow, end: '2026-11-01T00:00:00Z'}}",
+        "spec.period.start in body must be of type date-time",
+    ),
+    budget(
+        "{period: {start: '2026-11-01', end: '2026-12-01T00:00:00Z'}}",
+        "spec.period.start in body must be of type date-time",
+    ),
+    budget(
+        "{period: {start: '2026-11-01T00:00:00+99:99', end: '2026-12-01T00:00:00Z'}}",
+        "spec.period.start in body should match",
+    ),
+    // thresholds
+    budget(
+        "{thresholds: []}",
+        "leave thresholds out for the default (Notify at 80, Warn at 100), or list at least one",
+    ),
+    budget(
+        "{thresholds: [{percent: 0, action: Warn}]}",
+        "spec.thresholds[0].percent in body should be greater than or equal to 1",
+    ),
+    budget(
+        "{thresholds: [{percent: 10001, action: Warn}]}",
+        "spec.thresholds[0].percent in body should be less than or equal to 10000",
+    ),
+    budget("{thresholds: [{percent: 79.5, action: Warn}]}", "must be of type integer"),
+    budget(
+        "{thresholds: [{percent: 80, action: Delete}]}",
+        r#"spec.thresholds[0].action: Unsupported value: "Delete": supported values: "Notify", "Warn", "BlockScaleUp", "Block""#,
+    ),
+    budget(
+        "{thresholds: [{percent: 80, of: Hope, action: Warn}]}",
+        r#"spec.thresholds[0].of: Unsupported value: "Hope""#,
+    ),
+    budget("{thresholds: [{percent: 80}]}", "spec.thresholds[0].action: Required value"),
+    budget(
+        "{thresholds: [{percent: 80, action: Warn}, {percent: 80, of: Actual, action: Block}]}",
+        "spec.thresholds[1]: Duplicate value",
+    ),
+    budget("{podSelector: {matchLabels: {app: web}}, thresholds: [{percent: 100, action: Block}]}", PODS_MAY_NOT_BLOCK),
+    budget(
+        "{podSelector: {matchLabels: {app: web}}, thresholds: [{percent: 100, action: BlockScaleUp}]}",
+        PODS_MAY_NOT_BLOCK,
+    ),
+    // the rest of a Budget
+    budget(
+        "{scaleCeiling: Sky}",
+        r#"spec.scaleCeiling: Unsupported value: "Sky": supported values: "Peak24h", "Current""#,
+    ),
+    budget("{pricePlan: Not_A_Name}", "spec.pricePlan in body should match"),
+    budget(r#"{contact: "two\nlines"}"#, "spec.contact in body should match"),
+    budget(
+        "{podSelector: {matchExpressions: [{key: app, operator: Gt, values: ['1']}]}}",
+        r#"Unsupported value: "Gt": supported values: "In", "NotIn", "Exists", "DoesNotExist""#,
+    ),
+    budget(
+        "{podSelector: {matchExpressions: [{key: app, operator: In}]}}",
+        "In and NotIn need at least one entry in values",
+    ),
+    budget(
+        "{podSelector: {matchExpressions: [{key: app, operator: Exists, values: [a]}]}}",
+        "Exists and DoesNotExist take no values",
+    ),
+    budget("{podSelector: {matchLabels: {app: 'two words'}}}", "spec.podSelector.matchLabels.app in body should match"),
+    budget("{limits: {amount: 1, currency: EUR}}", r#"unknown field "spec.limits""#),
+    // what a ClusterBudget has of a Budget, and of its own
+    cluster_budget("{thresholds: []}", "leave thresholds out for the default"),
+    cluster_budget("{period: {every: Month, timeZone: Mars/Phobos}}", NOT_ACTUAL_ZONE),
+    cluster_budget(
+        "{podSelector: {matchLabels: {app: web}}, thresholds: [{percent: 100, action: Block}]}",
+        PODS_MAY_NOT_BLOCK,
+    ),
+    cluster_budget("{mode: Private}", r#"spec.mode: Unsupported value: "Private": supported values: "Shared""#),
+    // price plans
+    plan("{}", "spec.currency: Required value"),
+    plan("{currency: ABC}", r#"spec.currency: Unsupported value: "ABC""#),
+    plan("{currency: EUR, pricesPerHour: {cpu: '1e-3'}}", "spec.pricesPerHour.cpu in body should match"),
+    plan(
+        "{currency: EUR, pricesPerHour: {cpu: -1}}",
+        "spec.pricesPerHour.cpu in body should be greater than or equal to 0",
+    ),
+    plan(
+        "{currency: EUR, pricesPerHour: {cpu: 0.03}}",
+        "spec.pricesPerHour.cpu in body must be of type integer,string",
+    ),
+    plan("{currency: EUR, pricesPerHour: {cpu: '1.2345678901234567890123456789'}}", SHORTEN),
+    plan("{currency: EUR, pricePerLoadBalancerHour: '-0.025'}", "spec.pricePerLoadBalancerHour in body should match"),
+    plan(
+        "{currency: EUR, nodeClasses: [{name: spot, pricesPerHour: {cpu: 1}}]}",
+        "spec.nodeClasses[0].selector: Required value",
+    ),
+    plan(
+        "{currency: EUR, nodeClasses: [{name: spot, selector: {}, pricesPerHour: {cpu: 1}}]}",
+        "an empty selector would match every node: name at least one label, and write prices for all nodes into spec.pricesPerHour",
+    ),
+    plan(
+        "{currency: EUR, nodeClasses: [{name: a, selector: {matchLabels: {x: z}}, pricesPerHour: {}}]}",
+        "should have at least 1 properties",
+    ),
+    plan(
+        "{currency: EUR, nodeClasses: [{name: a/b, selector: {matchLabels: {x: z}}, pricesPerHour: {cpu: 1}}]}",
+        "spec.nodeClasses[0].name in body should match",
+    ),
+    plan(
+        "{currency: EUR, nodeClasses: [{name: storage, selector: {matchLabels: {x: z}}, pricesPerHour: {cpu: 1}}]}",
+        "begin the names of other rates: choose another name",
+    ),
+    plan(
+        "{currency: EUR, nodeClasses: [{name: a, selector: {matchLabels: {x: z}}, pricesPerHour: {cpu: 1}}, {name: a, selector: {matchLabels: {x: z}}, pricesPerHour: {cpu: 2}}]}",
+        "spec.nodeClasses[1]: Duplicate value",
+    ),
+    plan("{currency: EUR, storage: [{className: fast}]}", "set exactly one of pricePerGiBHour and pricePerGiBMonth"),
+    plan(
+        "{currency: EUR, storage: [{pricePerGiBHour: 1, pricePerGiBMonth: 1}]}",
+        "set exactly one of pricePerGiBHour and pricePerGiBMonth",
+    ),
+    // overrides
+    grant(
+        "{budgetRef: {kind: Budget, name: b}, until: '2026-11-28T06:00:00Z', grantedBy: me}",
+        "spec.reason: Required value",
+    ),
+    grant(
+        "{budgetRef: {kind: Budget, name: b}, until: '2026-11-28T06:00:00Z', reason: ' ', grantedBy: me}",
+        "spec.reason in body should match",
+    ),
+    grant(
+        "{budgetRef: {kind: Budget, name: b}, until: '2026-11-28T06:00:00Z', reason: why}",
+        "spec.grantedBy: Required value",
+    ),
+    grant("{budgetRef: {kind: Budget, name: b}, reason: why, grantedBy: me}", "spec.until: Required value"),
+    grant(
+        "{budgetRef: {kind: Budget, name: b}, until: soon, reason: why, grantedBy: me}",
+        "spec.until in body must be of type date-time",
+    ),
+    grant(
+        "{budgetRef: {kind: Pod, name: b}, until: '2026-11-28T06:00:00Z', reason: why, grantedBy: me}",
+        r#"spec.budgetRef.kind: Unsupported value: "Pod": supported values: "Budget", "ClusterBudget""#,
+    ),
+    grant(
+        "{budgetRef: {kind: Budget, name: b}, until: '2026-11-28T06:00:00Z', extraAmount: '1e3', reason: why, grantedBy: me}",
+        "write an amount with at most 28 digits",
+    ),
+];
+
+const OPEN: &str = "{cluster: test, budgetRef: {kind: Budget, name: b}, currency: EUR, phase: Open, watermark: '2026-11-21T10:03:00Z', total: '1.0000000000', period: {label: 2026-11, start: '2026-11-01T00:00:00Z', end: '2026-12-01T00:00:00Z'}, observed: {pods: '812345'}, lines: [{namespace: a, plan: default, rate: cpu, category: Compute, workload: Deployment/web, unitPrice: '1', quantity: '3600000', unit: millicore-seconds, factor: '3600000', consumed: 1 core-hour, chargeFrequency: UsageBased, cost: '1.0000000000'}]}";
+const LATER: &str = "{cluster: test, budgetRef: {kind: Budget, name: b}, currency: EUR, phase: Open, watermark: '2026-11-21T10:04:00Z', total: '1.0000000000', period: {label: 2026-11, start: '2026-11-01T00:00:00Z', end: '2026-12-01T00:00:00Z'}, observed: {pods: '812346'}}";
+const CLOSED: &str = "{cluster: test, budgetRef: {kind: Budget, name: b}, currency: EUR, phase: Closed, closedAt: '2026-12-01T00:10:00Z', watermark: '2026-12-01T00:00:00Z', total: '1.0000000000', period: {label: 2026-11, start: '2026-11-01T00:00:00Z', end: '2026-12-01T00:00:00Z'}}";
+const REWRITTEN: &str = "{cluster: test, budgetRef: {kind: Budget, name: b}, currency: EUR, phase: Closed, closedAt: '2026-12-01T00:10:00Z', watermark: '2026-12-01T00:00:00Z', total: '2.0000000000', period: {label: 2026-11, start: '2026-11-01T00:00:00Z', end: '2026-12-01T00:00:00Z'}}";
+const UNDATED: &str = "{cluster: test, budgetRef: {kind: Budget, name: b}, currency: EUR, phase: Closed, watermark: '2026-12-01T00:00:00Z', total: '1.0000000000', period: {label: 2026-11, start: '2026-11-01T00:00:00Z', end: '2026-12-01T00:00:00Z'}}";
+const NEVER_CHANGES: &str =
+    "a closed Statement never changes: what is found later becomes a Correction in the next one";
+const NEVER_BACK: &str = "a watermark never goes back";
+
+const fn statement(before: &'static str, after: &'static str, says: Option<&'static str>) -> Edit {
+    Edit { kind: "Statement", name: "s", before, after, says }
+}
+
+pub const EDITS: &[Edit] = &[
+    statement(OPEN, LATER, None),
+    statement(LATER, OPEN, Some(NEVER_BACK)),
+    statement(OPEN, CLOSED, None),
+    statement(OPEN, UNDATED, Some("closedAt is set when, and only when, phase is Closed")),
+    statement(CLOSED, REWRITTEN, Some(NEVER_CHANGES)),
+    statement(CLOSED, OPEN, Some(NEVER_CHANGES)),
+    Edit {
+        kind: "PricePlan",
+        name: "edited",
+        before: "{currency: EUR, pricesPerHour: {cpu: 1}}",
+        after: "{currency: EUR, pricesPerHour: {cpu: 2}}",
+        says: None,
+    },
+    Edit {
+        kind: "PricePlan",
+        name: "edited",
+        before: "{currency: EUR}",
+        after: "{currency: USD}",
+        says: Some("a plan's currency never changes, because its Statements are in it: make another PricePlan"),
+    },
+    Edit {
+        kind: "BudgetOverride",
+        name: "edited",
+        before: "{budgetRef: {kind: Budget, name: b}, until: '2026-11-28T06:00:00Z', reason: why, grantedBy: me}",
+        after: "{budgetRef: {kind: Budget, name: b}, until: '2026-11-29T06:00:00Z', reason: why, grantedBy: me}",
+        says: Some("an override cannot be edited; delete it and create another"),
+    },
+    Edit {
+        kind: "Budget",
+        name: "edited",
+        before: "{limit: {amount: 1, currency: EUR}, period: {every: Month}}",
+        after: "{limit: {amount: 2, currency: USD}, period: {every: Week}}",
+        says: None,
+    },
+];
