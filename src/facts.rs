@@ -156,6 +156,9 @@ pub struct ServiceFact {
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[allow(missing_docs)]
 pub struct OwnerFact {
+    pub namespace: Name,
+    /// Its own workload name, `ReplicaSet/web-5d8f`: what its Pods bear until its owner is known.
+    pub workload: Name,
     pub owner: Option<OwnerRef>,
 }
 

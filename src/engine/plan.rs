@@ -28,8 +28,8 @@ impl PriceList {
             })
         });
         let storage = spec.storage.iter().enumerate().map(|(i, entry)| {
-            let monthly = entry.price_per_gi_b_hour.is_none();
-            let amount = entry.price_per_gi_b_hour.as_ref().or(entry.price_per_gi_b_month.as_ref());
+            let monthly = entry.price_per_gib_hour.is_none();
+            let amount = entry.price_per_gib_hour.as_ref().or(entry.price_per_gib_month.as_ref());
             let class = entry.class_name.as_deref().map(Into::into);
             let price = amount.map_or(Ok(Price::ZERO.into()), |amount| price(amount, &format!("spec.storage[{i}]")));
             Ok(StoragePrice { class, price: price?, monthly })

@@ -99,6 +99,11 @@ impl World {
         self.nodes.get(name)?.iter().find(|life| life.removed > start)
     }
 
+    /// A Namespace's labels. Its first ones hold for the time before as well.
+    pub fn namespace_labels(&self, namespace: &str, t: Seconds) -> Option<&Labels> {
+        self.namespaces.get(namespace)?.labels.at(t)
+    }
+
     /// The price list in force.
     pub fn price_list(&self, plan: &str, t: Seconds) -> Option<&Arc<PriceList>> {
         self.plans.get(plan)?.versions.at(t)?.as_ref()

@@ -77,8 +77,10 @@ pub fn workload(kind: &str, name: &str) -> Name {
 
 impl OwnerFact {
     /// What one version of a ReplicaSet, a Job or another controller says.
-    pub fn project(metadata: &Metadata) -> Self {
+    pub fn project(kind: &str, metadata: &Metadata) -> Self {
         Self {
+            namespace: metadata.namespace(),
+            workload: workload(kind, &metadata.name()),
             owner: metadata.controller(),
         }
     }

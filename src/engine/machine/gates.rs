@@ -100,13 +100,13 @@ impl Machine {
     }
 
     /// The budget with the strictest gate over a namespace; of equals the one that was crossed first.
-    fn strictest(&self, namespace: &Name, now: Seconds) -> Option<(&BudgetKey, &BudgetState, &Budget)> {
+    fn strictest<'a>(&'a self, namespace: &'a Name, now: Seconds) -> Option<(&'a BudgetKey, &'a BudgetState, &'a Budget)> {
         self.over_namespace(namespace, now)
             .max_by_key(|(_, state, _)| (state.decision.gate, std::cmp::Reverse(state.decision.cause.map_or(now, |c| c.2))))
     }
 
     /// The budgets that cover a namespace.
-    fn over_namespace<'a>(&'a self, namespace: &'a Name, now: Seconds) -> impl Iterator<Item = (&'a BudgetKey, &'a BudgetState, &'a Budget)> {
+    pub(super) fn over_namespace<'a>(&'a self, namespace: &'a Name, now: Seconds) -> impl Iterator<Item = (&'a BudgetKey, &'a BudgetState, &'a Budget)> {
         let specs = self.budgets.iter().filter_map(|(key, state)| Some((key, state, state.specs.last()?.as_deref()?)));
         specs.filter(move |(_, _, spec)| match &spec.terms.scope {
             Scope::Namespace(own) => own == namespace,

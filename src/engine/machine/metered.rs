@@ -63,7 +63,6 @@ impl Machine {
                 item.follow_service(service, tag.version, at);
                 item
             }
-            None if !service.load_balancer && service.problems_free() => return,
             None => Item::of_service(service, tag.version),
         };
         self.replace(tag, id, new, at);
@@ -126,10 +125,9 @@ impl Machine {
         if self.owners.insert(id, top.clone()).as_ref() == Some(&top) {
             return;
         }
-        let provisional = format!("{}/{}", fact.kind, fact.name);
         let members = self.world.items.get(&fact.namespace).into_iter().flatten();
         let touched: Vec<_> = members
-            .filter(|(_, item)| item.workload.as_deref() == Some(&*provisional))
+            .filter(|(_, item)| item.workload.as_ref() == Some(&fact.workload))
             .map(|(id, item)| (item.namespace.clone(), *id))
             .collect();
         for which in touched {

@@ -271,7 +271,7 @@ fn edges(before: &BudgetStatus, after: &BudgetStatus) -> Vec<(&'static str, bool
 }
 
 fn crossing_note(status: &BudgetStatus, percent: i32, of: crate::api::Measure, action: crate::api::Action, at: Seconds) -> String {
-    let currency = status.currency.map(Currency::code).unwrap_or_default();
+    let currency = status.currency.as_ref().map(Currency::code).unwrap_or_default();
     let label = status.period.as_ref().map(|p| p.label.as_str()).unwrap_or_default();
     let limit = status.limit.as_deref().unwrap_or_default();
     let (what, figure) = match of {

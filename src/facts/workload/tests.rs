@@ -76,18 +76,18 @@ fn owners_lead_to_the_top() {
         {"apiVersion": "batch/v1", "kind": "CronJob", "name": "nightly", "uid": "c", "controller": true},
     ]}}));
     assert_eq!(
-        &*OwnerFact::project(&job.metadata).owner.unwrap().workload(),
+        &*OwnerFact::project("Job", &job.metadata).owner.unwrap().workload(),
         "CronJob/nightly"
     );
     let replica_set: SlimReplicaSet = read(&object(&owned(), &json!(1)));
     assert_eq!(
-        &*OwnerFact::project(&replica_set.metadata)
+        &*OwnerFact::project("ReplicaSet", &replica_set.metadata)
             .owner
             .unwrap()
             .workload(),
         "Deployment/web"
     );
-    assert_eq!(OwnerFact::project(&Metadata::default()).owner, None);
+    assert_eq!(OwnerFact::project("Job", &Metadata::default()).owner, None);
 }
 
 #[test]
