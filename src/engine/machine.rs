@@ -35,6 +35,9 @@ pub use show::{BudgetFigures, Shown, ShownStatement};
 /// How long after its period a statement takes late facts in before it closes (COST_RULES 2).
 pub const CLOSING: Seconds = 600;
 
+/// How far back a replay can tell when exactly something happened.
+const REPLAYED_HISTORY: Seconds = 7200;
+
 /// How the machine is set up.
 #[derive(Clone, Debug)]
 pub struct Settings {
@@ -127,6 +130,9 @@ pub struct Machine {
     plans: BTreeMap<Name, PlanState>,
     ledgers: BTreeMap<LedgerId, Entry>,
     next_ledger: u32,
+    /// Ledgers by budget, oldest first, and by the namespace and name of their Statement.
+    billing: HashMap<BudgetKey, Vec<LedgerId>>,
+    named: HashMap<(Name, Name), LedgerId>,
     /// Ledgers by the Namespace they cover, and those that cover several.
     covering: HashMap<Name, Vec<LedgerId>>,
     wide: Vec<LedgerId>,
@@ -151,6 +157,7 @@ pub struct Machine {
     /// Statements seen before the first lists were complete.
     unrestored: BTreeMap<(Name, Name), api::Statement>,
     retry_gates: Seconds,
+    folded: Seconds,
     dirty_gates: BTreeSet<Name>,
     inflight: HashSet<WriteKey>,
     outbox: Vec<Write>,
@@ -233,7 +240,6 @@ struct Latch {
 
 #[derive(Debug)]
 struct OverrideState {
-    uid: Option<String>,
     generation: i64,
     created: Seconds,
     until: Seconds,
@@ -257,7 +263,6 @@ struct PlanState {
 #[derive(Debug)]
 struct NamespaceState {
     fact: NamespaceFact,
-    version: u64,
 }
 
 // === impl Machine ===
@@ -274,6 +279,8 @@ impl Machine {
             plans: BTreeMap::new(),
             ledgers: BTreeMap::new(),
             next_ledger: 0,
+            billing: HashMap::new(),
+            named: HashMap::new(),
             covering: HashMap::new(),
             wide: Vec::new(),
             statements: BTreeMap::new(),
@@ -292,6 +299,7 @@ impl Machine {
             gone: VecDeque::new(),
             unrestored: BTreeMap::new(),
             retry_gates: Seconds::MIN,
+            folded: 0,
             dirty_gates: BTreeSet::new(),
             inflight: HashSet::new(),
             outbox: Vec::new(),
@@ -362,12 +370,26 @@ impl Machine {
         self.advance(now);
         self.decide(now);
         let writes = self.wanted(now);
+        if self.settings.replay {
+            self.fold(now - REPLAYED_HISTORY);
+        }
         Pass { writes, wake: self.wake(now) }
     }
 
     /// Forgets names, rates and objects that nothing refers to any more. To be called now and then.
     pub fn sweep(&mut self) {
         self.world.sweep();
+    }
+
+    /// Straightens what happened before `t`.
+    fn fold(&mut self, t: Seconds) {
+        if t < self.folded + REPLAYED_HISTORY / 2 {
+            return;
+        }
+        self.folded = t;
+        for entry in self.ledgers.values_mut() {
+            entry.ledger.fold(t, None);
+        }
     }
 
     fn hear(&mut self, tag: Tag, at: Seconds) {

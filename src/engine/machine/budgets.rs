@@ -291,7 +291,6 @@ impl Machine {
         };
         let extra = grant.spec.extra_amount.as_ref().and_then(|a| Some(Price::parse(a.as_str()).ok()?.exact()));
         let state = OverrideState {
-            uid: grant.metadata.uid.clone(),
             generation: grant.metadata.generation.unwrap_or_default(),
             created,
             until,

@@ -17,6 +17,9 @@ const FORECAST_RELEASE: (i32, Seconds) = (2, 300);
 /// How often a budget is looked at when nothing happens: its status and its statement are due then.
 const IDLE: Seconds = 60;
 
+/// The same in a replay, where nobody looks in between.
+const REPLAYED_IDLE: Seconds = 3600;
+
 /// Where a budget stands, as of its last evaluation.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Decision {
@@ -41,7 +44,7 @@ impl Machine {
                 state.due = NEVER;
             }
             let next = self.evaluate(&key, now);
-            self.touch(&key, now);
+            self.touch(&key);
             self.wake_budget(&key, next.max(now + 1));
         }
         self.decide_gates(now);
@@ -79,9 +82,13 @@ impl Machine {
         state.evaluated = now;
         if changed {
             self.dirty_scope(key);
-            self.urge(key, now);
+            self.urge(key);
         }
-        now + IDLE
+        now + self.idle()
+    }
+
+    fn idle(&self) -> Seconds {
+        if self.settings.replay { REPLAYED_IDLE } else { IDLE }
     }
 
     /// The limit of the period with what overrides add; none where there is none, or it cannot be compared.
@@ -146,7 +153,7 @@ impl Machine {
                 _ => next = next.min(latch.below_since.map_or(NEVER, |since| since + FORECAST_RELEASE.1)),
             }
         }
-        next.min(now + IDLE)
+        next.min(now + self.idle())
     }
 }
 

@@ -88,7 +88,7 @@ impl Machine {
         let known = self.world.namespaces.get(&name).is_some_and(|known| known.id == id);
         let same = known && self.world.namespaces[&name].labels.last() == Some(&fact.labels);
         let labels = fact.labels.clone();
-        let fresh = self.namespaces.insert(name.clone(), NamespaceState { fact, version: tag.version }).is_none();
+        let fresh = self.namespaces.insert(name.clone(), NamespaceState { fact }).is_none();
         self.dirty_gates.insert(name.clone());
         if !same {
             let touched = self.in_namespace(&name);
@@ -251,8 +251,8 @@ impl Machine {
 
     /// Of the budget's ledgers that take lines at `at`, the one that closes first.
     fn open_ledger(&self, budget: &BudgetKey, at: Seconds) -> Option<LedgerId> {
-        let open = self.ledgers.iter().filter(|(_, e)| e.budget == *budget && e.closed_at.is_none() && e.ledger.span.from <= at);
-        open.min_by_key(|(_, e)| e.ledger.window.end).map(|(id, _)| *id)
+        let open = self.ledgers_of(budget).filter(|(_, e)| e.closed_at.is_none() && e.ledger.span.from <= at);
+        open.min_by_key(|(_, e)| e.ledger.window.end).map(|(id, _)| id)
     }
 
     pub(super) fn in_namespace(&self, namespace: &Name) -> Vec<Which> {

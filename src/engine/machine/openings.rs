@@ -68,7 +68,7 @@ impl Machine {
     fn next_opening(&self, key: &BudgetKey, t: Seconds) -> Option<(Seconds, Window, Budget)> {
         let state = self.budgets.get(key)?;
         let spec = state.specs.last()?.as_deref()?;
-        let last = self.ledgers.values().filter(|e| e.budget == *key).max_by_key(|e| e.ledger.span.until);
+        let last = self.ledgers_of(key).map(|(_, e)| e).max_by_key(|e| e.ledger.span.until);
         let from = match last {
             Some(last) if last.ledger.span.until > t => return None,
             Some(last) => last.ledger.span.until.max(state.since),
@@ -118,8 +118,19 @@ impl Machine {
             Some(namespace) => self.covering.entry(namespace.clone()).or_default().push(id),
             None => self.wide.push(id),
         }
+        self.billing.entry(entry.budget.clone()).or_default().push(id);
+        self.named.insert((entry.namespace.clone(), entry.name.clone()), id);
         self.ledgers.insert(id, entry);
         id
+    }
+
+    /// The ledgers of a budget, oldest first.
+    pub(super) fn ledgers_of(&self, key: &BudgetKey) -> impl Iterator<Item = (LedgerId, &Entry)> {
+        self.billing.get(key).into_iter().flatten().map(|id| (*id, &self.ledgers[id]))
+    }
+
+    pub(super) fn ledger_named(&self, namespace: &Name, name: &Name) -> Option<LedgerId> {
+        self.named.get(&(namespace.clone(), name.clone())).copied()
     }
 
     /// Meters everything that exists into a new ledger.
@@ -145,8 +156,8 @@ impl Machine {
 
     /// New terms from `at` on, in every ledger of the budget that is not over.
     pub(super) fn set_terms(&mut self, key: &BudgetKey, tag: Tag, at: Seconds, terms: Option<&Terms>) {
-        let open = self.ledgers.iter().filter(|(_, e)| e.budget == *key && e.ledger.span.until > at);
-        let ids: Vec<_> = open.map(|(id, _)| *id).collect();
+        let open = self.ledgers_of(key).filter(|(_, e)| e.ledger.span.until > at);
+        let ids: Vec<_> = open.map(|(id, _)| id).collect();
         let touched = match &key.namespace {
             Some(namespace) => self.in_namespace(namespace),
             None => self.everything(),
@@ -161,7 +172,8 @@ impl Machine {
 
     /// An edit of the period or of the currency: the statement ends at `at`, the next begins there (COST_RULES 31).
     pub(super) fn cut_at(&mut self, key: &BudgetKey, at: Seconds) {
-        for entry in self.ledgers.values_mut().filter(|e| e.budget == *key && e.ledger.span.until > at) {
+        for id in self.ledgers_of(key).filter(|(_, e)| e.ledger.span.until > at).map(|(id, _)| id).collect::<Vec<_>>() {
+            let entry = self.ledgers.get_mut(&id).expect("listed");
             entry.ledger.span.until = at.max(entry.ledger.span.from);
             if self.settings.replay {
                 entry.closed_at = Some(at);
@@ -212,6 +224,10 @@ impl Machine {
     pub(super) fn drop_ledger(&mut self, id: LedgerId) {
         let Some(entry) = self.ledgers.remove(&id) else { return };
         self.wide.retain(|other| *other != id);
+        self.named.remove(&(entry.namespace, entry.name));
+        if let Some(ids) = self.billing.get_mut(&entry.budget) {
+            ids.retain(|other| *other != id);
+        }
         if let Some(namespace) = &entry.budget.namespace
             && let Some(ids) = self.covering.get_mut(namespace)
         {
@@ -222,12 +238,14 @@ impl Machine {
     /// A Namespace is gone: its statements end there and then, and are kept in the operator's namespace.
     pub(super) fn close_namespace(&mut self, namespace: &Name, at: Seconds) {
         let own = self.settings.namespace.clone();
+        let mut renamed = Vec::new();
         for entry in self.ledgers.values_mut().filter(|e| e.budget.namespace.as_ref() == Some(namespace)) {
             if entry.closed_at.is_some() && entry.namespace == own {
                 continue;
             }
             if entry.closed_at.is_none() {
                 entry.ledger.span.until = entry.ledger.span.until.min(at).max(entry.ledger.span.from);
+                renamed.push((entry.namespace.clone(), entry.name.clone()));
                 entry.name = format!("{namespace}.{}", entry.name).into();
                 entry.namespace = own.clone();
                 entry.persisted = None;
@@ -236,6 +254,12 @@ impl Machine {
                 if self.settings.replay {
                     entry.closed_at = Some(at);
                 }
+            }
+        }
+        for (old, name) in renamed {
+            if let Some(id) = self.named.remove(&(old, name)) {
+                let entry = &self.ledgers[&id];
+                self.named.insert((entry.namespace.clone(), entry.name.clone()), id);
             }
         }
         let gone: Vec<_> = self.budgets.keys().filter(|k| k.namespace.as_ref() == Some(namespace)).cloned().collect();
@@ -248,8 +272,8 @@ impl Machine {
 
     /// The current ledger of a budget: the one whose span holds `t`, else the newest.
     pub(super) fn current(&self, key: &BudgetKey, t: Seconds) -> Option<LedgerId> {
-        let own = self.ledgers.iter().filter(|(_, e)| e.budget == *key);
-        own.max_by_key(|(id, e)| (e.ledger.span.from <= t && t < e.ledger.span.until, e.ledger.span.from, **id)).map(|(id, _)| *id)
+        let own = self.ledgers_of(key);
+        own.max_by_key(|(id, e)| (e.ledger.span.from <= t && t < e.ledger.span.until, e.ledger.span.from, *id)).map(|(id, _)| id)
     }
 
     /// The plan's currency; of a missing plan the limit's.
@@ -277,7 +301,7 @@ impl Machine {
     /// `BUDGET-LABEL`, or with `.2`, `.3` where that is taken.
     fn free_name(&self, namespace: &Name, key: &BudgetKey, label: &str) -> Name {
         let taken = |name: &str| {
-            self.ledgers.values().any(|e| e.namespace == *namespace && *e.name == *name)
+            self.named.contains_key(&(namespace.clone(), name.into()))
                 || self.statements.contains_key(&(namespace.clone(), name.into()))
         };
         let first = format!("{}-{label}", key.name);
@@ -293,7 +317,7 @@ impl Machine {
     /// Where a live operator meters time from before its first list: until when nobody watched.
     fn unwatched_until(&self, key: &BudgetKey, from: Seconds) -> Option<Seconds> {
         let listed = *self.listed.values().max()?;
-        let watched = self.ledgers.values().any(|e| e.budget == *key);
+        let watched = self.ledgers_of(key).next().is_some();
         (!self.settings.replay && !watched && listed - from > 60).then_some(listed)
     }
 

@@ -28,14 +28,14 @@ const RETAINED: usize = 13;
 
 impl Machine {
     /// Takes note that a budget was evaluated: its statement and status may be due.
-    pub(super) fn touch(&mut self, key: &BudgetKey, _now: Seconds) {
+    pub(super) fn touch(&mut self, key: &BudgetKey) {
         self.touched.insert(key.clone());
     }
 
     /// A transition: its statements and status are written at once.
-    pub(super) fn urge(&mut self, key: &BudgetKey, _now: Seconds) {
-        for entry in self.ledgers.values_mut().filter(|e| e.budget == *key && e.closed_at.is_none()) {
-            entry.urgent = true;
+    pub(super) fn urge(&mut self, key: &BudgetKey) {
+        for id in self.ledgers_of(key).filter(|(_, e)| e.closed_at.is_none()).map(|(id, _)| id).collect::<Vec<_>>() {
+            self.ledgers.get_mut(&id).expect("listed").urgent = true;
         }
         self.touched.insert(key.clone());
     }
@@ -82,7 +82,7 @@ impl Machine {
         keys.sort();
         let mut writes = Vec::new();
         for (_, key) in keys {
-            self.urge(&key, now);
+            self.urge(&key);
             self.statement_writes(&key, now, &mut writes);
         }
         self.inflight.extend(writes.iter().map(Write::key));
@@ -192,8 +192,8 @@ impl Machine {
         if !self.plan_is_written(key) {
             return;
         }
-        let own = self.ledgers.iter().filter(|(_, e)| e.budget == *key && e.closed_at.is_none());
-        let due: Vec<_> = own.filter(|(_, e)| self.is_due(e, now)).map(|(id, _)| *id).collect();
+        let own = self.ledgers_of(key).filter(|(_, e)| e.closed_at.is_none());
+        let due: Vec<_> = own.filter(|(_, e)| self.is_due(e, now)).map(|(id, _)| id).collect();
         for id in due {
             writes.push(self.statement_write(id, now));
         }
@@ -273,14 +273,10 @@ impl Machine {
         }
     }
 
-    pub(super) fn ledger_named(&self, namespace: &str, name: &str) -> Option<LedgerId> {
-        self.ledgers.iter().find(|(_, e)| *e.namespace == *namespace && *e.name == *name).map(|(id, _)| *id)
-    }
-
     /// Urgent ones first, then those near a threshold, then those shown longest ago.
     fn rank(&self, key: &BudgetKey) -> (u8, Seconds) {
         let Some(state) = self.budgets.get(key) else { return (3, 0) };
-        let urgent = self.ledgers.values().any(|e| e.budget == *key && (e.urgent || e.persisted.is_none()));
+        let urgent = self.ledgers_of(key).any(|(_, e)| e.closed_at.is_none() && (e.urgent || e.persisted.is_none()));
         let near = state.decision.cause.is_some() || state.status.used_percent.is_some_and(|used| used >= 75);
         let class = if urgent { 0 } else { 2 - u8::from(near) };
         (class, state.shown_at)
