@@ -6,6 +6,7 @@ use std::borrow::Cow;
 use std::fmt;
 use std::str::FromStr;
 
+use kube::core::Rule;
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 
@@ -17,12 +18,6 @@ const MAX_CHARACTERS: usize = 64;
 
 /// What is written below 1, or from 1 on; there digits before and after the point are counted by a rule.
 const PATTERN: &str = r"^([1-9][0-9]{0,27}(\.[0-9]{1,27})?|0(\.(0+|0*[1-9][0-9]{0,27}))?)$";
-
-/// The rule of a field that is one amount: it says all in words, where the schema's pattern says it in signs. In maps
-/// of prices API servers before 1.36 would estimate it as too expensive, so there the pattern has to do.
-pub(super) const RULE: &str = "type(self) == int ? self >= 0 : self.matches('^([1-9][0-9]{0,27}([.][0-9]{1,27})?|0([.](0+|0*[1-9][0-9]{0,27}))?)$')";
-/// What [`RULE`] says.
-pub(super) const MESSAGE: &str = "write an amount with at most 28 significant digits and one point, without sign or exponent, such as 1000 or \"1000.50\"";
 
 /// A decimal number that is not negative, as text: `1000`, `1000.50`, `0.031611`.
 ///
@@ -67,6 +62,14 @@ impl FromStr for Amount {
         }
         Ok(Self(text.to_owned()))
     }
+}
+
+/// The rule of a field that is one amount: it says in words what the schema's pattern says in signs. API servers before
+/// 1.36 would estimate it as too expensive in maps and lists of prices, so there the pattern has to do.
+pub(super) fn rule() -> Rule {
+    Rule::new(format!("type(self) == int ? self >= 0 : self.matches(r'{PATTERN}')")).message(
+        "write an amount with at most 28 significant digits and one point, without sign or exponent, such as 1000 or \"1000.50\"",
+    )
 }
 
 impl fmt::Display for Amount {
