@@ -6,18 +6,18 @@ use std::borrow::Cow;
 use std::fmt;
 use std::str::FromStr;
 
+use kube::core::Rule;
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 
-/// At most so many significant digits, and at most so many after the point.
+/// Most significant digits: zeros before the first other digit are none.
 const MAX_DIGITS: usize = 28;
 
-/// The rule of a field that is one amount: it says all in words, where the schema's pattern says it in signs. In maps
-/// of prices API servers before 1.36 would estimate it as too expensive, so there the pattern has to do.
-pub(super) const RULE: &str = "type(self) == int ? self >= 0 : self.matches('^(0|[1-9][0-9]{0,27})([.][0-9]{1,28})?$')";
-/// What [`RULE`] says.
-pub(super) const MESSAGE: &str =
-    "write an amount with at most 28 digits and one point, without sign or exponent, such as 1000 or \"1000.50\"";
+/// Longest text, zeros after the point included.
+const MAX_CHARACTERS: usize = 64;
+
+/// What is written below 1, or from 1 on; there digits before and after the point are counted by a rule.
+const PATTERN: &str = r"^([1-9][0-9]{0,27}(\.[0-9]{1,27})?|0(\.(0+|0*[1-9][0-9]{0,27}))?)$";
 
 /// A decimal number that is not negative, as text: `1000`, `1000.50`, `0.031611`.
 ///
@@ -34,7 +34,7 @@ pub enum AmountError {
     )]
     Malformed(String),
     /// More digits than are kept exactly.
-    #[error("{0:?} has more than 28 significant digits")]
+    #[error("{0:?} has more than 28 significant digits, or more than 64 characters")]
     TooManyDigits(String),
 }
 
@@ -51,19 +51,25 @@ impl FromStr for Amount {
     type Err = AmountError;
 
     fn from_str(text: &str) -> Result<Self, AmountError> {
-        let malformed = || AmountError::Malformed(text.to_owned());
-        let (whole, fraction) = text.split_once('.').map_or((text, None), |(whole, fraction)| (whole, Some(fraction)));
+        let (whole, fraction) = text.split_once('.').unwrap_or((text, "0"));
         let digits = |part: &str| !part.is_empty() && part.bytes().all(|byte| byte.is_ascii_digit());
-        if !digits(whole) || !fraction.is_none_or(digits) || (whole.len() > 1 && whole.starts_with('0')) {
-            return Err(malformed());
+        if !digits(whole) || !digits(fraction) || (whole.len() > 1 && whole.starts_with('0')) {
+            return Err(AmountError::Malformed(text.to_owned()));
         }
-        let fraction = fraction.map_or(0, str::len);
-        let significant = if whole == "0" { fraction } else { whole.len() + fraction };
-        if significant > MAX_DIGITS {
+        let significant = text.trim_start_matches(['0', '.']).bytes().filter(u8::is_ascii_digit).count();
+        if significant > MAX_DIGITS || text.len() > MAX_CHARACTERS {
             return Err(AmountError::TooManyDigits(text.to_owned()));
         }
         Ok(Self(text.to_owned()))
     }
+}
+
+/// The rule of a field that is one amount: it says in words what the schema's pattern says in signs. API servers before
+/// 1.36 would estimate it as too expensive in maps and lists of prices, so there the pattern has to do.
+pub(super) fn rule() -> Rule {
+    Rule::new(format!("type(self) == int ? self >= 0 : self.matches(r'{PATTERN}')")).message(
+        "write an amount with at most 28 significant digits and one point, without sign or exponent, such as 1000 or \"1000.50\"",
+    )
 }
 
 impl fmt::Display for Amount {
@@ -94,12 +100,12 @@ impl JsonSchema for Amount {
     }
 
     fn json_schema(_: &mut SchemaGenerator) -> Schema {
-        // The longest texts are `0.` and 28 digits, or 28 digits and a point: 29 characters unless it begins with `0.`.
+        // From 1 on, 28 digits and a point are 29 characters.
         json_schema!({
             "x-kubernetes-int-or-string": true,
             "minimum": 0,
-            "maxLength": MAX_DIGITS + 2,
-            "pattern": r"^(0|[1-9][0-9]{0,27})(\.[0-9]{1,28})?$",
+            "maxLength": MAX_CHARACTERS,
+            "pattern": PATTERN,
             "x-kubernetes-validations": [{
                 "rule": "type(self) == int || size(self) <= 29 || self.startsWith('0.')",
                 "message": "at most 28 significant digits are kept exactly: shorten the number",
@@ -142,7 +148,7 @@ mod tests {
 
     #[test]
     fn texts_are_kept_as_written() {
-        let long = format!("0.{}", "1".repeat(28));
+        let long = format!("0.{}{}", "0".repeat(34), "1".repeat(28));
         for text in
             ["0", "0.00", "1000", "1000.50", "0.031611", &"9".repeat(28), &long, "12345678901234.12345678901234"]
         {
@@ -156,7 +162,12 @@ mod tests {
         {
             assert_eq!(text.parse::<Amount>(), Err(AmountError::Malformed(text.to_owned())));
         }
-        for text in ["1".repeat(29), format!("0.{}", "1".repeat(29)), format!("1.{}", "1".repeat(28))] {
+        for text in [
+            "1".repeat(29),
+            format!("0.0{}", "1".repeat(29)),
+            format!("1.{}", "1".repeat(28)),
+            "0.".to_owned() + &"0".repeat(63),
+        ] {
             assert_eq!(text.parse::<Amount>(), Err(AmountError::TooManyDigits(text)));
         }
     }

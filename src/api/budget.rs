@@ -77,7 +77,7 @@ pub struct BudgetSpec {
 #[serde(rename_all = "camelCase")]
 pub struct Limit {
     /// How much: a whole number, or a decimal number in quotes such as "1000.50"; at most 28 significant digits.
-    #[x_kube(validation = (amount::RULE, amount::MESSAGE))]
+    #[x_kube(validation = amount::rule())]
     pub amount: Amount,
     /// The ISO 4217 code of the currency, such as EUR. It must be that of the PricePlan.
     #[schemars(schema_with = "schema::currency")]

@@ -33,7 +33,7 @@ pub struct BudgetOverrideSpec {
     /// What is added to the limit until then: a whole number, or a decimal number in quotes, in the limit's currency.
     /// Without it the gate is open until then.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[x_kube(validation = (amount::RULE, amount::MESSAGE))]
+    #[x_kube(validation = amount::rule())]
     pub extra_amount: Option<Amount>,
     /// Why, for whoever reads the record later.
     #[schemars(length(min = 1, max = 1024), regex(pattern = r"\S"))]

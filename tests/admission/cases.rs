@@ -38,8 +38,7 @@ const fn cluster_budget(spec: &'static str, says: &'static str) -> Case {
 const NAME_52: &str = "a234567890123456789012345678901234567890123456789012";
 const NAME_53: &str = "a2345678901234567890123456789012345678901234567890123";
 const NAME_TOO_LONG: &str = "a budget's name has at most 52 characters";
-const WHOLE_OR_QUOTED: &str =
-    r#"write an amount with at most 28 digits and one point, without sign or exponent, such as 1000 or "1000.50""#;
+const WHOLE_OR_QUOTED: &str = r#"write an amount with at most 28 significant digits and one point, without sign or exponent, such as 1000 or "1000.50""#;
 const INTEGER_OR_STRING: &str =
     r#"spec.limit.amount: Invalid value: "number": spec.limit.amount in body must be of type integer,string: "number""#;
 const SHORTEN: &str = "at most 28 significant digits are kept exactly: shorten the number";
@@ -54,7 +53,9 @@ pub const ACCEPTED: &[Case] = &[
     budget("{limit: {amount: 0, currency: EUR}}", ""),
     budget("{limit: {amount: 1000, currency: JPY}}", ""),
     budget("{limit: {amount: '1000.50', currency: KWD}}", ""),
-    budget("{limit: {amount: '0.0000000000000000000000000001', currency: EUR}}", ""),
+    budget("{limit: {amount: '0.00', currency: EUR}}", ""),
+    budget("{limit: {amount: '0.0000000000000000000000000000000001', currency: EUR}}", ""),
+    budget("{limit: {amount: '0.0001234567890123456789012345678', currency: EUR}}", ""),
     budget("{limit: {amount: '1234567890123456789012345678', currency: EUR}}", ""),
     budget("{limit: {amount: '12345678901234.12345678901234', currency: EUR}}", ""),
     budget("{period: {every: Day, timeZone: Pacific/Apia}}", ""),
@@ -97,7 +98,11 @@ pub const REFUSED: &[Case] = &[
         "spec.limit.amount in body should match",
     ),
     budget("{limit: {amount: '123456789012345.12345678901234', currency: EUR}}", SHORTEN),
-    budget("{limit: {amount: '0.00000000000000000000000000001', currency: EUR}}", "may not be more than 30"),
+    budget("{limit: {amount: '0.00012345678901234567890123456789', currency: EUR}}", WHOLE_OR_QUOTED),
+    budget(
+        "{limit: {amount: '0.000000000000000000000000000000000000000000000000000000000000000', currency: EUR}}",
+        "may not be more than 64",
+    ),
     budget("{limit: {amount: 1000}}", "spec.limit.currency: Required value"),
     budget("{limit: {currency: EUR}}", "spec.limit.amount: Required value"),
     // currencies
@@ -281,7 +286,7 @@ pub const REFUSED: &[Case] = &[
     ),
     grant(
         "{budgetRef: {kind: Budget, name: b}, until: '2026-11-28T06:00:00Z', extraAmount: '1e3', reason: why, grantedBy: me}",
-        "write an amount with at most 28 digits",
+        "write an amount with at most 28 significant digits",
     ),
 ];
 
