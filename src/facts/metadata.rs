@@ -52,8 +52,19 @@ pub struct ManagedFields(#[serde(deserialize_with = "nullable::list")] Vec<Manag
 #[serde(default)]
 struct ManagedFieldsEntry {
     #[serde(deserialize_with = "nullable::or_default")]
-    subresource: String,
+    subresource: Subresource,
     time: Time,
+}
+
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+enum Subresource {
+    #[default]
+    #[serde(rename = "")]
+    None,
+    Status,
+    #[serde(other)]
+    Other,
 }
 
 /// Metadata as the API server sends it.
@@ -200,15 +211,15 @@ impl DerefMut for Metadata {
 impl ManagedFields {
     /// Newest time at which the status was written.
     pub fn status_written(&self) -> Option<Seconds> {
-        self.newest("status")
+        self.newest(Subresource::Status)
     }
 
     /// Newest time at which the object itself was written, through no subresource.
     pub fn object_written(&self) -> Option<Seconds> {
-        self.newest("")
+        self.newest(Subresource::None)
     }
 
-    fn newest(&self, subresource: &str) -> Option<Seconds> {
+    fn newest(&self, subresource: Subresource) -> Option<Seconds> {
         self.0
             .iter()
             .filter(|entry| entry.subresource == subresource)

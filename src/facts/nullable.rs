@@ -6,7 +6,9 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::Arc;
 
-use serde::de::{Deserialize, Deserializer, Error, MapAccess, Visitor};
+use serde::de::{
+    Deserialize, DeserializeSeed, Deserializer, Error, IgnoredAny, MapAccess, Visitor,
+};
 
 use super::{Labels, Name, no_labels};
 
@@ -31,7 +33,7 @@ pub fn list<'de, D: Deserializer<'de>, T: Deserialize<'de> + Default>(
 
 /// The same for labels: a label without a value is an empty one.
 pub fn labels<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Labels, D::Error> {
-    let found = deserializer.deserialize_any(Texts { wanted: |_| true })?;
+    let found = deserializer.deserialize_any(Texts(|_| true))?;
     Ok(if found.is_empty() {
         no_labels()
     } else {
@@ -43,47 +45,42 @@ pub fn labels<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Labels, D::E
 pub fn own_annotations<'de, D: Deserializer<'de>>(
     deserializer: D,
 ) -> Result<BTreeMap<Name, Name>, D::Error> {
-    deserializer.deserialize_any(Texts {
-        wanted: |key| key.starts_with("opex.dev/"),
-    })
+    deserializer.deserialize_any(Texts(|key| key.starts_with("opex.dev/")))
 }
 
-/// A text that is shared from the start.
-#[derive(Default)]
-struct Text(Name);
+/// Reads a text into something shorter: `null` is nothing, without an intermediate copy.
+pub struct Reading<F>(pub F);
 
-impl<'de> Deserialize<'de> for Text {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        deserializer.deserialize_any(TextVisitor)
+impl<'de, T, F: FnOnce(&str) -> T> DeserializeSeed<'de> for Reading<F> {
+    type Value = Option<T>;
+
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Option<T>, D::Error> {
+        deserializer.deserialize_any(self)
     }
 }
 
-struct TextVisitor;
-
-impl Visitor<'_> for TextVisitor {
-    type Value = Text;
+impl<T, F: FnOnce(&str) -> T> Visitor<'_> for Reading<F> {
+    type Value = Option<T>;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("a text or null")
     }
 
-    fn visit_str<E: Error>(self, text: &str) -> Result<Text, E> {
-        Ok(Text(text.into()))
+    fn visit_str<E: Error>(self, text: &str) -> Result<Option<T>, E> {
+        Ok(Some((self.0)(text)))
     }
 
-    fn visit_unit<E: Error>(self) -> Result<Text, E> {
-        Ok(Text::default())
+    fn visit_unit<E: Error>(self) -> Result<Option<T>, E> {
+        Ok(None)
     }
 
-    fn visit_none<E: Error>(self) -> Result<Text, E> {
-        Ok(Text::default())
+    fn visit_none<E: Error>(self) -> Result<Option<T>, E> {
+        Ok(None)
     }
 }
 
 /// Reads a map of texts, of which those with a wanted key are kept.
-struct Texts {
-    wanted: fn(&str) -> bool,
-}
+struct Texts(fn(&str) -> bool);
 
 impl<'de> Visitor<'de> for Texts {
     type Value = BTreeMap<Name, Name>;
@@ -94,10 +91,16 @@ impl<'de> Visitor<'de> for Texts {
 
     fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
         let mut found = BTreeMap::new();
-        while let Some(Text(key)) = map.next_key()? {
-            let Text(value) = map.next_value()?;
-            if (self.wanted)(&key) {
-                found.insert(key, value);
+        let wanted = |key: &str| (self.0)(key).then(|| Name::from(key));
+        while let Some(key) = map.next_key_seed(Reading(wanted))? {
+            match key.flatten() {
+                Some(key) => {
+                    let value = map.next_value_seed(Reading(|text: &str| Name::from(text)))?;
+                    found.insert(key, value.unwrap_or_default());
+                }
+                None => {
+                    map.next_value::<IgnoredAny>()?;
+                }
             }
         }
         Ok(found)

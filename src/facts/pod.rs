@@ -8,7 +8,7 @@ use kube::Resource;
 use serde::Deserialize;
 
 use super::metadata::Metadata;
-use super::resources::{ResourceList, Resources};
+use super::resources::{InEffect, ResourceList, Resources};
 use super::time::Time;
 use super::{Name, PodFact, Problem, Seconds, nullable, requests};
 
@@ -51,8 +51,18 @@ pub struct Container {
     pub name: String,
     #[serde(deserialize_with = "nullable::or_default")]
     pub resources: Resources,
-    /// `Always` makes an init container a sidecar.
-    pub restart_policy: Option<String>,
+    #[serde(deserialize_with = "nullable::or_default")]
+    pub restart_policy: RestartPolicy,
+}
+
+/// `Always` makes an init container a sidecar.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[allow(missing_docs)]
+pub enum RestartPolicy {
+    Always,
+    #[default]
+    #[serde(other)]
+    Other,
 }
 
 /// What is read of `status`. Its `resources` and `allocatedResources` are newer than k8s-openapi's Pod.
@@ -61,7 +71,7 @@ pub struct Container {
 #[allow(missing_docs)]
 pub struct PodStatus {
     #[serde(deserialize_with = "nullable::or_default")]
-    pub phase: String,
+    pub phase: Phase,
     pub start_time: Time,
     #[serde(deserialize_with = "nullable::list")]
     pub conditions: Vec<Condition>,
@@ -72,8 +82,19 @@ pub struct PodStatus {
     #[serde(deserialize_with = "nullable::list")]
     pub ephemeral_container_statuses: Vec<ContainerStatus>,
     #[serde(deserialize_with = "nullable::or_default")]
-    pub resources: Resources,
+    pub resources: InEffect,
     pub allocated_resources: ResourceList,
+}
+
+/// The phases that tell something: those in which no container runs again.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[allow(missing_docs)]
+pub enum Phase {
+    Succeeded,
+    Failed,
+    #[default]
+    #[serde(other)]
+    Other,
 }
 
 /// A condition of a Pod.
@@ -82,12 +103,43 @@ pub struct PodStatus {
 #[allow(missing_docs)]
 pub struct Condition {
     #[serde(rename = "type", deserialize_with = "nullable::or_default")]
-    pub kind: String,
+    pub kind: ConditionKind,
     #[serde(deserialize_with = "nullable::or_default")]
-    pub status: String,
+    pub status: ConditionStatus,
     #[serde(deserialize_with = "nullable::or_default")]
-    pub reason: String,
+    pub reason: Reason,
     pub last_transition_time: Time,
+}
+
+/// The conditions that tell something.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[allow(missing_docs)]
+pub enum ConditionKind {
+    PodScheduled,
+    PodResizePending,
+    #[default]
+    #[serde(other)]
+    Other,
+}
+
+/// False and Unknown tell the same.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[allow(missing_docs)]
+pub enum ConditionStatus {
+    True,
+    #[default]
+    #[serde(other)]
+    Other,
+}
+
+/// The reasons that tell something.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[allow(missing_docs)]
+pub enum Reason {
+    Infeasible,
+    #[default]
+    #[serde(other)]
+    Other,
 }
 
 /// How a container is.
@@ -98,7 +150,7 @@ pub struct ContainerStatus {
     #[serde(deserialize_with = "nullable::or_default")]
     pub name: String,
     #[serde(deserialize_with = "nullable::or_default")]
-    pub resources: Resources,
+    pub resources: InEffect,
     pub allocated_resources: ResourceList,
     #[serde(deserialize_with = "nullable::or_default")]
     state: ContainerState,
@@ -157,7 +209,7 @@ impl SlimPod {
     fn start(&self) -> Seconds {
         let scheduled = self
             .status
-            .condition("PodScheduled")
+            .condition(ConditionKind::PodScheduled)
             .and_then(|condition| condition.last_transition_time.seconds());
         scheduled
             .or_else(|| self.status.start_time.seconds())
@@ -195,23 +247,23 @@ impl SlimPod {
 
 impl PodStatus {
     /// The first condition of this type that is True.
-    pub fn condition(&self, kind: &str) -> Option<&Condition> {
+    pub fn condition(&self, kind: ConditionKind) -> Option<&Condition> {
         self.conditions
             .iter()
-            .find(|condition| condition.kind == kind && condition.status == "True")
+            .find(|condition| condition.kind == kind && condition.status == ConditionStatus::True)
     }
 
     /// Whether the kubelet refused for good the resize that the spec asks for.
     pub fn resize_is_infeasible(&self) -> bool {
         self.conditions.iter().any(|condition| {
-            condition.kind == "PodResizePending"
-                && condition.status == "True"
-                && condition.reason == "Infeasible"
+            condition.kind == ConditionKind::PodResizePending
+                && condition.status == ConditionStatus::True
+                && condition.reason == Reason::Infeasible
         })
     }
 
     fn is_terminal(&self) -> bool {
-        self.phase == "Succeeded" || self.phase == "Failed"
+        self.phase != Phase::Other
     }
 
     /// Newest end of a container; `lastState` is about a run before this one.
@@ -240,7 +292,7 @@ impl PodStatus {
         self.start_time
             .check(problems, || "status.startTime".into());
         for (index, condition) in self.conditions.iter().enumerate() {
-            if condition.kind == "PodScheduled" {
+            if condition.kind == ConditionKind::PodScheduled {
                 condition.last_transition_time.check(problems, || {
                     format!("status.conditions[{index}].lastTransitionTime")
                 });

@@ -9,9 +9,9 @@
 use std::collections::BTreeMap;
 
 use super::Amounts;
-use super::pod::{Container, ContainerStatus, SlimPod};
+use super::pod::{Container, ContainerStatus, RestartPolicy, SlimPod};
 use super::quantity::Quantity;
-use super::resources::{ResourceList, Resources, amounts};
+use super::resources::{InEffect, ResourceList, Resources, amounts};
 
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum View {
@@ -52,7 +52,7 @@ pub fn effective(pod: &SlimPod) -> Amounts {
 /// Without any list in the status the other views are the spec's.
 fn status_lists_resources(pod: &SlimPod) -> bool {
     let status = &pod.status;
-    let listed = |resources: &Resources, allocated: &ResourceList| {
+    let listed = |resources: &InEffect, allocated: &ResourceList| {
         !resources.requests.is_empty() || !allocated.is_empty()
     };
     listed(&status.resources, &status.allocated_resources)
@@ -111,7 +111,7 @@ impl View {
         for container in &pod.spec.init_containers {
             let status = status_of(container, &pod.status.init_container_statuses);
             let requests = self.container(container, status);
-            if container.restart_policy.as_deref() == Some("Always") {
+            if container.restart_policy == RestartPolicy::Always {
                 together.add_all(&requests);
                 sidecars.add_all(&requests);
             } else {

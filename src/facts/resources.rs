@@ -1,12 +1,13 @@
 //! Lists of resources as objects bear them, and their amounts in ledger units.
 
-use std::collections::BTreeMap;
+use std::borrow::Cow;
 use std::fmt;
 
 use serde::Deserialize;
-use serde::de::{Deserializer, Error, MapAccess, Visitor};
+use serde::de::{DeserializeSeed, Deserializer, Error, MapAccess, Visitor};
 use serde_json::Value;
 
+use super::nullable::Reading;
 use super::quantity::{Quantity, QuantityError};
 use super::{Amounts, Name, Problem, no_amounts};
 
@@ -15,15 +16,25 @@ use super::{Amounts, Name, Problem, no_amounts};
 /// A quantity that cannot be read stays in the list as its error: it is reported, and counts neither as absent (a
 /// limit does not take its place) nor as an amount.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct ResourceList(BTreeMap<Box<str>, Result<Quantity, QuantityError>>);
+pub struct ResourceList(Vec<(Cow<'static, str>, ReadQuantity)>);
 
-/// `resources` of a container, of a Pod, or of their statuses.
+type ReadQuantity = Result<Quantity, QuantityError>;
+
+/// `resources` of a container or of a Pod.
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(default)]
 #[allow(missing_docs)]
 pub struct Resources {
     pub requests: ResourceList,
     pub limits: ResourceList,
+}
+
+/// `resources` of a status: what is in effect. Its limits bill nothing.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(default)]
+#[allow(missing_docs)]
+pub struct InEffect {
+    pub requests: ResourceList,
 }
 
 impl Resources {
@@ -42,14 +53,14 @@ impl ResourceList {
 
     /// The quantity of one resource, if it is listed and can be read.
     pub fn get(&self, resource: &str) -> Option<&Quantity> {
-        self.0.get(resource)?.as_ref().ok()
+        self.0[self.position(resource).ok()?].1.as_ref().ok()
     }
 
     /// What is listed, in order of name; `None` where the quantity cannot be read.
     pub fn iter(&self) -> impl Iterator<Item = (&str, Option<&Quantity>)> {
         self.0
             .iter()
-            .map(|(resource, quantity)| (&**resource, quantity.as_ref().ok()))
+            .map(|(resource, quantity)| (resource.as_ref(), quantity.as_ref().ok()))
     }
 
     /// Reports the quantities that cannot be read; `field` is the path of the list.
@@ -71,6 +82,12 @@ impl ResourceList {
                 });
             }
         }
+    }
+
+    /// Where a resource stands, or where it would have to.
+    fn position(&self, resource: &str) -> Result<usize, usize> {
+        self.0
+            .binary_search_by(|(listed, _)| listed.as_ref().cmp(resource))
     }
 
     /// The list in ledger units.
@@ -109,6 +126,28 @@ impl<'de> Deserialize<'de> for ResourceList {
     }
 }
 
+/// Names that nearly every object lists are not allocated.
+fn resource_name(text: &str) -> Cow<'static, str> {
+    const COMMON: [&str; 4] = ["cpu", "memory", "ephemeral-storage", "storage"];
+    match COMMON.into_iter().find(|common| *common == text) {
+        Some(common) => Cow::Borrowed(common),
+        None => Cow::Owned(text.to_owned()),
+    }
+}
+
+/// `"2"` and `null`, or whatever else stands there: `cpu: 2` and `cpu: 0.5` are quantities too, and what is none shows
+/// itself in the message.
+#[derive(Deserialize)]
+#[serde(untagged)]
+enum Written {
+    Text(#[serde(deserialize_with = "read_text")] Option<ReadQuantity>),
+    Other(Value),
+}
+
+fn read_text<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<ReadQuantity>, D::Error> {
+    Reading(Quantity::parse).deserialize(deserializer)
+}
+
 struct ListVisitor;
 
 impl<'de> Visitor<'de> for ListVisitor {
@@ -119,17 +158,20 @@ impl<'de> Visitor<'de> for ListVisitor {
     }
 
     fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<ResourceList, A::Error> {
-        let mut list = BTreeMap::new();
-        while let Some((resource, value)) = map.next_entry::<Box<str>, Value>()? {
-            let quantity = match value {
-                Value::Null => continue,
-                Value::String(text) => Quantity::parse(&text),
-                // `cpu: 2` and `cpu: 0.5` are quantities too; anything else shows itself in the message.
-                other => Quantity::parse(&other.to_string()),
+        let mut list = ResourceList::default();
+        while let Some(resource) = map.next_key_seed(Reading(resource_name))? {
+            let quantity = match map.next_value()? {
+                Written::Text(None) => continue,
+                Written::Text(Some(quantity)) => quantity,
+                Written::Other(value) => Quantity::parse(&value.to_string()),
             };
-            list.insert(resource, quantity);
+            let resource = resource.unwrap_or_default();
+            match list.position(&resource) {
+                Ok(position) => list.0[position].1 = quantity,
+                Err(position) => list.0.insert(position, (resource, quantity)),
+            }
         }
-        Ok(ResourceList(list))
+        Ok(list)
     }
 
     fn visit_unit<E: Error>(self) -> Result<ResourceList, E> {

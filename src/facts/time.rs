@@ -2,11 +2,10 @@
 //!
 //! A time that cannot be read is a [`Problem`] and counts as absent: one odd field must not hide an object.
 
-use std::fmt;
-
 use jiff::Timestamp;
-use serde::de::{Deserialize, Deserializer, Error, Visitor};
+use serde::de::{Deserialize, DeserializeSeed, Deserializer};
 
+use super::nullable::Reading;
 use super::{Problem, Seconds};
 
 /// A time of an object.
@@ -59,29 +58,9 @@ pub fn floor(at: Timestamp) -> Seconds {
 
 impl<'de> Deserialize<'de> for Time {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        deserializer.deserialize_any(TimeVisitor)
-    }
-}
-
-struct TimeVisitor;
-
-impl Visitor<'_> for TimeVisitor {
-    type Value = Time;
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("an RFC 3339 time or null")
-    }
-
-    fn visit_str<E: Error>(self, text: &str) -> Result<Time, E> {
-        Ok(Time::parse(text))
-    }
-
-    fn visit_unit<E: Error>(self) -> Result<Time, E> {
-        Ok(Time::Absent)
-    }
-
-    fn visit_none<E: Error>(self) -> Result<Time, E> {
-        Ok(Time::Absent)
+        Ok(Reading(Self::parse)
+            .deserialize(deserializer)?
+            .unwrap_or_default())
     }
 }
 
@@ -113,7 +92,7 @@ mod tests {
             serde_json::from_str::<Time>("12")
                 .unwrap_err()
                 .to_string()
-                .contains("an RFC 3339 time or null")
+                .contains("a text or null")
         );
     }
 }
