@@ -6,5 +6,8 @@
 //! [`replay`] drives the same engine with a trace and a virtual clock.
 
 pub mod api;
+pub mod cli;
 pub mod engine;
 pub mod facts;
+pub mod observe;
+pub mod replay;

@@ -1,3 +1,23 @@
-//! The plugin.
+//! `kubectl opex`: the plugin.
 
-fn main() {}
+use clap::{Parser, Subcommand};
+use opex_operator::cli;
+
+/// Shows and replays the running costs of a Kubernetes cluster.
+#[derive(Parser)]
+#[command(name = "kubectl-opex", bin_name = "kubectl opex", version, about)]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    Replay(cli::replay::ReplayArgs),
+}
+
+fn main() -> anyhow::Result<()> {
+    match Cli::parse().command {
+        Command::Replay(replay) => replay.run(),
+    }
+}

@@ -7,7 +7,7 @@ use std::sync::{Arc, LazyLock};
 
 use super::history::History;
 use super::observed::{Source, Tag};
-use crate::facts::{Amounts, ClaimFact, Labels, Name, PodFact, Seconds, ServiceFact};
+use crate::facts::{Amounts, ClaimFact, Labels, Name, PodFact, Seconds, ServiceFact, UNDATED};
 
 /// The end of what has not ended.
 pub const NEVER: Seconds = Seconds::MAX;
@@ -65,7 +65,7 @@ impl Item {
             namespace: pod.namespace.clone(),
             workload: None,
             site: Some(site),
-            start: pod.start,
+            start: dated(pod.start, at),
             end: NEVER,
             terminal: false,
             version,
@@ -80,7 +80,7 @@ impl Item {
     pub fn follow_pod(&mut self, pod: &PodFact, version: u64, at: Seconds) {
         self.version = version;
         self.status_written = pod.status_written;
-        self.start = pod.start;
+        self.start = dated(pod.start, self.start);
         if !self.terminal {
             let finished = if pod.terminal { pod.finished.unwrap_or(at) } else { NEVER };
             self.end = finished.min(pod.deadline.unwrap_or(NEVER));
@@ -96,7 +96,7 @@ impl Item {
             namespace: claim.namespace.clone(),
             workload: None,
             site: Some(claim.class.clone()),
-            start: claim.created,
+            start: dated(claim.created, at),
             end: NEVER,
             terminal: false,
             version,
@@ -117,13 +117,13 @@ impl Item {
         self.hold(at, Self::claimed(claim));
     }
 
-    pub fn of_service(service: &ServiceFact, version: u64) -> Self {
+    pub fn of_service(service: &ServiceFact, version: u64, at: Seconds) -> Self {
         Self {
             source: Source::Services,
             namespace: service.namespace.clone(),
             workload: None,
             site: None,
-            start: service.created,
+            start: dated(service.created, at),
             end: NEVER,
             terminal: false,
             version,
@@ -195,6 +195,11 @@ static STORAGE_NAME: LazyLock<Name> = LazyLock::new(|| STORAGE.into());
 static LOAD_BALANCER_NAME: LazyLock<Name> = LazyLock::new(|| LOAD_BALANCER.into());
 static ONE_LOAD_BALANCER: LazyLock<Amounts> = LazyLock::new(|| Arc::new([(LOAD_BALANCER_NAME.clone(), 1)]));
 static NOTHING: LazyLock<Amounts> = LazyLock::new(|| Arc::new([]));
+
+/// What bears no time of its own begins when it was first observed.
+fn dated(start: Seconds, observed: Seconds) -> Seconds {
+    if start == UNDATED { observed } else { start }
+}
 
 fn single(name: &Name, amount: i128) -> Amounts {
     match amount {

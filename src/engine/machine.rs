@@ -17,6 +17,8 @@ mod show;
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet, VecDeque};
 use std::sync::Arc;
 
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::LabelSelector;
+
 use super::budget::{Budget, BudgetKey};
 use super::history::History;
 use super::ledger::{Gap, Ledger};
@@ -214,6 +216,9 @@ struct BudgetState {
     since: Seconds,
     specs: History<Option<Arc<Budget>>>,
     invalid: Option<String>,
+    /// The spec as it was written.
+    manifest: Arc<api::BudgetSpec>,
+    namespace_selector: Option<LabelSelector>,
     /// As written last, and as seen last.
     status: Arc<BudgetStatus>,
     seen_status: Arc<BudgetStatus>,
@@ -373,7 +378,7 @@ impl Machine {
         if self.settings.replay {
             self.fold(now - REPLAYED_HISTORY);
         }
-        Pass { writes, wake: self.wake(now) }
+        Pass { writes, wake: self.wake().map(|t| t.max(now + 1)) }
     }
 
     /// Forgets names, rates and objects that nothing refers to any more. To be called now and then.
@@ -466,6 +471,8 @@ impl BudgetState {
             since,
             specs: History::default(),
             invalid: None,
+            manifest: Arc::default(),
+            namespace_selector: None,
             status: Arc::default(),
             seen_status: Arc::default(),
             namespaces: None,

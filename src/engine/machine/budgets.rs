@@ -28,6 +28,9 @@ impl Machine {
         let compiled = Budget::of_namespace(&namespace, &budget.spec);
         let status = budget.status.clone().unwrap_or_default();
         self.apply_spec(tag, id, &key, &budget.metadata, compiled, status, at);
+        if let Some(state) = self.budgets.get_mut(&key) {
+            state.manifest = Arc::new(budget.spec.clone());
+        }
     }
 
     pub(super) fn apply_cluster_budget(&mut self, tag: Tag, id: ObjectId, budget: &api::ClusterBudget, at: Seconds) {
@@ -38,6 +41,8 @@ impl Machine {
         self.apply_spec(tag, id, &key, &budget.metadata, compiled, status.budget, at);
         if let Some(state) = self.budgets.get_mut(&key) {
             state.namespaces = namespaces;
+            state.manifest = Arc::new(budget.spec.budget.clone());
+            state.namespace_selector.clone_from(&budget.spec.namespace_selector);
         }
     }
 
@@ -69,6 +74,7 @@ impl Machine {
                 (None, Some(error.to_string()))
             }
         };
+        self.settle_before_edit(key, at);
         let fresh = !self.budgets.contains_key(key);
         let again = self.budgets.get(key).is_some_and(|state| !state.exists || state.id != id);
         let state = self.budgets.entry(key.clone()).or_insert_with(|| BudgetState::new(created));
@@ -289,6 +295,7 @@ impl Machine {
             namespace: (grant.spec.budget_ref.kind == api::BudgetKind::Budget).then(|| namespace.clone()),
             name: grant.spec.budget_ref.name.as_str().into(),
         };
+        self.settle_before_edit(&budget, at);
         let extra = grant.spec.extra_amount.as_ref().and_then(|a| Some(Price::parse(a.as_str()).ok()?.exact()));
         let state = OverrideState {
             generation: grant.metadata.generation.unwrap_or_default(),
@@ -305,7 +312,11 @@ impl Machine {
 
     pub(super) fn delete_override(&mut self, grant: &api::BudgetOverride, at: Seconds) {
         let namespace: Name = grant.metadata.namespace.as_deref().unwrap_or_default().into();
-        if let Some(state) = self.overrides.remove(&(namespace, name_of(&grant.metadata))) {
+        let name = (namespace, name_of(&grant.metadata));
+        if let Some(budget) = self.overrides.get(&name).map(|state| state.budget.clone()) {
+            self.settle_before_edit(&budget, at);
+        }
+        if let Some(state) = self.overrides.remove(&name) {
             self.wake_budget(&state.budget, at);
         }
     }

@@ -50,6 +50,13 @@ impl Machine {
         self.decide_gates(now);
     }
 
+    /// Settles what happened before an edit by what held before it.
+    pub(super) fn settle_before_edit(&mut self, key: &BudgetKey, at: Seconds) {
+        if self.running && self.budgets.contains_key(key) {
+            self.evaluate(key, at);
+        }
+    }
+
     /// Evaluates one budget; returns when to do it again.
     fn evaluate(&mut self, key: &BudgetKey, now: Seconds) -> Seconds {
         let Some(state) = self.budgets.get(key) else { return NEVER };

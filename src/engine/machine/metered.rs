@@ -5,7 +5,8 @@
 
 use std::collections::HashMap;
 
-use super::{LedgerId, Machine, NamespaceState, Relist};
+use super::{BudgetState, LedgerId, Machine, NamespaceState, Relist};
+use crate::api::Measure;
 use crate::engine::accrual::Ramp;
 use crate::engine::budget::BudgetKey;
 use crate::engine::history::History;
@@ -63,7 +64,7 @@ impl Machine {
                 item.follow_service(service, tag.version, at);
                 item
             }
-            None => Item::of_service(service, tag.version),
+            None => Item::of_service(service, tag.version, at),
         };
         self.replace(tag, id, new, at);
     }
@@ -220,7 +221,7 @@ impl Machine {
             if entry.closed_at.is_none() {
                 entry.ledger.grow(&growth, tag);
                 let budget = entry.budget.clone();
-                self.wake_budget(&budget, at);
+                self.stir(&budget, at);
             } else {
                 let until = entry.ledger.span.until;
                 let quantity = growth.rate * i128::from(until - growth.at.min(until));
@@ -229,6 +230,14 @@ impl Machine {
         }
         for ((id, line), quantity) in late {
             self.correct(id, &line, quantity, tag, at);
+        }
+    }
+
+    /// A ledger grew otherwise. A replay looks when it must: crossings are found in hindsight, forecasts are not.
+    fn stir(&mut self, budget: &BudgetKey, at: Seconds) {
+        let looks_ahead = |state: &BudgetState| state.specs.last().and_then(Option::as_ref).is_some_and(|s| s.looks_at(Measure::Forecast));
+        if !self.settings.replay || self.budgets.get(budget).is_some_and(looks_ahead) {
+            self.wake_budget(budget, at);
         }
     }
 

@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::sync::Arc;
 
+use iso_currency::Currency;
 use jiff::Timestamp;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 
@@ -103,9 +104,9 @@ impl Machine {
     }
 
     /// When to pass again at the latest.
-    pub(super) fn wake(&self, now: Seconds) -> Option<Seconds> {
+    pub fn wake(&self) -> Option<Seconds> {
         let due = self.due.first().map(|(due, _)| *due);
-        [due, Some(self.boundary)].into_iter().flatten().min().filter(|t| *t != Seconds::MAX).map(|t| t.max(now + 1))
+        [due, Some(self.boundary)].into_iter().flatten().min().filter(|t| *t != Seconds::MAX)
     }
 
     pub(super) fn lead(&mut self, leading: bool, at: Seconds) {
@@ -192,7 +193,9 @@ impl Machine {
         if !self.plan_is_written(key) {
             return;
         }
-        let own = self.ledgers_of(key).filter(|(_, e)| e.closed_at.is_none());
+        // Without a plan and a limit there is no currency to bill in, and nothing priced.
+        let billable = |e: &Entry| e.closed_at.is_none() && *e.ledger.currency != *Currency::XXX.code();
+        let own = self.ledgers_of(key).filter(|(_, e)| billable(e));
         let due: Vec<_> = own.filter(|(_, e)| self.is_due(e, now)).map(|(id, _)| id).collect();
         for id in due {
             writes.push(self.statement_write(id, now));
@@ -299,8 +302,8 @@ pub fn time(t: Seconds) -> Time {
     Time(Timestamp::from_second(t.clamp(*range.start(), *range.end())).expect("clamped"))
 }
 
-pub(super) fn currency(code: &str) -> iso_currency::Currency {
-    iso_currency::Currency::from_code(code).unwrap_or(iso_currency::Currency::XXX)
+pub(super) fn currency(code: &str) -> Currency {
+    Currency::from_code(code).unwrap_or(Currency::XXX)
 }
 
 /// To tell one Statement from another.

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use iso_currency::Currency;
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::LabelSelector;
 use num_traits::Zero;
 
 use super::persist::{currency, time};
@@ -26,6 +27,8 @@ const REFRESH: Seconds = 10;
 #[derive(Clone, Debug)]
 pub struct BudgetFigures {
     pub key: BudgetKey,
+    pub spec: Arc<crate::api::BudgetSpec>,
+    pub namespace_selector: Option<LabelSelector>,
     pub status: Arc<BudgetStatus>,
     pub namespaces: Option<i64>,
 }
@@ -55,8 +58,10 @@ pub struct ShownStatement {
 impl Machine {
     /// Everything as of `now`, which must have been passed.
     pub fn shown(&self, now: Seconds) -> Shown {
-        let budgets = self.budgets.iter().filter(|(_, state)| state.exists).map(|(key, _)| BudgetFigures {
+        let budgets = self.budgets.iter().filter(|(_, state)| state.exists).map(|(key, state)| BudgetFigures {
             key: key.clone(),
+            spec: state.manifest.clone(),
+            namespace_selector: state.namespace_selector.clone(),
             status: Arc::new(self.status(key, now)),
             namespaces: self.namespace_count(key, now),
         });
@@ -115,7 +120,7 @@ impl Machine {
             resets: ledger.window.resets.to_string(),
         });
         status.metered_since = Some(time(ledger.span.from));
-        status.currency = Some(money);
+        status.currency = Some(money).filter(|money| *money != Currency::XXX);
         status.statement = Some(entry.name.to_string());
         status.updated = Some(time(figures.at));
         status.gate = Some(state.decision.gate);

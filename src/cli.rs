@@ -1,0 +1,3 @@
+//! The commands of both programs, a file each.
+
+pub mod replay;

@@ -1,0 +1,64 @@
+//! What a replay prints: every Statement of every period touched, and every budget's status, as of its end.
+
+use serde::Serialize;
+
+use crate::api::{
+    BUDGET_KIND_LABEL, BUDGET_LABEL, Budget, ClusterBudget, ClusterBudgetSpec, ClusterBudgetStatus,
+    Statement,
+};
+use crate::engine::machine::{Machine, ShownStatement, Trouble};
+use crate::facts::Seconds;
+
+/// The result of a replay.
+#[derive(Clone, Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Report {
+    pub statements: Vec<Statement>,
+    pub budgets: Vec<Budget>,
+    pub cluster_budgets: Vec<ClusterBudget>,
+    /// What was wrong and did not stop the rest.
+    #[serde(skip)]
+    pub troubles: Vec<Trouble>,
+}
+
+// === impl Report ===
+
+impl Report {
+    pub fn of(machine: &Machine, at: Seconds, troubles: Vec<Trouble>) -> Self {
+        let shown = machine.shown(at);
+        let (mut budgets, mut cluster_budgets) = (Vec::new(), Vec::new());
+        for figures in shown.budgets {
+            let status = (*figures.status).clone();
+            match &figures.key.namespace {
+                Some(namespace) => {
+                    let mut budget = Budget::new(&figures.key.name, (*figures.spec).clone());
+                    budget.metadata.namespace = Some(namespace.to_string());
+                    budget.status = Some(status);
+                    budgets.push(budget);
+                }
+                None => {
+                    let spec = ClusterBudgetSpec { budget: (*figures.spec).clone(), namespace_selector: figures.namespace_selector, ..ClusterBudgetSpec::default() };
+                    let mut budget = ClusterBudget::new(&figures.key.name, spec);
+                    budget.status = Some(ClusterBudgetStatus { namespaces: figures.namespaces, budget: status });
+                    cluster_budgets.push(budget);
+                }
+            }
+        }
+        let statements = machine.statements(at).into_iter().map(statement).collect();
+        Self { statements, budgets, cluster_budgets, troubles }
+    }
+}
+
+/// A Statement as it stands in the API server.
+pub fn statement(shown: ShownStatement) -> Statement {
+    let mut statement = Statement::new(&shown.name, shown.spec);
+    statement.metadata.namespace = Some(shown.namespace.to_string());
+    statement.metadata.labels = Some(
+        [
+            (BUDGET_LABEL.to_owned(), shown.budget.name.to_string()),
+            (BUDGET_KIND_LABEL.to_owned(), shown.budget.kind().to_owned()),
+        ]
+        .into(),
+    );
+    statement
+}
