@@ -61,8 +61,7 @@ fn facts_and_engine_are_pure() {
     assert!(files.len() > 4, "the rooms moved: {files:?}");
     let mut report = String::new();
     for file in files {
-        let source =
-            fs::read_to_string(&file).unwrap_or_else(|error| panic!("{}: {error}", file.display()));
+        let source = fs::read_to_string(&file).unwrap_or_else(|error| panic!("{}: {error}", file.display()));
         for (line, what) in offences(&source) {
             let file = file.strip_prefix(root).unwrap().display();
             writeln!(report, "{file}:{line}: {what}").unwrap();
@@ -72,8 +71,7 @@ fn facts_and_engine_are_pure() {
 }
 
 fn rust_files(folder: &Path, files: &mut Vec<PathBuf>) {
-    let entries =
-        fs::read_dir(folder).unwrap_or_else(|error| panic!("{}: {error}", folder.display()));
+    let entries = fs::read_dir(folder).unwrap_or_else(|error| panic!("{}: {error}", folder.display()));
     for entry in entries {
         let path = entry.unwrap().path();
         if path.is_dir() {
@@ -88,14 +86,10 @@ fn rust_files(folder: &Path, files: &mut Vec<PathBuf>) {
 fn offences(source: &str) -> Vec<(usize, String)> {
     let tokens = tokens(source);
     let floats = tokens.iter().filter(|token| is_float(&token.text));
-    let mut found: Vec<_> = floats
-        .map(|token| (token.line, format!("`{}`: no floating point", token.text)))
-        .collect();
+    let mut found: Vec<_> = floats.map(|token| (token.line, format!("`{}`: no floating point", token.text))).collect();
     for path in paths(&tokens) {
         let forbidden = FORBIDDEN.iter().find(|(forbidden, _)| {
-            path.text
-                .strip_prefix(forbidden)
-                .is_some_and(|rest| rest.is_empty() || rest.starts_with("::"))
+            path.text.strip_prefix(forbidden).is_some_and(|rest| rest.is_empty() || rest.starts_with("::"))
         });
         if let Some((_, why)) = forbidden {
             found.push((path.line, format!("`{}`: {why}", path.text)));
@@ -109,14 +103,10 @@ fn offences(source: &str) -> Vec<(usize, String)> {
 /// `f64`, `as_secs_f64`, `1.5`, `1e3`, `2f32`.
 fn is_float(token: &str) -> bool {
     let number = token.starts_with(|first: char| first.is_ascii_digit());
-    let radix = ["0x", "0b", "0o"]
-        .iter()
-        .any(|prefix| token.starts_with(prefix));
+    let radix = ["0x", "0b", "0o"].iter().any(|prefix| token.starts_with(prefix));
     if number {
         return !radix
-            && (token.contains('.')
-                || token.contains(['e', 'E']) && !token.ends_with("size")
-                || token.contains('f'));
+            && (token.contains('.') || token.contains(['e', 'E']) && !token.ends_with("size") || token.contains('f'));
     }
     token.split('_').any(|part| part == "f32" || part == "f64")
 }
@@ -188,10 +178,7 @@ fn tokens(source: &str) -> Vec<Token> {
             _ => first.len_utf8(),
         };
         if !first.is_whitespace() {
-            found.push(Token {
-                text: rest[..length].to_owned(),
-                line,
-            });
+            found.push(Token { text: rest[..length].to_owned(), line });
         }
         rest = &rest[length..];
     }
@@ -199,19 +186,14 @@ fn tokens(source: &str) -> Vec<Token> {
 }
 
 fn word_length(text: &str) -> usize {
-    text.find(|letter: char| letter != '_' && !letter.is_alphanumeric())
-        .unwrap_or(text.len())
+    text.find(|letter: char| letter != '_' && !letter.is_alphanumeric()).unwrap_or(text.len())
 }
 
 /// A number with its fraction, unless it is the field of a tuple (`pair.0`) or begins a range (`0..5`).
 fn number_length(text: &str, field: bool) -> usize {
     let whole = word_length(text);
     match text[whole..].strip_prefix('.') {
-        Some(rest)
-            if !field
-                && !rest.starts_with(['.', '_'])
-                && !rest.starts_with(char::is_alphabetic) =>
-        {
+        Some(rest) if !field && !rest.starts_with(['.', '_']) && !rest.starts_with(char::is_alphabetic) => {
             whole + 1 + word_length(rest)
         }
         _ => whole,
@@ -226,23 +208,14 @@ fn skipped(text: &str) -> usize {
     if text.starts_with("/*") {
         return text.find("*/").map_or(text.len(), |end| end + 2);
     }
-    let raw = text
-        .strip_prefix("br")
-        .or_else(|| text.strip_prefix('r'))
-        .unwrap_or("");
+    let raw = text.strip_prefix("br").or_else(|| text.strip_prefix('r')).unwrap_or("");
     let hashes = raw.len() - raw.trim_start_matches('#').len();
     if raw[hashes..].starts_with('"') {
         let close = format!("\"{}", "#".repeat(hashes));
         let begin = text.len() - raw.len() + hashes + 1;
-        return text[begin..]
-            .find(&close)
-            .map_or(text.len(), |end| begin + end + close.len());
+        return text[begin..].find(&close).map_or(text.len(), |end| begin + end + close.len());
     }
-    match text
-        .strip_prefix('b')
-        .filter(|rest| rest.starts_with(['"', '\'']))
-        .unwrap_or(text)
-    {
+    match text.strip_prefix('b').filter(|rest| rest.starts_with(['"', '\''])).unwrap_or(text) {
         quoted if quoted.starts_with('"') => text.len() - quoted.len() + closing(quoted, '"'),
         quoted if is_character(quoted) => text.len() - quoted.len() + closing(quoted, '\''),
         _ => 0,
@@ -273,21 +246,12 @@ fn closing(text: &str, quote: char) -> usize {
 fn offences_are_found_with_their_line() {
     let cases: &[(&str, &[(usize, &str)])] = &[
         ("fn f(x: f64) {}", &[(1, "`f64`: no floating point")]),
-        (
-            "\nlet x = d.as_secs_f32();",
-            &[(2, "`as_secs_f32`: no floating point")],
-        ),
+        ("\nlet x = d.as_secs_f32();", &[(2, "`as_secs_f32`: no floating point")]),
         ("let x = 1.5;", &[(1, "`1.5`: no floating point")]),
         ("let x = 2.;", &[(1, "`2.`: no floating point")]),
         ("let x = 1e3;", &[(1, "`1e3`: no floating point")]),
-        (
-            "use tokio::sync::mpsc;",
-            &[(1, "`tokio::sync::mpsc`: tasks belong to the drivers")],
-        ),
-        (
-            "use kube::{\n  Resource,\n  Client,\n};",
-            &[(3, "`kube::Client`: clients belong to src/cluster")],
-        ),
+        ("use tokio::sync::mpsc;", &[(1, "`tokio::sync::mpsc`: tasks belong to the drivers")]),
+        ("use kube::{\n  Resource,\n  Client,\n};", &[(3, "`kube::Client`: clients belong to src/cluster")]),
         (
             "use kube::{Resource, runtime::{watcher, wait}};",
             &[
@@ -295,40 +259,16 @@ fn offences_are_found_with_their_line() {
                 (1, "`kube::runtime::watcher`: watches belong to src/cluster"),
             ],
         ),
-        (
-            "use std::{fmt, time::Duration as D};",
-            &[(1, "`std::time::Duration`: time comes in as an argument")],
-        ),
-        (
-            "let now = jiff::Timestamp::now();",
-            &[(1, "`jiff::Timestamp::now`: time comes in as an argument")],
-        ),
-        (
-            "let now = Timestamp::now();",
-            &[(1, "`Timestamp::now`: time comes in as an argument")],
-        ),
-        (
-            "fn f() -> std::io::Result<()> {}",
-            &[(1, "`std::io::Result`: IO belongs to the drivers")],
-        ),
-        (
-            "let a = ::std::fs::read(p);",
-            &[(1, "`std::fs::read`: IO belongs to the drivers")],
-        ),
-        (
-            "const A: char = '\"'; use std::env;",
-            &[(1, "`std::env`: configuration comes in as an argument")],
-        ),
-        (
-            "fn f<'a>(x: &'a str) { std::net::lookup() }",
-            &[(1, "`std::net::lookup`: IO belongs to the drivers")],
-        ),
+        ("use std::{fmt, time::Duration as D};", &[(1, "`std::time::Duration`: time comes in as an argument")]),
+        ("let now = jiff::Timestamp::now();", &[(1, "`jiff::Timestamp::now`: time comes in as an argument")]),
+        ("let now = Timestamp::now();", &[(1, "`Timestamp::now`: time comes in as an argument")]),
+        ("fn f() -> std::io::Result<()> {}", &[(1, "`std::io::Result`: IO belongs to the drivers")]),
+        ("let a = ::std::fs::read(p);", &[(1, "`std::fs::read`: IO belongs to the drivers")]),
+        ("const A: char = '\"'; use std::env;", &[(1, "`std::env`: configuration comes in as an argument")]),
+        ("fn f<'a>(x: &'a str) { std::net::lookup() }", &[(1, "`std::net::lookup`: IO belongs to the drivers")]),
     ];
     for (source, expected) in cases {
-        let expected: Vec<_> = expected
-            .iter()
-            .map(|(line, what)| (*line, (*what).to_owned()))
-            .collect();
+        let expected: Vec<_> = expected.iter().map(|(line, what)| (*line, (*what).to_owned())).collect();
         assert_eq!(offences(source), expected, "{source}");
     }
 }

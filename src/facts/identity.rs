@@ -26,12 +26,10 @@ fn uuid(text: &str) -> Option<u128> {
     if text.len() != 36 {
         return None;
     }
-    text.bytes()
-        .enumerate()
-        .try_fold(0_u128, |value, (position, byte)| match position {
-            8 | 13 | 18 | 23 => (byte == b'-').then_some(value),
-            _ => Some(value << 4 | u128::from(char::from(byte).to_digit(16)?)),
-        })
+    text.bytes().enumerate().try_fold(0_u128, |value, (position, byte)| match position {
+        8 | 13 | 18 | 23 => (byte == b'-').then_some(value),
+        _ => Some(value << 4 | u128::from(char::from(byte).to_digit(16)?)),
+    })
 }
 
 /// A zero byte ends each part.
@@ -43,9 +41,7 @@ fn digest(parts: &[&str]) -> u128 {
 fn fnv1a(bytes: impl Iterator<Item = u8>) -> u128 {
     const OFFSET: u128 = 0x6c62_272e_07bb_0142_62b8_2175_6295_c58d;
     const PRIME: u128 = 0x0000_0000_0100_0000_0000_0000_0000_013b;
-    bytes.fold(OFFSET, |hash, byte| {
-        (hash ^ u128::from(byte)).wrapping_mul(PRIME)
-    })
+    bytes.fold(OFFSET, |hash, byte| (hash ^ u128::from(byte)).wrapping_mul(PRIME))
 }
 
 #[cfg(test)]
@@ -56,19 +52,9 @@ mod tests {
 
     #[test]
     fn a_uuid_is_its_number() {
-        let id = ObjectId::of(
-            Some("00000000-0000-0000-0000-0000000000ff"),
-            "Pod",
-            None,
-            "x",
-        );
+        let id = ObjectId::of(Some("00000000-0000-0000-0000-0000000000ff"), "Pod", None, "x");
         assert_eq!(id, ObjectId(255));
-        let upper = ObjectId::of(
-            Some("6BA7B810-9DAD-11D1-80B4-00C04FD430C8"),
-            "Pod",
-            None,
-            "x",
-        );
+        let upper = ObjectId::of(Some("6BA7B810-9DAD-11D1-80B4-00C04FD430C8"), "Pod", None, "x");
         assert_eq!(upper, ObjectId(0x6ba7_b810_9dad_11d1_80b4_00c0_4fd4_30c8));
     }
 
@@ -76,18 +62,8 @@ mod tests {
     fn everything_else_is_told_apart() {
         let ids = [
             ObjectId::of(Some("web"), "Pod", Some("a"), "web"),
-            ObjectId::of(
-                Some("6ba7b810-9dad-11d1-80b4-00c04fd430cg"),
-                "Pod",
-                Some("a"),
-                "web",
-            ),
-            ObjectId::of(
-                Some("6ba7b810+9dad-11d1-80b4-00c04fd430c8"),
-                "Pod",
-                Some("a"),
-                "web",
-            ),
+            ObjectId::of(Some("6ba7b810-9dad-11d1-80b4-00c04fd430cg"), "Pod", Some("a"), "web"),
+            ObjectId::of(Some("6ba7b810+9dad-11d1-80b4-00c04fd430c8"), "Pod", Some("a"), "web"),
             ObjectId::of(None, "Pod", Some("a"), "web"),
             ObjectId::of(None, "Pod", Some("b"), "web"),
             ObjectId::of(None, "Pod", Some("aw"), "eb"),
@@ -97,19 +73,13 @@ mod tests {
         ];
         assert_eq!(BTreeSet::from(ids).len(), ids.len());
         assert_eq!(ObjectId::of(Some(""), "Pod", Some("a"), "web"), ids[3]);
-        assert_eq!(
-            ObjectId::of(Some("web"), "ReplicaSet.apps", None, "other"),
-            ids[0]
-        );
+        assert_eq!(ObjectId::of(Some("web"), "ReplicaSet.apps", None, "other"), ids[0]);
     }
 
     #[test]
     fn a_digest_never_changes() {
         // The first is of the published test vectors of FNV-1a.
-        assert_eq!(
-            fnv1a(b"a".iter().copied()),
-            0xd228_cb69_6f1a_8caf_7891_2b70_4e4a_8964
-        );
+        assert_eq!(fnv1a(b"a".iter().copied()), 0xd228_cb69_6f1a_8caf_7891_2b70_4e4a_8964);
         let id = ObjectId::of(None, "Pod", Some("team-a"), "web-0");
         assert_eq!(format!("{:032x}", id.0), "d2c3891d9ed1889fc9aaeb5f672763c1");
     }

@@ -102,18 +102,8 @@ impl Metadata {
 
     /// Who the object is; `kind` with its group (`ReplicaSet.apps`).
     pub fn id(&self, kind: &str) -> ObjectId {
-        let ObjectMeta {
-            uid,
-            namespace,
-            name,
-            ..
-        } = &self.object;
-        ObjectId::of(
-            uid.as_deref(),
-            kind,
-            namespace.as_deref(),
-            name.as_deref().unwrap_or_default(),
-        )
+        let ObjectMeta { uid, namespace, name, .. } = &self.object;
+        ObjectId::of(uid.as_deref(), kind, namespace.as_deref(), name.as_deref().unwrap_or_default())
     }
 
     /// The one owner that is a controller.
@@ -123,12 +113,7 @@ impl Metadata {
         Some(OwnerRef {
             kind: owner.kind.as_str().into(),
             name: owner.name.as_str().into(),
-            id: ObjectId::of(
-                owner.uid.as_deref(),
-                &kind,
-                self.object.namespace.as_deref(),
-                &owner.name,
-            ),
+            id: ObjectId::of(owner.uid.as_deref(), &kind, self.object.namespace.as_deref(), &owner.name),
         })
     }
 
@@ -139,48 +124,25 @@ impl Metadata {
 
     /// When the grace period of a deletion is over, if the object is being deleted.
     pub fn deadline(&self) -> Option<Seconds> {
-        Some(
-            self.deleting_at
-                .seconds()?
-                .saturating_add(self.grace_seconds.unwrap_or(0)),
-        )
+        Some(self.deleting_at.seconds()?.saturating_add(self.grace_seconds.unwrap_or(0)))
     }
 
     /// Reports times that cannot be read, and that there is none for the object to start at.
     pub fn check(&self, start: Seconds, problems: &mut Vec<Problem>) {
-        self.created
-            .check(problems, || "metadata.creationTimestamp".into());
-        self.deleting_at
-            .check(problems, || "metadata.deletionTimestamp".into());
+        self.created.check(problems, || "metadata.creationTimestamp".into());
+        self.deleting_at.check(problems, || "metadata.deletionTimestamp".into());
         if start == UNDATED && self.created == Time::Absent {
             let message = "is missing; the object counts from when it was first observed".into();
-            problems.push(Problem {
-                field: "metadata.creationTimestamp".into(),
-                message,
-            });
+            problems.push(Problem { field: "metadata.creationTimestamp".into(), message });
         }
     }
 }
 
 impl From<Wire> for Metadata {
     fn from(wire: Wire) -> Self {
-        let Wire {
-            name,
-            namespace,
-            uid,
-            resource_version,
-            labels,
-            annotations,
-            ..
-        } = wire;
+        let Wire { name, namespace, uid, resource_version, labels, annotations, .. } = wire;
         Self {
-            object: ObjectMeta {
-                name,
-                namespace,
-                uid,
-                resource_version,
-                ..ObjectMeta::default()
-            },
+            object: ObjectMeta { name, namespace, uid, resource_version, ..ObjectMeta::default() },
             labels,
             annotations,
             created: wire.creation_timestamp,
@@ -220,10 +182,6 @@ impl ManagedFields {
     }
 
     fn newest(&self, subresource: Subresource) -> Option<Seconds> {
-        self.0
-            .iter()
-            .filter(|entry| entry.subresource == subresource)
-            .filter_map(|entry| entry.time.seconds())
-            .max()
+        self.0.iter().filter(|entry| entry.subresource == subresource).filter_map(|entry| entry.time.seconds()).max()
     }
 }

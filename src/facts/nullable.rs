@@ -6,45 +6,29 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::Arc;
 
-use serde::de::{
-    Deserialize, DeserializeSeed, Deserializer, Error, IgnoredAny, MapAccess, Visitor,
-};
+use serde::de::{Deserialize, DeserializeSeed, Deserializer, Error, IgnoredAny, MapAccess, Visitor};
 
 use super::{Labels, Name, no_labels};
 
 /// For `#[serde(deserialize_with)]`: `null` is the default.
-pub fn or_default<'de, D: Deserializer<'de>, T: Deserialize<'de> + Default>(
-    deserializer: D,
-) -> Result<T, D::Error> {
+pub fn or_default<'de, D: Deserializer<'de>, T: Deserialize<'de> + Default>(deserializer: D) -> Result<T, D::Error> {
     Ok(Option::deserialize(deserializer)?.unwrap_or_default())
 }
 
 /// The same for a list whose elements may be `null` too.
-pub fn list<'de, D: Deserializer<'de>, T: Deserialize<'de> + Default>(
-    deserializer: D,
-) -> Result<Vec<T>, D::Error> {
+pub fn list<'de, D: Deserializer<'de>, T: Deserialize<'de> + Default>(deserializer: D) -> Result<Vec<T>, D::Error> {
     let elements: Option<Vec<Option<T>>> = Option::deserialize(deserializer)?;
-    Ok(elements
-        .into_iter()
-        .flatten()
-        .map(Option::unwrap_or_default)
-        .collect())
+    Ok(elements.into_iter().flatten().map(Option::unwrap_or_default).collect())
 }
 
 /// The same for labels: a label without a value is an empty one.
 pub fn labels<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Labels, D::Error> {
     let found = deserializer.deserialize_any(Texts(|_| true))?;
-    Ok(if found.is_empty() {
-        no_labels()
-    } else {
-        Arc::new(found)
-    })
+    Ok(if found.is_empty() { no_labels() } else { Arc::new(found) })
 }
 
 /// Annotations, but only the operator's own: others can be as long as their object.
-pub fn own_annotations<'de, D: Deserializer<'de>>(
-    deserializer: D,
-) -> Result<BTreeMap<Name, Name>, D::Error> {
+pub fn own_annotations<'de, D: Deserializer<'de>>(deserializer: D) -> Result<BTreeMap<Name, Name>, D::Error> {
     deserializer.deserialize_any(Texts(|key| key.starts_with("opex.dev/")))
 }
 

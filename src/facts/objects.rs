@@ -100,17 +100,9 @@ impl NodeFact {
         let created = metadata.created();
         let mut problems = Vec::new();
         metadata.check(created, &mut problems);
-        status
-            .capacity
-            .check(&mut problems, || "status.capacity".into());
+        status.capacity.check(&mut problems, || "status.capacity".into());
         let capacity = status.capacity.amounts();
-        Self {
-            name: metadata.name(),
-            labels: metadata.labels.clone(),
-            capacity,
-            created,
-            problems,
-        }
+        Self { name: metadata.name(), labels: metadata.labels.clone(), capacity, created, problems }
     }
 }
 
@@ -118,12 +110,7 @@ impl NamespaceFact {
     /// What one version of a Namespace says.
     pub fn project(namespace: &SlimNamespace) -> Self {
         let metadata = &namespace.metadata;
-        let annotation = |key| {
-            metadata
-                .annotations
-                .get(key)
-                .map(|text: &super::Name| text.to_string())
-        };
+        let annotation = |key| metadata.annotations.get(key).map(|text: &super::Name| text.to_string());
         Self {
             name: metadata.name(),
             labels: metadata.labels.clone(),
@@ -138,11 +125,7 @@ impl NamespaceFact {
 impl ClaimFact {
     /// What one version of a claim says (COST_RULES 14).
     pub fn project(claim: &SlimClaim) -> Self {
-        let SlimClaim {
-            metadata,
-            spec,
-            status,
-        } = claim;
+        let SlimClaim { metadata, spec, status } = claim;
         let created = metadata.created();
         let mut problems = Vec::new();
         metadata.check(created, &mut problems);
@@ -152,11 +135,7 @@ impl ClaimFact {
             namespace: metadata.namespace(),
             name: metadata.name(),
             labels: metadata.labels.clone(),
-            class: spec
-                .storage_class_name
-                .as_deref()
-                .unwrap_or_default()
-                .into(),
+            class: spec.storage_class_name.as_deref().unwrap_or_default().into(),
             created,
             bound: status.phase == "Bound",
             lost: status.phase == "Lost",

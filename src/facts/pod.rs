@@ -174,11 +174,7 @@ struct Terminated {
 impl PodFact {
     /// What one version of a Pod says. What cannot be read is among the problems, and the rest counts.
     pub fn project(pod: &SlimPod) -> Self {
-        let SlimPod {
-            metadata,
-            spec,
-            status,
-        } = pod;
+        let SlimPod { metadata, spec, status } = pod;
         let start = pod.start();
         let terminal = status.is_terminal();
         Self {
@@ -186,11 +182,7 @@ impl PodFact {
             name: metadata.name(),
             labels: metadata.labels.clone(),
             owner: metadata.controller(),
-            node: spec
-                .node_name
-                .as_deref()
-                .filter(|name| !name.is_empty())
-                .map(Name::from),
+            node: spec.node_name.as_deref().filter(|name| !name.is_empty()).map(Name::from),
             start,
             finished: status.finished().filter(|_| terminal),
             terminal,
@@ -211,33 +203,20 @@ impl SlimPod {
             .status
             .condition(ConditionKind::PodScheduled)
             .and_then(|condition| condition.last_transition_time.seconds());
-        scheduled
-            .or_else(|| self.status.start_time.seconds())
-            .unwrap_or_else(|| self.metadata.created())
+        scheduled.or_else(|| self.status.start_time.seconds()).unwrap_or_else(|| self.metadata.created())
     }
 
     fn problems(&self, start: Seconds) -> Vec<Problem> {
-        let SlimPod {
-            metadata,
-            spec,
-            status,
-        } = self;
+        let SlimPod { metadata, spec, status } = self;
         let mut problems = Vec::new();
         metadata.check(start, &mut problems);
-        for (list, containers) in [
-            ("containers", &spec.containers),
-            ("initContainers", &spec.init_containers),
-        ] {
+        for (list, containers) in [("containers", &spec.containers), ("initContainers", &spec.init_containers)] {
             for (index, container) in containers.iter().enumerate() {
-                container
-                    .resources
-                    .check(&mut problems, || format!("spec.{list}[{index}].resources"));
+                container.resources.check(&mut problems, || format!("spec.{list}[{index}].resources"));
             }
         }
-        spec.overhead
-            .check(&mut problems, || "spec.overhead".into());
-        spec.resources
-            .check(&mut problems, || "spec.resources".into());
+        spec.overhead.check(&mut problems, || "spec.overhead".into());
+        spec.resources.check(&mut problems, || "spec.resources".into());
         status.check(&mut problems);
         problems
     }
@@ -248,9 +227,7 @@ impl SlimPod {
 impl PodStatus {
     /// The first condition of this type that is True.
     pub fn condition(&self, kind: ConditionKind) -> Option<&Condition> {
-        self.conditions
-            .iter()
-            .find(|condition| condition.kind == kind && condition.status == ConditionStatus::True)
+        self.conditions.iter().find(|condition| condition.kind == kind && condition.status == ConditionStatus::True)
     }
 
     /// Whether the kubelet refused for good the resize that the spec asks for.
@@ -268,58 +245,37 @@ impl PodStatus {
 
     /// Newest end of a container; `lastState` is about a run before this one.
     fn finished(&self) -> Option<Seconds> {
-        let lists = self
-            .container_lists()
-            .into_iter()
-            .flat_map(|(_, list)| list);
-        lists
-            .filter_map(|container| container.state.terminated.finished_at.seconds())
-            .max()
+        let lists = self.container_lists().into_iter().flat_map(|(_, list)| list);
+        lists.filter_map(|container| container.state.terminated.finished_at.seconds()).max()
     }
 
     fn container_lists(&self) -> [(&'static str, &[ContainerStatus]); 3] {
         [
             ("containerStatuses", &self.container_statuses),
             ("initContainerStatuses", &self.init_container_statuses),
-            (
-                "ephemeralContainerStatuses",
-                &self.ephemeral_container_statuses,
-            ),
+            ("ephemeralContainerStatuses", &self.ephemeral_container_statuses),
         ]
     }
 
     fn check(&self, problems: &mut Vec<Problem>) {
-        self.start_time
-            .check(problems, || "status.startTime".into());
+        self.start_time.check(problems, || "status.startTime".into());
         for (index, condition) in self.conditions.iter().enumerate() {
             if condition.kind == ConditionKind::PodScheduled {
-                condition.last_transition_time.check(problems, || {
-                    format!("status.conditions[{index}].lastTransitionTime")
-                });
+                condition
+                    .last_transition_time
+                    .check(problems, || format!("status.conditions[{index}].lastTransitionTime"));
             }
         }
         for (list, containers) in self.container_lists() {
             for (index, container) in containers.iter().enumerate() {
                 let path = |field: &str| format!("status.{list}[{index}].{field}");
-                container
-                    .resources
-                    .requests
-                    .check(problems, || path("resources.requests"));
-                container
-                    .allocated_resources
-                    .check(problems, || path("allocatedResources"));
-                container
-                    .state
-                    .terminated
-                    .finished_at
-                    .check(problems, || path("state.terminated.finishedAt"));
+                container.resources.requests.check(problems, || path("resources.requests"));
+                container.allocated_resources.check(problems, || path("allocatedResources"));
+                container.state.terminated.finished_at.check(problems, || path("state.terminated.finishedAt"));
             }
         }
-        self.resources
-            .requests
-            .check(problems, || "status.resources.requests".into());
-        self.allocated_resources
-            .check(problems, || "status.allocatedResources".into());
+        self.resources.requests.check(problems, || "status.resources.requests".into());
+        self.allocated_resources.check(problems, || "status.allocatedResources".into());
     }
 }
 

@@ -83,16 +83,12 @@ impl Quantity {
         if whole.is_empty() && fraction.is_empty() {
             return Err(QuantityError::NoNumber(shown()));
         }
-        let Multiplier { two, ten } =
-            Multiplier::parse(suffix).ok_or_else(|| QuantityError::Suffix(shown()))?;
+        let Multiplier { two, ten } = Multiplier::parse(suffix).ok_or_else(|| QuantityError::Suffix(shown()))?;
         if ten.unsigned_abs() > LARGEST_EXPONENT {
             return Err(QuantityError::Exponent(shown()));
         }
-        let places = i64::try_from(fraction.len())
-            .unwrap_or(i64::MAX)
-            .saturating_sub(ten);
-        let value = small(whole, fraction, two, places)
-            .unwrap_or_else(|| large(whole, fraction, two, places));
+        let places = i64::try_from(fraction.len()).unwrap_or(i64::MAX).saturating_sub(ten);
+        let value = small(whole, fraction, two, places).unwrap_or_else(|| large(whole, fraction, two, places));
         if negative && value != Self::ZERO {
             return Err(QuantityError::Negative(shown()));
         }
@@ -107,13 +103,9 @@ impl Quantity {
         let units = match &self.0 {
             Repr::Nanos(nanos) => match nanos.checked_mul(per_one.into()) {
                 Some(scaled) => i128::try_from(scaled.div_ceil(NANOS_PER_ONE)).ok(),
-                None => (BigUint::from(*nanos) * per_one)
-                    .div_ceil(&BigUint::from(NANOS_PER_ONE))
-                    .to_i128(),
+                None => (BigUint::from(*nanos) * per_one).div_ceil(&BigUint::from(NANOS_PER_ONE)).to_i128(),
             },
-            Repr::Long(long) => (&long.digits * per_one)
-                .div_ceil(&power_of_ten(long.scale))
-                .to_i128(),
+            Repr::Long(long) => (&long.digits * per_one).div_ceil(&power_of_ten(long.scale)).to_i128(),
         };
         // Sums of parsed quantities stay far below this.
         units.unwrap_or(i128::MAX)
@@ -132,10 +124,7 @@ impl Quantity {
         let nanos = digits * power_of_ten(NANO - scale);
         match nanos.to_u128() {
             Some(nanos) => Self(Repr::Nanos(nanos)),
-            None => Self(Repr::Long(Box::new(Long {
-                digits: nanos,
-                scale: NANO,
-            }))),
+            None => Self(Repr::Long(Box::new(Long { digits: nanos, scale: NANO }))),
         }
     }
 
@@ -207,14 +196,10 @@ fn power_of_ten(power: u32) -> BigUint {
 fn small(whole: &str, fraction: &str, two: u32, places: i64) -> Option<Quantity> {
     let mut digits = 0_u128;
     for digit in whole.bytes().chain(fraction.bytes()) {
-        digits = digits
-            .checked_mul(10)?
-            .checked_add(u128::from(digit - b'0'))?;
+        digits = digits.checked_mul(10)?.checked_add(u128::from(digit - b'0'))?;
     }
     let zeros = u32::try_from(i64::from(NANO) - places).ok()?;
-    let nanos = digits
-        .checked_mul(1 << two)?
-        .checked_mul(10_u128.checked_pow(zeros)?)?;
+    let nanos = digits.checked_mul(1 << two)?.checked_mul(10_u128.checked_pow(zeros)?)?;
     Some(Quantity(Repr::Nanos(nanos)))
 }
 
@@ -222,8 +207,7 @@ fn small(whole: &str, fraction: &str, two: u32, places: i64) -> Option<Quantity>
 fn large(whole: &str, fraction: &str, two: u32, places: i64) -> Quantity {
     let text = format!("0{whole}{fraction}");
     let digits = BigUint::parse_bytes(text.as_bytes(), 10).expect("digits only") << two;
-    let power =
-        u32::try_from(places.unsigned_abs()).expect("bounded by LONGEST_TEXT and LARGEST_EXPONENT");
+    let power = u32::try_from(places.unsigned_abs()).expect("bounded by LONGEST_TEXT and LARGEST_EXPONENT");
     if places > 0 {
         Quantity::from_decimal(digits, power)
     } else {

@@ -11,7 +11,7 @@ use std::collections::BTreeMap;
 use super::Amounts;
 use super::pod::{Container, ContainerStatus, RestartPolicy, SlimPod};
 use super::quantity::Quantity;
-use super::resources::{InEffect, ResourceList, Resources, amounts};
+use super::resources::{ResourceList, Resources, amounts};
 
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum View {
@@ -29,10 +29,7 @@ type Requests<'a> = BTreeMap<&'a str, &'a Quantity>;
 
 /// The effective request in ledger units.
 pub fn effective(pod: &SlimPod) -> Amounts {
-    let views: &[View] = match (
-        status_lists_resources(pod),
-        pod.status.resize_is_infeasible(),
-    ) {
+    let views: &[View] = match (status_differs(pod), pod.status.resize_is_infeasible()) {
         (false, _) => &[View::Spec],
         (true, false) => &[View::Spec, View::Actuated, View::Allocated],
         (true, true) => &[View::Actuated, View::Allocated],
@@ -41,25 +38,26 @@ pub fn effective(pod: &SlimPod) -> Amounts {
     for view in views {
         largest.raise(&view.total(pod));
     }
-    amounts(
-        largest
-            .0
-            .iter()
-            .map(|(resource, quantity)| (*resource, quantity)),
-    )
+    amounts(largest.0.iter().map(|(resource, quantity)| (*resource, quantity)))
 }
 
-/// Without any list in the status the other views are the spec's.
-fn status_lists_resources(pod: &SlimPod) -> bool {
-    let status = &pod.status;
-    let listed = |resources: &InEffect, allocated: &ResourceList| {
-        !resources.requests.is_empty() || !allocated.is_empty()
-    };
-    listed(&status.resources, &status.allocated_resources)
-        || [&status.container_statuses, &status.init_container_statuses]
-            .into_iter()
-            .flatten()
-            .any(|container| listed(&container.resources, &container.allocated_resources))
+/// Whether the status lists anything else than the spec requests. Mostly it does not, and then all views are equal.
+fn status_differs(pod: &SlimPod) -> bool {
+    let SlimPod { spec, status, .. } = pod;
+    let lists =
+        [(&spec.containers, &status.container_statuses), (&spec.init_containers, &status.init_container_statuses)];
+    let mut containers = lists.into_iter().flat_map(|(containers, statuses)| {
+        containers.iter().filter_map(|container| Some((container, status_of(container, statuses)?)))
+    });
+    !status.resources.requests.is_empty()
+        || !status.allocated_resources.is_empty()
+        || containers.any(|(container, status)| {
+            let requests = &container.resources.requests;
+            [&status.resources.requests, &status.allocated_resources]
+                .into_iter()
+                .flat_map(ResourceList::iter)
+                .any(|(resource, listed)| listed.is_some() && listed != requests.get(resource))
+        })
 }
 
 /// Pod-level requests exist for these alone.
@@ -69,11 +67,7 @@ fn has_pod_level(resource: &str) -> bool {
 
 /// A spec's requests. A limit counts where there is no request, not where one cannot be read.
 fn declared(resources: &Resources) -> Requests<'_> {
-    let mut requests: Requests<'_> = resources
-        .limits
-        .iter()
-        .filter_map(|(name, limit)| Some((name, limit?)))
-        .collect();
+    let mut requests: Requests<'_> = resources.limits.iter().filter_map(|(name, limit)| Some((name, limit?))).collect();
     for (name, request) in resources.requests.iter() {
         match request {
             Some(request) => requests.insert(name, request),
@@ -124,29 +118,17 @@ impl View {
         together
     }
 
-    fn container<'a>(
-        self,
-        container: &'a Container,
-        status: Option<&'a ContainerStatus>,
-    ) -> Requests<'a> {
+    fn container<'a>(self, container: &'a Container, status: Option<&'a ContainerStatus>) -> Requests<'a> {
         let mut requests = declared(&container.resources);
-        if let Some(list) = status
-            .and_then(|status| self.list(&status.resources.requests, &status.allocated_resources))
+        if let Some(list) = status.and_then(|status| self.list(&status.resources.requests, &status.allocated_resources))
         {
-            requests.extend(
-                list.iter()
-                    .filter_map(|(name, quantity)| Some((name, quantity?))),
-            );
+            requests.extend(list.iter().filter_map(|(name, quantity)| Some((name, quantity?))));
         }
         requests
     }
 
     /// Which list of a status this view reads: its own, or where that is empty the other one.
-    fn list<'a>(
-        self,
-        actuated: &'a ResourceList,
-        allocated: &'a ResourceList,
-    ) -> Option<&'a ResourceList> {
+    fn list<'a>(self, actuated: &'a ResourceList, allocated: &'a ResourceList) -> Option<&'a ResourceList> {
         let (own, other) = match self {
             Self::Spec => return None,
             Self::Actuated => (actuated, allocated),
@@ -158,10 +140,7 @@ impl View {
     /// What replaces the containers' sums. A status may also list sums of containers of which the spec says nothing at
     /// the Pod's level; they count, as in the scheduler, where both lists are there.
     fn pod_level(self, pod: &SlimPod) -> Requests<'_> {
-        let (actuated, allocated) = (
-            &pod.status.resources.requests,
-            &pod.status.allocated_resources,
-        );
+        let (actuated, allocated) = (&pod.status.resources.requests, &pod.status.allocated_resources);
         let mut requests = declared(&pod.spec.resources);
         if let Some(list) = self.list(actuated, allocated) {
             let both = !actuated.is_empty() && !allocated.is_empty();
@@ -178,10 +157,7 @@ impl View {
     }
 }
 
-fn status_of<'a>(
-    container: &Container,
-    statuses: &'a [ContainerStatus],
-) -> Option<&'a ContainerStatus> {
+fn status_of<'a>(container: &Container, statuses: &'a [ContainerStatus]) -> Option<&'a ContainerStatus> {
     statuses.iter().find(|status| status.name == container.name)
 }
 

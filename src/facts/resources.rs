@@ -58,9 +58,7 @@ impl ResourceList {
 
     /// What is listed, in order of name; `None` where the quantity cannot be read.
     pub fn iter(&self) -> impl Iterator<Item = (&str, Option<&Quantity>)> {
-        self.0
-            .iter()
-            .map(|(resource, quantity)| (resource.as_ref(), quantity.as_ref().ok()))
+        self.0.iter().map(|(resource, quantity)| (resource.as_ref(), quantity.as_ref().ok()))
     }
 
     /// Reports the quantities that cannot be read; `field` is the path of the list.
@@ -68,34 +66,21 @@ impl ResourceList {
         for (resource, quantity) in &self.0 {
             if let Err(error) = quantity {
                 let list = field();
-                let plain = resource
-                    .bytes()
-                    .all(|byte| byte.is_ascii_alphanumeric() || byte == b'-');
-                let field = if plain {
-                    format!("{list}.{resource}")
-                } else {
-                    format!("{list}[{resource}]")
-                };
-                problems.push(Problem {
-                    field,
-                    message: error.to_string(),
-                });
+                let plain = resource.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-');
+                let field = if plain { format!("{list}.{resource}") } else { format!("{list}[{resource}]") };
+                problems.push(Problem { field, message: error.to_string() });
             }
         }
     }
 
     /// Where a resource stands, or where it would have to.
     fn position(&self, resource: &str) -> Result<usize, usize> {
-        self.0
-            .binary_search_by(|(listed, _)| listed.as_ref().cmp(resource))
+        self.0.binary_search_by(|(listed, _)| listed.as_ref().cmp(resource))
     }
 
     /// The list in ledger units.
     pub fn amounts(&self) -> Amounts {
-        amounts(
-            self.iter()
-                .filter_map(|(resource, quantity)| Some((resource, quantity?))),
-        )
+        amounts(self.iter().filter_map(|(resource, quantity)| Some((resource, quantity?))))
     }
 }
 
@@ -106,11 +91,7 @@ pub fn amounts<'a>(quantities: impl Iterator<Item = (&'a str, &'a Quantity)>) ->
         .filter(|(_, amount)| *amount > 0)
         .map(|(resource, amount)| (resource.into(), amount))
         .collect();
-    if rounded.is_empty() {
-        no_amounts()
-    } else {
-        rounded.into()
-    }
+    if rounded.is_empty() { no_amounts() } else { rounded.into() }
 }
 
 /// Ledger units in one: cpu is counted in millicores, everything else (bytes, devices) in ones.
@@ -192,10 +173,7 @@ mod tests {
     }
 
     fn in_units(list: &ResourceList) -> Vec<(String, i128)> {
-        list.amounts()
-            .iter()
-            .map(|(name, amount)| (name.to_string(), *amount))
-            .collect()
+        list.amounts().iter().map(|(name, amount)| (name.to_string(), *amount)).collect()
     }
 
     #[test]
@@ -212,41 +190,25 @@ mod tests {
             ("memory", 3 << 29),
             ("nvidia.com/gpu", 2),
         ];
-        assert_eq!(
-            in_units(&list),
-            expected.map(|(name, amount)| (name.to_owned(), amount))
-        );
+        assert_eq!(in_units(&list), expected.map(|(name, amount)| (name.to_owned(), amount)));
     }
 
     #[test]
     fn empty_lists_share_one_allocation() {
-        assert!(std::sync::Arc::ptr_eq(
-            &read("null").amounts(),
-            &read(r#"{"cpu": 0}"#).amounts()
-        ));
+        assert!(std::sync::Arc::ptr_eq(&read("null").amounts(), &read(r#"{"cpu": 0}"#).amounts()));
     }
 
     #[test]
     fn what_cannot_be_read_is_reported_with_its_path() {
-        let list =
-            read(r#"{"cpu": "-1", "nvidia.com/gpu": true, "memory": "1Gi", "hugepages-2Mi": {}}"#);
+        let list = read(r#"{"cpu": "-1", "nvidia.com/gpu": true, "memory": "1Gi", "hugepages-2Mi": {}}"#);
         let mut problems = Vec::new();
         list.check(&mut problems, || "spec.overhead".into());
-        let found: Vec<_> = problems
-            .iter()
-            .map(|problem| (&*problem.field, &*problem.message))
-            .collect();
+        let found: Vec<_> = problems.iter().map(|problem| (&*problem.field, &*problem.message)).collect();
         assert_eq!(
             found,
             [
-                (
-                    "spec.overhead.cpu",
-                    "`-1` is negative; a quantity is 0 or more"
-                ),
-                (
-                    "spec.overhead.hugepages-2Mi",
-                    "`{}` is not a quantity; expected a number such as 500m, 1.5Gi or 1e3"
-                ),
+                ("spec.overhead.cpu", "`-1` is negative; a quantity is 0 or more"),
+                ("spec.overhead.hugepages-2Mi", "`{}` is not a quantity; expected a number such as 500m, 1.5Gi or 1e3"),
                 (
                     "spec.overhead[nvidia.com/gpu]",
                     "`true` is not a quantity; expected a number such as 500m, 1.5Gi or 1e3"

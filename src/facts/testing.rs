@@ -41,11 +41,7 @@ pub fn merge(base: &mut Value, changes: &Value) {
 
 /// `cpu=100 memory=1073741824`, which reads better in a table than a list of pairs.
 pub fn amounts(amounts: &[(super::Name, i128)]) -> String {
-    amounts
-        .iter()
-        .map(|(name, amount)| format!("{name}={amount}"))
-        .collect::<Vec<_>>()
-        .join(" ")
+    amounts.iter().map(|(name, amount)| format!("{name}={amount}")).collect::<Vec<_>>().join(" ")
 }
 
 pub fn fields(problems: &[Problem]) -> Vec<&str> {

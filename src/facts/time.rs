@@ -22,10 +22,8 @@ pub enum Time {
 impl Time {
     /// Reads a text such as `2026-11-21T10:03:00Z`.
     pub fn parse(text: &str) -> Self {
-        text.parse::<Timestamp>().map_or_else(
-            |_| Self::Unreadable(text.chars().take(40).collect()),
-            |at| Self::At(floor(at)),
-        )
+        text.parse::<Timestamp>()
+            .map_or_else(|_| Self::Unreadable(text.chars().take(40).collect()), |at| Self::At(floor(at)))
     }
 
     /// The time, if it is there and can be read.
@@ -39,12 +37,8 @@ impl Time {
     /// Reports a time that cannot be read; `field` is its path.
     pub fn check(&self, problems: &mut Vec<Problem>, field: impl FnOnce() -> String) {
         if let Self::Unreadable(text) = self {
-            let message =
-                format!("`{text}` is not a time; expected RFC 3339 such as 2026-11-21T10:03:00Z");
-            problems.push(Problem {
-                field: field(),
-                message,
-            });
+            let message = format!("`{text}` is not a time; expected RFC 3339 such as 2026-11-21T10:03:00Z");
+            problems.push(Problem { field: field(), message });
         }
     }
 }
@@ -58,9 +52,7 @@ pub fn floor(at: Timestamp) -> Seconds {
 
 impl<'de> Deserialize<'de> for Time {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        Ok(Reading(Self::parse)
-            .deserialize(deserializer)?
-            .unwrap_or_default())
+        Ok(Reading(Self::parse).deserialize(deserializer)?.unwrap_or_default())
     }
 }
 
@@ -82,17 +74,8 @@ mod tests {
             ("\"2026-11-21\"", Time::Unreadable("2026-11-21".into())),
         ];
         for (json, expected) in cases {
-            assert_eq!(
-                serde_json::from_str::<Time>(json).unwrap(),
-                expected,
-                "{json}"
-            );
+            assert_eq!(serde_json::from_str::<Time>(json).unwrap(), expected, "{json}");
         }
-        assert!(
-            serde_json::from_str::<Time>("12")
-                .unwrap_err()
-                .to_string()
-                .contains("a text or null")
-        );
+        assert!(serde_json::from_str::<Time>("12").unwrap_err().to_string().contains("a text or null"));
     }
 }

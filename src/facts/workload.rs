@@ -108,11 +108,7 @@ impl ScaleFact {
             return None;
         }
         let target = Self::target(&K::plural(&()), &K::group(&()), &metadata.name());
-        Some(Self {
-            namespace: metadata.namespace(),
-            target,
-            replicas: object.replicas(),
-        })
+        Some(Self { namespace: metadata.namespace(), target, replicas: object.replicas() })
     }
 
     /// `deployments.apps/web`; `replicationcontrollers/web` in the core group.

@@ -65,12 +65,8 @@ fn json_values() -> impl Strategy<Value = Value> {
     leaf.prop_recursive(6, 64, 6, |inner| {
         prop_oneof![
             proptest::collection::vec(inner.clone(), 0..4).prop_map(Value::from),
-            proptest::collection::btree_map(proptest::sample::select(NAMES), inner, 0..6).prop_map(
-                |map| map
-                    .into_iter()
-                    .map(|(name, value)| (name.to_owned(), value))
-                    .collect()
-            ),
+            proptest::collection::btree_map(proptest::sample::select(NAMES), inner, 0..6)
+                .prop_map(|map| map.into_iter().map(|(name, value)| (name.to_owned(), value)).collect()),
         ]
     })
 }
@@ -98,10 +94,7 @@ proptest! {
 
 /// The value that the steps lead to, or the last one on the way.
 fn place<'a>(value: &'a mut Value, steps: &[prop::sample::Index]) -> &'a mut Value {
-    let places = value
-        .as_object()
-        .map_or(0, serde_json::Map::len)
-        .max(value.as_array().map_or(0, Vec::len));
+    let places = value.as_object().map_or(0, serde_json::Map::len).max(value.as_array().map_or(0, Vec::len));
     let Some((step, rest)) = steps.split_first().filter(|_| places > 0) else {
         return value;
     };
@@ -114,8 +107,7 @@ fn place<'a>(value: &'a mut Value, steps: &[prop::sample::Index]) -> &'a mut Val
 
 /// A Pod with every field that is read.
 fn full_pod() -> Value {
-    let requests =
-        json!({"requests": {"cpu": "1", "memory": "1Gi"}, "limits": {"nvidia.com/gpu": 1}});
+    let requests = json!({"requests": {"cpu": "1", "memory": "1Gi"}, "limits": {"nvidia.com/gpu": 1}});
     let status = json!({
         "name": "a", "resources": requests, "allocatedResources": {"cpu": "2"}, "state": {"terminated": {"finishedAt": at(500)}},
     });
@@ -141,10 +133,7 @@ fn full_pod() -> Value {
 #[test]
 fn a_full_pod_is_read_in_full() {
     let fact = PodFact::project(&serde_json::from_value(full_pod()).unwrap());
-    assert_eq!(
-        (fact.start, fact.finished, fact.terminal),
-        (120, Some(500), true)
-    );
+    assert_eq!((fact.start, fact.finished, fact.terminal), (120, Some(500), true));
     assert_eq!((fact.deadline, fact.status_written), (Some(930), Some(200)));
     assert_eq!(fact.problems, []);
 }

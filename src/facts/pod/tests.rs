@@ -24,36 +24,21 @@ fn keeps_what_identifies_and_selects() {
             {"apiVersion": "apps/v1", "kind": "ReplicaSet", "name": "web-1", "uid": "00000000-0000-0000-0000-000000000007", "controller": true},
         ],
     }}));
+    assert_eq!((&*fact.namespace, &*fact.name, fact.node.as_deref()), ("team-a", "web-0", Some("node-1")));
     assert_eq!(
-        (&*fact.namespace, &*fact.name, fact.node.as_deref()),
-        ("team-a", "web-0", Some("node-1"))
-    );
-    assert_eq!(
-        (
-            fact.labels.get("app").map(|label| &**label),
-            fact.labels.get("empty").map(|label| &**label)
-        ),
+        (fact.labels.get("app").map(|label| &**label), fact.labels.get("empty").map(|label| &**label)),
         (Some("web"), Some(""))
     );
     let owner = fact.owner.unwrap();
-    assert_eq!(
-        (&*owner.kind, &*owner.name, owner.id),
-        ("ReplicaSet", "web-1", ObjectId(7))
-    );
+    assert_eq!((&*owner.kind, &*owner.name, owner.id), ("ReplicaSet", "web-1", ObjectId(7)));
     assert_eq!(fact.problems, []);
-    assert_eq!(
-        pod(&json!({})).metadata.id("Pod"),
-        ObjectId(0x6ba7_b810_9dad_11d1_80b4_00c0_4fd4_30c8)
-    );
+    assert_eq!(pod(&json!({})).metadata.id("Pod"), ObjectId(0x6ba7_b810_9dad_11d1_80b4_00c0_4fd4_30c8));
 }
 
 #[test]
 fn labels_that_are_not_there_are_not_allocated() {
     for labels in [Value::Null, json!({})] {
-        assert!(Arc::ptr_eq(
-            &project(&json!({"metadata": {"labels": labels}})).labels,
-            &no_labels()
-        ));
+        assert!(Arc::ptr_eq(&project(&json!({"metadata": {"labels": labels}})).labels, &no_labels()));
     }
     assert!(Arc::ptr_eq(&project(&json!({})).labels, &no_labels()));
 }
@@ -73,11 +58,7 @@ fn rule_6_start() {
             scheduled("True", json!("1970-01-01T00:03:20.9Z")),
             200,
         ),
-        (
-            "not scheduled: static Pods have a startTime",
-            scheduled("False", json!(at(200))),
-            300,
-        ),
+        ("not scheduled: static Pods have a startTime", scheduled("False", json!(at(200))), 300),
         ("scheduled at null", scheduled("True", Value::Null), 300),
         ("nothing but a creation time", json!({}), 100),
     ];
@@ -90,7 +71,8 @@ fn rule_6_start() {
 
 #[test]
 fn rule_5_deadline() {
-    let deleted = |grace: Value| json!({"metadata": {"deletionTimestamp": at(1000), "deletionGracePeriodSeconds": grace}});
+    let deleted =
+        |grace: Value| json!({"metadata": {"deletionTimestamp": at(1000), "deletionGracePeriodSeconds": grace}});
     assert_eq!(project(&deleted(json!(30))).deadline, Some(1030));
     assert_eq!(project(&deleted(Value::Null)).deadline, Some(1000));
     assert_eq!(project(&deleted(json!(i64::MAX))).deadline, Some(i64::MAX));
@@ -105,18 +87,13 @@ fn rule_7_finished() {
         let fact = project(&changes);
         (fact.terminal, fact.finished)
     };
-    let two =
-        json!({"containerStatuses": [terminated(&json!(at(500))), terminated(&json!(at(400)))]});
+    let two = json!({"containerStatuses": [terminated(&json!(at(500))), terminated(&json!(at(400)))]});
     assert_eq!(ended("Succeeded", &two), (true, Some(500)));
     assert_eq!(ended("Failed", &two), (true, Some(500)));
     // A container's end does not end a Pod whose phase is not terminal.
     assert_eq!(ended("Running", &two), (false, None));
     // App, init and ephemeral containers.
-    for list in [
-        "containerStatuses",
-        "initContainerStatuses",
-        "ephemeralContainerStatuses",
-    ] {
+    for list in ["containerStatuses", "initContainerStatuses", "ephemeralContainerStatuses"] {
         let status = json!({"containerStatuses": [terminated(&json!(at(400)))], list: [terminated(&json!(at(600)))]});
         assert_eq!(ended("Succeeded", &status), (true, Some(600)), "{list}");
     }
@@ -126,13 +103,7 @@ fn rule_7_finished() {
     // Null is absent; containers without one are ignored if another has one.
     let partly = json!({"containerStatuses": [terminated(&Value::Null), terminated(&json!("1970-01-01T00:08:20.75Z")), {"state": null}]});
     assert_eq!(ended("Succeeded", &partly), (true, Some(500)));
-    assert_eq!(
-        ended(
-            "Succeeded",
-            &json!({"containerStatuses": [terminated(&Value::Null)]})
-        ),
-        (true, None)
-    );
+    assert_eq!(ended("Succeeded", &json!({"containerStatuses": [terminated(&Value::Null)]})), (true, None));
     assert_eq!(ended("Failed", &json!({})), (true, None));
     // An end before the start is the engine's to judge.
     let early = json!({"containerStatuses": [terminated(&json!(at(50)))]});
@@ -150,7 +121,13 @@ fn status_written_is_the_newest_write_of_the_status() {
     ]}}));
     assert_eq!(fact.status_written, Some(700));
     assert_eq!(project(&json!({})).status_written, None);
-    assert_eq!(pod(&json!({"metadata": {"managedFields": [{"time": at(5)}, {"subresource": "status", "time": at(9)}]}})).metadata.managed_fields.object_written(), Some(5));
+    assert_eq!(
+        pod(&json!({"metadata": {"managedFields": [{"time": at(5)}, {"subresource": "status", "time": at(9)}]}}))
+            .metadata
+            .managed_fields
+            .object_written(),
+        Some(5)
+    );
 }
 
 #[test]
@@ -163,10 +140,7 @@ fn a_bad_time_is_a_problem_and_absent() {
             "containerStatuses": [terminated(&json!("y"))],
         },
     }));
-    assert_eq!(
-        (fact.start, fact.deadline, fact.finished),
-        (300, None, None)
-    );
+    assert_eq!((fact.start, fact.deadline, fact.finished), (300, None, None));
     assert_eq!(
         fields(&fact.problems),
         [
@@ -175,22 +149,14 @@ fn a_bad_time_is_a_problem_and_absent() {
             "status.containerStatuses[0].state.terminated.finishedAt",
         ]
     );
-    assert_eq!(
-        fact.problems[0].message,
-        "`soon` is not a time; expected RFC 3339 such as 2026-11-21T10:03:00Z"
-    );
+    assert_eq!(fact.problems[0].message, "`soon` is not a time; expected RFC 3339 such as 2026-11-21T10:03:00Z");
 }
 
 #[test]
 fn a_pod_without_times_is_undated() {
     let fact = project(&json!({"metadata": {"creationTimestamp": null}}));
-    assert_eq!(
-        (fact.start, fields(&fact.problems)),
-        (UNDATED, vec!["metadata.creationTimestamp"])
-    );
-    let started = project(
-        &json!({"metadata": {"creationTimestamp": null}, "status": {"startTime": at(300)}}),
-    );
+    assert_eq!((fact.start, fields(&fact.problems)), (UNDATED, vec!["metadata.creationTimestamp"]));
+    let started = project(&json!({"metadata": {"creationTimestamp": null}, "status": {"startTime": at(300)}}));
     assert_eq!((started.start, started.problems.len()), (300, 0));
 }
 
@@ -238,19 +204,12 @@ fn nulls_and_empty_objects_are_read() {
         r#"{"spec":{"containers":[{"name":"a","resources":{"requests":null,"limits":null}}]}}"#,
     ];
     for text in texts {
-        let pod: SlimPod =
-            serde_json::from_str(text).unwrap_or_else(|error| panic!("{error}: {text}"));
+        let pod: SlimPod = serde_json::from_str(text).unwrap_or_else(|error| panic!("{error}: {text}"));
         assert_eq!(amounts(&PodFact::project(&pod).requests), "", "{text}");
     }
     let bookmark: SlimPod = serde_json::from_str(texts[0]).unwrap();
-    assert_eq!(
-        kube::Resource::meta(&bookmark).resource_version.as_deref(),
-        Some("12")
-    );
-    assert_eq!(
-        <SlimPod as kube::Resource>::url_path(&(), Some("a")),
-        "/api/v1/namespaces/a/pods"
-    );
+    assert_eq!(kube::Resource::meta(&bookmark).resource_version.as_deref(), Some("12"));
+    assert_eq!(<SlimPod as kube::Resource>::url_path(&(), Some("a")), "/api/v1/namespaces/a/pods");
 }
 
 #[test]
@@ -266,9 +225,6 @@ status:
 ";
     let fact = PodFact::project(&serde_saphyr::from_str(manifest).unwrap());
     assert_eq!(fact.start, 100);
-    assert_eq!(
-        amounts(&fact.requests),
-        "cpu=2500 ephemeral-storage=512 memory=1000 nvidia.com/gpu=1"
-    );
+    assert_eq!(amounts(&fact.requests), "cpu=2500 ephemeral-storage=512 memory=1000 nvidia.com/gpu=1");
     assert_eq!(fact.problems, []);
 }

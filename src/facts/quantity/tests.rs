@@ -51,15 +51,7 @@ fn reads_what_kubernetes_reads() {
 
 #[test]
 fn rounds_up_to_a_millicore() {
-    for (text, expected) in [
-        ("0.1", 100),
-        ("0.1m", 1),
-        ("1u", 1),
-        ("1n", 1),
-        ("1.0001", 1001),
-        ("2", 2000),
-        ("0", 0),
-    ] {
+    for (text, expected) in [("0.1", 100), ("0.1m", 1), ("1u", 1), ("1n", 1), ("1.0001", 1001), ("2", 2000), ("0", 0)] {
         assert_eq!(parse(text).round_up(1000), expected, "{text}");
     }
 }
@@ -79,36 +71,20 @@ fn fractions_add_up_before_they_are_rounded() {
 #[test]
 fn refusals_say_what_is_wrong_and_what_is_allowed() {
     let cases = [
-        (
-            "",
-            "`` is not a quantity; expected a number such as 500m, 1.5Gi or 1e3",
-        ),
-        (
-            "Gi",
-            "`Gi` is not a quantity; expected a number such as 500m, 1.5Gi or 1e3",
-        ),
-        (
-            ".",
-            "`.` is not a quantity; expected a number such as 500m, 1.5Gi or 1e3",
-        ),
+        ("", "`` is not a quantity; expected a number such as 500m, 1.5Gi or 1e3"),
+        ("Gi", "`Gi` is not a quantity; expected a number such as 500m, 1.5Gi or 1e3"),
+        (".", "`.` is not a quantity; expected a number such as 500m, 1.5Gi or 1e3"),
         ("-1", "`-1` is negative; a quantity is 0 or more"),
         ("-0.1m", "`-0.1m` is negative; a quantity is 0 or more"),
-        (
-            "1e25",
-            "`1e25` is more than 10^24, the largest quantity that is metered",
-        ),
-        (
-            "1e1001",
-            "the exponent of `1e1001` is out of range; it may be -1000 to 1000",
-        ),
+        ("1e25", "`1e25` is more than 10^24, the largest quantity that is metered"),
+        ("1e1001", "the exponent of `1e1001` is out of range; it may be -1000 to 1000"),
     ];
     for (text, message) in cases {
         assert_eq!(Quantity::parse(text).unwrap_err().to_string(), message);
     }
-    for text in [
-        "1 ", " 1", "1e", "1K", "1gi", "1.5.2", "1e1.5", "1e+", "1mi", "0x10", "1,5", "١", "NaN",
-        "--1", "1KiB",
-    ] {
+    for text in
+        ["1 ", " 1", "1e", "1K", "1gi", "1.5.2", "1e1.5", "1e+", "1mi", "0x10", "1,5", "١", "NaN", "--1", "1KiB"]
+    {
         assert!(Quantity::parse(text).is_err(), "{text}");
     }
 }
@@ -116,19 +92,9 @@ fn refusals_say_what_is_wrong_and_what_is_allowed() {
 #[test]
 fn absurd_texts_cost_no_memory() {
     let long = "1".repeat(1_001);
-    assert!(
-        matches!(Quantity::parse(&long), Err(QuantityError::TooLong(shown)) if shown.len() == SHOWN)
-    );
-    for text in [
-        "1e9223372036854775807",
-        "1e-9223372036854775808",
-        "1e99999999999999999999999",
-        "1E-1000000000",
-    ] {
-        assert!(
-            matches!(Quantity::parse(text), Err(QuantityError::Exponent(_))),
-            "{text}"
-        );
+    assert!(matches!(Quantity::parse(&long), Err(QuantityError::TooLong(shown)) if shown.len() == SHOWN));
+    for text in ["1e9223372036854775807", "1e-9223372036854775808", "1e99999999999999999999999", "1E-1000000000"] {
+        assert!(matches!(Quantity::parse(text), Err(QuantityError::Exponent(_))), "{text}");
     }
     assert_eq!(parse(&format!("0.{}1", "0".repeat(900))).round_up(1), 1);
 }
@@ -157,9 +123,7 @@ fn rational(whole: &str, fraction: &str, suffix: &str) -> BigRational {
     BigRational::from_integer(digits) * multiplier * ten(-i32::try_from(fraction.len()).unwrap())
 }
 
-const SUFFIXES: &[&str] = &[
-    "", "n", "u", "m", "k", "M", "G", "T", "P", "E", "Ki", "Mi", "Gi", "Ti", "Pi", "Ei",
-];
+const SUFFIXES: &[&str] = &["", "n", "u", "m", "k", "M", "G", "T", "P", "E", "Ki", "Mi", "Gi", "Ti", "Pi", "Ei"];
 
 fn suffixes() -> impl Strategy<Value = String> {
     prop_oneof![
@@ -178,17 +142,11 @@ prop_compose! {
 }
 
 fn accepted() -> impl Strategy<Value = (Quantity, BigRational)> {
-    quantities().prop_filter_map("more than the largest", |(text, value)| {
-        Some((Quantity::parse(&text).ok()?, value))
-    })
+    quantities().prop_filter_map("more than the largest", |(text, value)| Some((Quantity::parse(&text).ok()?, value)))
 }
 
 fn ceil(value: &BigRational, per_one: u32) -> i128 {
-    (value * BigInt::from(per_one))
-        .ceil()
-        .to_integer()
-        .to_i128()
-        .unwrap()
+    (value * BigInt::from(per_one)).ceil().to_integer().to_i128().unwrap()
 }
 
 proptest! {
