@@ -12,9 +12,7 @@ use crate::facts::pod::SlimPod;
 use crate::facts::workload::{
     Scalable, SlimDeployment, SlimJob, SlimReplicaSet, SlimReplicationController, SlimStatefulSet,
 };
-use crate::facts::{
-    ClaimFact, NamespaceFact, NodeFact, ObjectId, OwnerFact, PodFact, ScaleFact, ServiceFact,
-};
+use crate::facts::{ClaimFact, NamespaceFact, NodeFact, ObjectId, OwnerFact, PodFact, ScaleFact, ServiceFact};
 
 /// One version of an object.
 #[derive(Clone, Debug)]
@@ -76,7 +74,9 @@ impl Observed {
     /// Reads one version of an object of `source` from JSON.
     pub fn read(source: Source, json: &str) -> serde_json::Result<Self> {
         match source {
-            Source::Pods => slim(source, "Pod", json, |pod: &SlimPod| (&pod.metadata, Fact::Pod(PodFact::project(pod)))),
+            Source::Pods => {
+                slim(source, "Pod", json, |pod: &SlimPod| (&pod.metadata, Fact::Pod(PodFact::project(pod))))
+            }
             Source::Nodes => {
                 slim(source, "Node", json, |node: &SlimNode| (&node.metadata, Fact::Node(NodeFact::project(node))))
             }
@@ -101,9 +101,7 @@ impl Observed {
             }
             Source::Deployments => scale::<SlimDeployment>(source, "Deployment.apps", json),
             Source::StatefulSets => scale::<SlimStatefulSet>(source, "StatefulSet.apps", json),
-            Source::ReplicationControllers => {
-                scale::<SlimReplicationController>(source, "ReplicationController", json)
-            }
+            Source::ReplicationControllers => scale::<SlimReplicationController>(source, "ReplicationController", json),
             Source::Policies => policy(source, "policy", json),
             Source::Bindings => policy(source, "binding", json),
             Source::Budgets => own(source, "Budget", json, |budget| Fact::Budget(Box::new(budget))),

@@ -153,4 +153,3 @@ fn unrecorded(fact: Fact) -> Option<Fact> {
         fact => Some(fact),
     }
 }
-

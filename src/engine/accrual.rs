@@ -30,11 +30,7 @@ pub struct Accrual {
 
 impl Ramp {
     fn value(&self, t: Seconds) -> i128 {
-        if t > self.at {
-            self.step + self.rate * i128::from(t - self.at)
-        } else {
-            0
-        }
+        if t > self.at { self.step + self.rate * i128::from(t - self.at) } else { 0 }
     }
 }
 

@@ -66,7 +66,10 @@ mod tests {
         let mut h = History::starting(10, 'a');
         h.set(20, 'b');
         h.set(30, 'b');
-        assert_eq!([h.at(9), h.at(10), h.at(19), h.at(20), h.at(99)], [None, Some(&'a'), Some(&'a'), Some(&'b'), Some(&'b')]);
+        assert_eq!(
+            [h.at(9), h.at(10), h.at(19), h.at(20), h.at(99)],
+            [None, Some(&'a'), Some(&'a'), Some(&'b'), Some(&'b')]
+        );
         assert_eq!(h.changes(10, 40).collect::<Vec<_>>(), [20]);
         h.set(15, 'c');
         assert_eq!((h.at(14), h.at(25), h.since()), (Some(&'a'), Some(&'c'), Some(15)));

@@ -140,7 +140,10 @@ impl Item {
     /// Whether it adds the same to every ledger.
     pub fn meters_as(&self, other: &Self) -> bool {
         let life = |item: &Self| (item.start, item.end);
-        life(self) == life(other) && self.held == other.held && self.workload == other.workload && self.site == other.site
+        life(self) == life(other)
+            && self.held == other.held
+            && self.workload == other.workload
+            && self.site == other.site
     }
 
     /// It is gone: nothing is held from `at` on.

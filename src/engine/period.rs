@@ -84,14 +84,10 @@ pub struct Window {
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum PeriodError {
     /// No such zone in the time-zone database.
-    #[error(
-        "timeZone {0:?} is no IANA time zone: write a name such as \"Europe/Paris\" or \"UTC\""
-    )]
+    #[error("timeZone {0:?} is no IANA time zone: write a name such as \"Europe/Paris\" or \"UTC\"")]
     Zone(String),
     /// Outside of any month.
-    #[error(
-        "startDay {0} is no day of a month: 1 to 31 are allowed (in a shorter month its last day counts)"
-    )]
+    #[error("startDay {0} is no day of a month: 1 to 31 are allowed (in a shorter month its last day counts)")]
     StartDay(i64),
     /// Outside of the year.
     #[error("startMonth {0} is no month: 1 to 12 are allowed")]
@@ -100,9 +96,7 @@ pub enum PeriodError {
     #[error("a period has either `every`, or both `start` and `end`")]
     Kind,
     /// A fixed window that holds no time, or ends beyond the year 9999.
-    #[error(
-        "a fixed period's end must be later than its start, and both within the years 1 to 9999"
-    )]
+    #[error("a fixed period's end must be later than its start, and both within the years 1 to 9999")]
     Window,
 }
 
@@ -113,10 +107,7 @@ impl Schedule {
     pub fn new(period: Period, zone: Option<&str>) -> Result<Self, PeriodError> {
         let zone = Zone::named(zone.unwrap_or(DEFAULT_ZONE))?;
         let rule = match period {
-            Period::Every(every, anchors) => Rule::Every {
-                every,
-                step: Step::new(every, anchors)?,
-            },
+            Period::Every(every, anchors) => Rule::Every { every, step: Step::new(every, anchors)? },
             Period::Fixed { start, end } => {
                 let dated = zone.date_at(start).is_some() && zone.date_at(end).is_some();
                 if start >= end || !dated {
@@ -135,12 +126,7 @@ impl Schedule {
             Rule::Every { every, step } => self.recurring_at(every, step, instant),
             Rule::Fixed { start, end } => {
                 let date = self.zone.date_at(start)?;
-                let window = Window {
-                    label: date.to_string(),
-                    start,
-                    end,
-                    resets: self.zone.date_at(end)?,
-                };
+                let window = Window { label: date.to_string(), start, end, resets: self.zone.date_at(end)? };
                 (start..end).contains(&instant).then_some(window)
             }
         }
@@ -176,12 +162,7 @@ impl Schedule {
             Some(label) => label,
             None => self.zone.date_at(start)?.to_string(),
         };
-        Some(Window {
-            label,
-            start,
-            end,
-            resets: self.zone.date_at(end)?,
-        })
+        Some(Window { label, start, end, resets: self.zone.date_at(end)? })
     }
 }
 
@@ -204,9 +185,7 @@ impl TryFrom<&crate::api::PeriodSpec> for Schedule {
                     start_weekday: spec.start_weekday.map(|day| Weekday::Monday.wrapping_add(day as i64)),
                 },
             ),
-            (None, Some(start), Some(end)) => {
-                Period::Fixed { start: start.0.as_second(), end: end.0.as_second() }
-            }
+            (None, Some(start), Some(end)) => Period::Fixed { start: start.0.as_second(), end: end.0.as_second() },
             _ => return Err(PeriodError::Kind),
         };
         Self::new(period, Some(&spec.time_zone))

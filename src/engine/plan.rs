@@ -49,11 +49,15 @@ impl PriceList {
     }
 }
 
-fn prices<'a, C>(amounts: &'a C, field: impl Fn(&str) -> String) -> Result<std::collections::BTreeMap<crate::facts::Name, UnitPrice>, PlanError>
+fn prices<'a, C>(
+    amounts: &'a C,
+    field: impl Fn(&str) -> String,
+) -> Result<std::collections::BTreeMap<crate::facts::Name, UnitPrice>, PlanError>
 where
     &'a C: IntoIterator<Item = (&'a String, &'a Amount)>,
 {
-    let priced = |(resource, amount): (&String, &Amount)| Ok((resource.as_str().into(), price(amount, &field(resource))?));
+    let priced =
+        |(resource, amount): (&String, &Amount)| Ok((resource.as_str().into(), price(amount, &field(resource))?));
     amounts.into_iter().map(priced).collect()
 }
 

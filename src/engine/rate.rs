@@ -38,9 +38,14 @@ pub struct Rates {
 #[derive(Clone, Copy, Debug)]
 pub enum Held<'a> {
     /// A Pod's resource (`cpu`, `memory`, `nvidia.com/gpu` …) on a node with these labels.
-    Resource { resource: &'a str, node: &'a Labels },
+    Resource {
+        resource: &'a str,
+        node: &'a Labels,
+    },
     /// Bytes of a claim of this StorageClass.
-    Storage { class: &'a str },
+    Storage {
+        class: &'a str,
+    },
     LoadBalancer,
 }
 
@@ -119,7 +124,8 @@ impl PriceList {
             }
             Held::Storage { class } => {
                 let entry = list.and_then(|list| list.storage(class));
-                let name = entry.and_then(|e| e.class.as_ref()).map_or("storage".into(), |c| format!("storage/{c}").into());
+                let name =
+                    entry.and_then(|e| e.class.as_ref()).map_or("storage".into(), |c| format!("storage/{c}").into());
                 let monthly = entry.is_some_and(|entry| entry.monthly);
                 let unit = if monthly { Unit::ByteSecondsOfMonth } else { Unit::ByteSeconds };
                 rate(name, "Storage", entry.map(|e| e.price.clone()), unit)
@@ -202,7 +208,8 @@ mod tests {
 
     #[test]
     fn names_follow_the_price() {
-        let (on_demand, spot, sliced) = (labels(&[]), labels(&[("pool", "spot")]), labels(&[("nvidia.com/gpu.replicas", "4")]));
+        let (on_demand, spot, sliced) =
+            (labels(&[]), labels(&[("pool", "spot")]), labels(&[("nvidia.com/gpu.replicas", "4")]));
         let resource = |resource, node| Held::Resource { resource, node };
         for (held, name, unit, priced) in [
             (resource("cpu", &on_demand), "cpu", "millicore-seconds", true),
@@ -216,13 +223,21 @@ mod tests {
             (Held::LoadBalancer, "load-balancer", "seconds", false),
         ] {
             let rate = PriceList::rate(Some(&plan()), &"default".into(), held);
-            assert_eq!((&*rate.name, rate.unit.to_string().as_str(), rate.price.is_some()), (name, unit, priced), "{held:?}");
+            assert_eq!(
+                (&*rate.name, rate.unit.to_string().as_str(), rate.price.is_some()),
+                (name, unit, priced),
+                "{held:?}"
+            );
         }
     }
 
     #[test]
     fn a_missing_plan_prices_nothing_and_knows_no_class() {
-        let rate = PriceList::rate(None, &"gone".into(), Held::Resource { resource: "cpu", node: &labels(&[("pool", "spot")]) });
+        let rate = PriceList::rate(
+            None,
+            &"gone".into(),
+            Held::Resource { resource: "cpu", node: &labels(&[("pool", "spot")]) },
+        );
         assert_eq!((&*rate.name, &*rate.plan, rate.price), ("cpu", "gone", None));
     }
 }

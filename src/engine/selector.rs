@@ -113,7 +113,8 @@ mod tests {
     #[test]
     fn an_unknown_operator_is_named() {
         let selector: LabelSelector =
-            serde_json::from_value(serde_json::json!({"matchExpressions": [{"key": "k", "operator": "Near"}]})).unwrap();
+            serde_json::from_value(serde_json::json!({"matchExpressions": [{"key": "k", "operator": "Near"}]}))
+                .unwrap();
         assert!(Selector::compile(&selector).unwrap_err().to_string().contains("Near"));
     }
 }

@@ -79,7 +79,13 @@ pub fn by_category(ledger: &Ledger, rates: &Rates, t: Seconds) -> Vec<(Name, Exa
 }
 
 /// The workloads that cost most at `t`.
-pub fn top(ledger: &Ledger, rates: &Rates, budget: &BudgetKey, t: Seconds, print: impl Fn(&Exact) -> String) -> Vec<CostShare> {
+pub fn top(
+    ledger: &Ledger,
+    rates: &Rates,
+    budget: &BudgetKey,
+    t: Seconds,
+    print: impl Fn(&Exact) -> String,
+) -> Vec<CostShare> {
     let charges: Vec<_> = ledger.lines(t).map(|(key, quantity)| charge(rates, key.clone(), quantity)).collect();
     top_workloads(&charges, budget, print)
 }
@@ -130,7 +136,10 @@ fn top_workloads(charges: &[Charge], budget: &BudgetKey, print: impl Fn(&Exact) 
 
 /// At most [`MOST_LINES`]: the smallest workloads merged, and where namespaces alone are too many, those too.
 fn fit(rates: &Rates, charges: Vec<Charge>) -> Vec<Charge> {
-    let other = |charge: &Charge| LineKey { workload: charge.key.workload.as_ref().map(|_| OTHER.into()), ..charge.key.clone() };
+    let other = |charge: &Charge| LineKey {
+        workload: charge.key.workload.as_ref().map(|_| OTHER.into()),
+        ..charge.key.clone()
+    };
     let charges = merge_smallest(rates, charges, other);
     let nowhere = |charge: &Charge| LineKey { namespace: None, ..other(charge) };
     merge_smallest(rates, charges, nowhere)

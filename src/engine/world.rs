@@ -83,7 +83,9 @@ impl World {
         let lives = self.nodes.entry(node.name.clone()).or_default();
         match lives.iter_mut().find(|life| life.id == id) {
             Some(life) => life.labels.set(at, node.labels.clone()),
-            None => lives.push(Node { id, labels: History::starting(Seconds::MIN, node.labels.clone()), removed: NEVER }),
+            None => {
+                lives.push(Node { id, labels: History::starting(Seconds::MIN, node.labels.clone()), removed: NEVER })
+            }
         }
     }
 

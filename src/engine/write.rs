@@ -10,14 +10,45 @@ use crate::facts::Name;
 #[derive(Clone, Debug)]
 pub enum Write {
     /// Create (`version` absent) or replace, bound to the version it was computed from.
-    Statement { namespace: Name, name: Name, budget: BudgetKey, version: Option<String>, spec: Arc<StatementSpec> },
-    RemoveStatement { namespace: Name, name: Name },
-    BudgetStatus { budget: BudgetKey, status: Arc<BudgetStatus>, namespaces: Option<i64> },
-    PlanStatus { name: Name, status: Box<PricePlanStatus> },
-    OverrideStatus { namespace: Name, name: Name, status: Box<BudgetOverrideStatus> },
+    Statement {
+        namespace: Name,
+        name: Name,
+        budget: BudgetKey,
+        version: Option<String>,
+        spec: Arc<StatementSpec>,
+    },
+    RemoveStatement {
+        namespace: Name,
+        name: Name,
+    },
+    BudgetStatus {
+        budget: BudgetKey,
+        status: Arc<BudgetStatus>,
+        namespaces: Option<i64>,
+    },
+    PlanStatus {
+        name: Name,
+        status: Box<PricePlanStatus>,
+    },
+    OverrideStatus {
+        namespace: Name,
+        name: Name,
+        status: Box<BudgetOverrideStatus>,
+    },
     /// The label and both annotations of a Namespace, in one patch. `Open` removes all three.
-    Gate { namespace: Name, gate: Gate, message: Option<String>, ceilings: Option<String> },
-    Event { key: EventKey, about: About, warning: bool, reason: &'static str, note: String },
+    Gate {
+        namespace: Name,
+        gate: Gate,
+        message: Option<String>,
+        ceilings: Option<String>,
+    },
+    Event {
+        key: EventKey,
+        about: About,
+        warning: bool,
+        reason: &'static str,
+        note: String,
+    },
 }
 
 /// What an event is about.

@@ -3,8 +3,7 @@
 use serde::Serialize;
 
 use crate::api::{
-    BUDGET_KIND_LABEL, BUDGET_LABEL, Budget, ClusterBudget, ClusterBudgetSpec, ClusterBudgetStatus,
-    Statement,
+    BUDGET_KIND_LABEL, BUDGET_LABEL, Budget, ClusterBudget, ClusterBudgetSpec, ClusterBudgetStatus, Statement,
 };
 use crate::engine::machine::{Machine, ShownStatement, Trouble};
 use crate::facts::Seconds;
@@ -37,7 +36,11 @@ impl Report {
                     budgets.push(budget);
                 }
                 None => {
-                    let spec = ClusterBudgetSpec { budget: (*figures.spec).clone(), namespace_selector: figures.namespace_selector, ..ClusterBudgetSpec::default() };
+                    let spec = ClusterBudgetSpec {
+                        budget: (*figures.spec).clone(),
+                        namespace_selector: figures.namespace_selector,
+                        ..ClusterBudgetSpec::default()
+                    };
                     let mut budget = ClusterBudget::new(&figures.key.name, spec);
                     budget.status = Some(ClusterBudgetStatus { namespaces: figures.namespaces, budget: status });
                     cluster_budgets.push(budget);

@@ -100,7 +100,9 @@ impl<R: BufRead> Trace<R> {
     fn parse(&mut self) -> Result<TraceEvent, TraceError> {
         let line: Line<'_> = serde_json::from_str(&self.line).map_err(|error| self.error(plain(&error)))?;
         if let Some(newest) = self.newest.filter(|newest| line.at < *newest) {
-            return Err(self.error(format!("at {} goes back: the line before is of {newest}; sort the trace by at", line.at)));
+            return Err(
+                self.error(format!("at {} goes back: the line before is of {newest}; sort the trace by at", line.at))
+            );
         }
         let head: Head = serde_json::from_str(line.object.get()).map_err(|error| self.error(plain(&error)))?;
         let observed = match head.kind.source() {

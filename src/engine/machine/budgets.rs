@@ -182,11 +182,17 @@ impl Machine {
         let status = plan.status.clone().unwrap_or_default();
         let known = self.plans.get(&name).filter(|state| state.exists);
         let from = match known {
-            None => plan.metadata.creation_timestamp.as_ref().map_or(self.settings.from.unwrap_or(at), |t| t.0.as_second()),
+            None => {
+                plan.metadata.creation_timestamp.as_ref().map_or(self.settings.from.unwrap_or(at), |t| t.0.as_second())
+            }
             Some(state) => self.edited_at(&name, state, written, at),
         };
         // What the leader wrote down decides, so that all replicas price alike.
-        let from = status.versions.iter().find(|v| v.generation == generation && generation > 0).map_or(from, |v| v.from.0.as_second());
+        let from = status
+            .versions
+            .iter()
+            .find(|v| v.generation == generation && generation > 0)
+            .map_or(from, |v| v.from.0.as_second());
         let fresh = known.is_none();
         let state = self.plans.entry(name.clone()).or_default();
         state.uid.clone_from(&plan.metadata.uid);
@@ -267,7 +273,9 @@ impl Machine {
 
     /// The budgets that name a plan.
     pub(super) fn users<'a>(&'a self, plan: &'a str) -> impl Iterator<Item = BudgetKey> + 'a {
-        let named = move |state: &BudgetState| state.specs.last().and_then(Option::as_ref).is_some_and(|s| &*s.terms.plan == plan);
+        let named = move |state: &BudgetState| {
+            state.specs.last().and_then(Option::as_ref).is_some_and(|s| &*s.terms.plan == plan)
+        };
         self.budgets.iter().filter(move |(_, state)| named(state)).map(|(key, _)| key.clone())
     }
 
@@ -322,7 +330,11 @@ impl Machine {
     }
 
     /// The overrides of a budget in force at `t`.
-    pub(super) fn granted<'a>(&'a self, key: &'a BudgetKey, t: Seconds) -> impl Iterator<Item = &'a OverrideState> + 'a {
+    pub(super) fn granted<'a>(
+        &'a self,
+        key: &'a BudgetKey,
+        t: Seconds,
+    ) -> impl Iterator<Item = &'a OverrideState> + 'a {
         self.overrides.values().filter(move |o| o.budget == *key && o.is_active(t))
     }
 
@@ -373,7 +385,11 @@ impl PlanState {
 
 /// When the spec was last written: the newest time among the managers of anything but a subresource.
 fn spec_written(meta: &ObjectMeta) -> Option<Seconds> {
-    let fields = meta.managed_fields.iter().flatten().filter(|entry| entry.subresource.as_deref().unwrap_or_default().is_empty());
+    let fields = meta
+        .managed_fields
+        .iter()
+        .flatten()
+        .filter(|entry| entry.subresource.as_deref().unwrap_or_default().is_empty());
     fields.filter_map(|entry| entry.time.as_ref().map(|t| t.0.as_second())).max()
 }
 

@@ -31,14 +31,30 @@ impl Machine {
         let figures = state.decision.figures.as_ref();
         let limit = state.decision.limit.as_ref();
         let exceeded: Verdict = match (figures, limit) {
-            (Some(f), Some(limit)) if f.spent >= *limit => (true, "LimitReached", format!("{} of {} spent", said(status.spent.as_ref()), said(status.limit.as_ref()))),
-            (Some(_), Some(_)) => (false, "WithinLimit", format!("{} of {} spent", said(status.spent.as_ref()), said(status.limit.as_ref()))),
+            (Some(f), Some(limit)) if f.spent >= *limit => (
+                true,
+                "LimitReached",
+                format!("{} of {} spent", said(status.spent.as_ref()), said(status.limit.as_ref())),
+            ),
+            (Some(_), Some(_)) => (
+                false,
+                "WithinLimit",
+                format!("{} of {} spent", said(status.spent.as_ref()), said(status.limit.as_ref())),
+            ),
             _ => (false, "NoLimit", "no limit to compare with".to_owned()),
         };
         let forecast = status.forecast.as_ref().map(|f| &f.amount);
         let ahead: Verdict = match (figures, limit) {
-            (Some(f), Some(limit)) if f.forecast > *limit => (true, "AboveLimit", format!("forecast {} for a limit of {}", said(forecast), said(status.limit.as_ref()))),
-            (Some(_), Some(_)) => (false, "WithinLimit", format!("forecast {} for a limit of {}", said(forecast), said(status.limit.as_ref()))),
+            (Some(f), Some(limit)) if f.forecast > *limit => (
+                true,
+                "AboveLimit",
+                format!("forecast {} for a limit of {}", said(forecast), said(status.limit.as_ref())),
+            ),
+            (Some(_), Some(_)) => (
+                false,
+                "WithinLimit",
+                format!("forecast {} for a limit of {}", said(forecast), said(status.limit.as_ref())),
+            ),
             _ => (false, "NoLimit", "no limit to compare with".to_owned()),
         };
         let all = [
@@ -59,12 +75,20 @@ impl Machine {
         let Some(spec) = spec else { return (false, "InvalidSpec", "the spec cannot be used".to_owned()) };
         let plan = &spec.terms.plan;
         let Some(list) = self.world.price_list(plan, now) else {
-            return (false, "PlanNotFound", format!("PricePlan {plan:?} does not exist: create it, or name another in spec.pricePlan"));
+            return (
+                false,
+                "PlanNotFound",
+                format!("PricePlan {plan:?} does not exist: create it, or name another in spec.pricePlan"),
+            );
         };
         if let Some((_, limit)) = &spec.limit
             && *limit.code() != *list.currency
         {
-            let message = format!("the limit is in {}, PricePlan {plan:?} in {}: give the limit in the plan's currency", limit.code(), list.currency);
+            let message = format!(
+                "the limit is in {}, PricePlan {plan:?} in {}: give the limit in the plan's currency",
+                limit.code(),
+                list.currency
+            );
             return (false, "CurrencyMismatch", message);
         }
         let unpriced = entry.map(|e| e.ledger.unpriced(&self.rates, now)).unwrap_or_default();
@@ -74,7 +98,11 @@ impl Machine {
             return (true, if over { "PeriodEnded" } else { "Priced" }, message.to_owned());
         }
         let shown: Vec<_> = unpriced.iter().take(10).map(AsRef::as_ref).collect();
-        (true, "Unpriced", format!("no price in PricePlan {plan:?} for {}: not counted, and not free", shown.join(", ")))
+        (
+            true,
+            "Unpriced",
+            format!("no price in PricePlan {plan:?} for {}: not counted, and not free", shown.join(", ")),
+        )
     }
 
     fn enforced(&self, key: &BudgetKey, state: &BudgetState) -> Verdict {
@@ -83,7 +111,13 @@ impl Machine {
             return (true, "NotRequired", "nothing is blocked".to_owned());
         }
         if let Some(policy) = self.missing_policy() {
-            return (false, "PolicyMissing", format!("ValidatingAdmissionPolicy {policy} or its binding does not exist: install the chart with gate.enabled"));
+            return (
+                false,
+                "PolicyMissing",
+                format!(
+                    "ValidatingAdmissionPolicy {policy} or its binding does not exist: install the chart with gate.enabled"
+                ),
+            );
         }
         let covered: Vec<_> = self.covered(key);
         if let Some(exempt) = covered.iter().find(|n| self.is_exempt(n))
@@ -91,7 +125,8 @@ impl Machine {
         {
             return (false, "NamespaceExempt", format!("namespace {exempt} is never gated"));
         }
-        let open: Vec<_> = covered.iter().filter(|n| !self.is_exempt(n) && self.gate_standing(n).is_none_or(|g| g < gate)).collect();
+        let open: Vec<_> =
+            covered.iter().filter(|n| !self.is_exempt(n) && self.gate_standing(n).is_none_or(|g| g < gate)).collect();
         match open.first() {
             None => (true, "GateClosed", format!("the gate is {gate:?}")),
             Some(first) => (false, "Pending", format!("the gate of namespace {first} is not yet {gate:?}")),
@@ -99,7 +134,8 @@ impl Machine {
     }
 
     fn fresh(&self, now: Seconds) -> Verdict {
-        let stale: Vec<_> = self.heard.iter().filter(|(_, at)| now - **at > FRESH).map(|(source, _)| source.resource()).collect();
+        let stale: Vec<_> =
+            self.heard.iter().filter(|(_, at)| now - **at > FRESH).map(|(source, _)| source.resource()).collect();
         if stale.is_empty() || self.settings.replay {
             return (true, "Heard", "every watch was heard within 2 minutes".to_owned());
         }
@@ -139,7 +175,8 @@ impl Machine {
 
     fn plan_status(&self, name: &Name, now: Seconds) -> PricePlanStatus {
         let state = &self.plans[name];
-        let oldest = self.ledgers.values().filter(|e| e.closed_at.is_none()).map(|e| e.ledger.span.from).min().unwrap_or(now);
+        let oldest =
+            self.ledgers.values().filter(|e| e.closed_at.is_none()).map(|e| e.ledger.span.from).min().unwrap_or(now);
         let needed = 1 + state.versions.iter().take_while(|v| v.from.0.as_second() > oldest).count();
         let kept = needed.clamp(*VERSIONS.start(), *VERSIONS.end());
         let verdict = match &state.invalid {
@@ -186,7 +223,13 @@ impl Machine {
     }
 }
 
-fn condition(before: &[Condition], kind: &str, (holds, reason, message): Verdict, generation: Option<i64>, now: Seconds) -> Condition {
+fn condition(
+    before: &[Condition],
+    kind: &str,
+    (holds, reason, message): Verdict,
+    generation: Option<i64>,
+    now: Seconds,
+) -> Condition {
     let status = if holds { "True" } else { "False" };
     let known = before.iter().find(|c| c.type_ == kind && c.status == status);
     Condition {

@@ -83,7 +83,8 @@ impl Machine {
 
     fn set_decision(&mut self, key: &BudgetKey, decision: Decision, now: Seconds) -> Seconds {
         let Some(state) = self.budgets.get_mut(key) else { return NEVER };
-        let before = (state.decision.gate, state.decision.cause, state.decision.limit.clone(), state.decision.overridden);
+        let before =
+            (state.decision.gate, state.decision.cause, state.decision.limit.clone(), state.decision.overridden);
         let changed = before != (decision.gate, decision.cause, decision.limit.clone(), decision.overridden);
         state.decision = decision;
         state.evaluated = now;
@@ -108,7 +109,15 @@ impl Machine {
     }
 
     /// Latches the thresholds that are crossed, opens those that may.
-    fn latch(&mut self, key: &BudgetKey, id: LedgerId, spec: &Arc<Budget>, figures: &Figures, limit: Option<&Exact>, now: Seconds) {
+    fn latch(
+        &mut self,
+        key: &BudgetKey,
+        id: LedgerId,
+        spec: &Arc<Budget>,
+        figures: &Figures,
+        limit: Option<&Exact>,
+        now: Seconds,
+    ) {
         let fingerprint = fingerprint(spec, limit, self.granted(key, now).count());
         let entry = &self.ledgers[&id];
         let state = self.budgets.get_mut(key).expect("evaluated");
@@ -143,7 +152,15 @@ impl Machine {
     }
 
     /// When something can change by itself: a crossing, a turn of the ledger, the end of an override or of the period.
-    fn next_look(&self, key: &BudgetKey, spec: &Budget, id: LedgerId, figures: &Figures, limit: Option<&Exact>, now: Seconds) -> Seconds {
+    fn next_look(
+        &self,
+        key: &BudgetKey,
+        spec: &Budget,
+        id: LedgerId,
+        figures: &Figures,
+        limit: Option<&Exact>,
+        now: Seconds,
+    ) -> Seconds {
         let ledger = &self.ledgers[&id].ledger;
         let state = &self.budgets[key];
         let mut next = self.next_grant(key, now).min(ledger.next_turn(now).unwrap_or(NEVER));
@@ -182,8 +199,11 @@ impl BudgetState {
     /// Crossings that the status remembers, from before this process.
     pub(super) fn restore_latches(&mut self) {
         let known = self.status.thresholds.iter().map(|t| {
-            let seconds = |time: &Option<k8s_openapi::apimachinery::pkg::apis::meta::v1::Time>| time.as_ref().map(|t| t.0.as_second());
-            let latch = Latch { crossed_at: seconds(&t.crossed_at), notified_at: seconds(&t.notified_at), below_since: None };
+            let seconds = |time: &Option<k8s_openapi::apimachinery::pkg::apis::meta::v1::Time>| {
+                time.as_ref().map(|t| t.0.as_second())
+            };
+            let latch =
+                Latch { crossed_at: seconds(&t.crossed_at), notified_at: seconds(&t.notified_at), below_since: None };
             ((t.percent, t.of), latch)
         });
         self.latches = known.collect();

@@ -100,17 +100,28 @@ impl Machine {
     }
 
     /// The budget with the strictest gate over a namespace; of equals the one that was crossed first.
-    fn strictest<'a>(&'a self, namespace: &'a Name, now: Seconds) -> Option<(&'a BudgetKey, &'a BudgetState, &'a Budget)> {
-        self.over_namespace(namespace, now)
-            .max_by_key(|(_, state, _)| (state.decision.gate, std::cmp::Reverse(state.decision.cause.map_or(now, |c| c.2))))
+    fn strictest<'a>(
+        &'a self,
+        namespace: &'a Name,
+        now: Seconds,
+    ) -> Option<(&'a BudgetKey, &'a BudgetState, &'a Budget)> {
+        self.over_namespace(namespace, now).max_by_key(|(_, state, _)| {
+            (state.decision.gate, std::cmp::Reverse(state.decision.cause.map_or(now, |c| c.2)))
+        })
     }
 
     /// The budgets that cover a namespace.
-    pub(super) fn over_namespace<'a>(&'a self, namespace: &'a Name, now: Seconds) -> impl Iterator<Item = (&'a BudgetKey, &'a BudgetState, &'a Budget)> {
+    pub(super) fn over_namespace<'a>(
+        &'a self,
+        namespace: &'a Name,
+        now: Seconds,
+    ) -> impl Iterator<Item = (&'a BudgetKey, &'a BudgetState, &'a Budget)> {
         let specs = self.budgets.iter().filter_map(|(key, state)| Some((key, state, state.specs.last()?.as_deref()?)));
         specs.filter(move |(_, _, spec)| match &spec.terms.scope {
             Scope::Namespace(own) => own == namespace,
-            Scope::Namespaces(selector) => self.world.namespace_labels(namespace, now).is_some_and(|l| selector.matches(l)),
+            Scope::Namespaces(selector) => {
+                self.world.namespace_labels(namespace, now).is_some_and(|l| selector.matches(l))
+            }
         })
     }
 
@@ -127,7 +138,8 @@ impl Machine {
             let window = state.latched.and_then(|id| self.ledgers.get(&id)).map(|e| &e.ledger.window);
             let (label, resets) = window.map(|w| (w.label.clone(), w.resets.to_string())).unwrap_or_default();
             let since = minute(since);
-            write!(text, " ({limit} {} for {label}, since {since}, resets {resets}).", currency.code()).expect("a string");
+            write!(text, " ({limit} {} for {label}, since {since}, resets {resets}).", currency.code())
+                .expect("a string");
         }
         if let Some(contact) = &spec.contact {
             write!(text, " Ask {} for a BudgetOverride.", one_line(contact)).expect("a string");
@@ -138,7 +150,8 @@ impl Machine {
     fn ceilings(&self, namespace: &Name, now: Seconds) -> Option<String> {
         let peaks = self.scales.get(namespace)?;
         let sorted: BTreeMap<_, _> = peaks.iter().map(|(target, peak)| (target, peak.most(now))).collect();
-        let entries: Vec<_> = sorted.iter().filter(|(_, most)| **most > 0).map(|(t, most)| format!("{t}={most}")).collect();
+        let entries: Vec<_> =
+            sorted.iter().filter(|(_, most)| **most > 0).map(|(t, most)| format!("{t}={most}")).collect();
         (!entries.is_empty()).then(|| entries.join(" "))
     }
 
@@ -193,7 +206,8 @@ impl Peak {
     }
 
     fn most(&self, now: Seconds) -> i64 {
-        let held = self.0.iter().enumerate().filter(|(i, _)| self.0.get(i + 1).is_none_or(|(next, _)| *next > now - PEAK));
+        let held =
+            self.0.iter().enumerate().filter(|(i, _)| self.0.get(i + 1).is_none_or(|(next, _)| *next > now - PEAK));
         held.map(|(_, (_, replicas))| *replicas).max().unwrap_or_default()
     }
 }

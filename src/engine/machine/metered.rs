@@ -185,7 +185,12 @@ impl Machine {
         if let Some(item) = self.world.items.get_mut(&new.namespace).and_then(|items| items.get_mut(&id))
             && item.meters_as(&new)
         {
-            **item = Item { workload: item.workload.clone(), namespace: item.namespace.clone(), site: item.site.clone(), ..new };
+            **item = Item {
+                workload: item.workload.clone(),
+                namespace: item.namespace.clone(),
+                site: item.site.clone(),
+                ..new
+            };
             return;
         }
         let which = (new.namespace.clone(), id);
@@ -235,7 +240,9 @@ impl Machine {
 
     /// A ledger grew otherwise. A replay looks when it must: crossings are found in hindsight, forecasts are not.
     fn stir(&mut self, budget: &BudgetKey, at: Seconds) {
-        let looks_ahead = |state: &BudgetState| state.specs.last().and_then(Option::as_ref).is_some_and(|s| s.looks_at(Measure::Forecast));
+        let looks_ahead = |state: &BudgetState| {
+            state.specs.last().and_then(Option::as_ref).is_some_and(|s| s.looks_at(Measure::Forecast))
+        };
         if !self.settings.replay || self.budgets.get(budget).is_some_and(looks_ahead) {
             self.wake_budget(budget, at);
         }
@@ -249,7 +256,11 @@ impl Machine {
         let budget = self.ledgers[&closed].budget.clone();
         let Some(open) = self.open_ledger(&budget, at) else {
             let name = self.ledgers[&closed].name.clone();
-            self.trouble("LateFact", format!("Statement {name}"), "a late fact of a closed period found no open statement");
+            self.trouble(
+                "LateFact",
+                format!("Statement {name}"),
+                "a late fact of a closed period found no open statement",
+            );
             return;
         };
         let line = LineKey { rate: self.rates.correction(line.rate), ..line.clone() };

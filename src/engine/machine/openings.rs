@@ -210,8 +210,13 @@ impl Machine {
             return;
         }
         let mut kept: std::collections::HashMap<BudgetKey, usize> = std::collections::HashMap::new();
-        let closed: Vec<_> =
-            self.ledgers.iter().rev().filter(|(_, e)| e.closed_at.is_some()).map(|(id, e)| (*id, e.budget.clone())).collect();
+        let closed: Vec<_> = self
+            .ledgers
+            .iter()
+            .rev()
+            .filter(|(_, e)| e.closed_at.is_some())
+            .map(|(id, e)| (*id, e.budget.clone()))
+            .collect();
         for (id, budget) in closed {
             let kept = kept.entry(budget).or_default();
             *kept += 1;
@@ -273,7 +278,8 @@ impl Machine {
     /// The current ledger of a budget: the one whose span holds `t`, else the newest.
     pub(super) fn current(&self, key: &BudgetKey, t: Seconds) -> Option<LedgerId> {
         let own = self.ledgers_of(key);
-        own.max_by_key(|(id, e)| (e.ledger.span.from <= t && t < e.ledger.span.until, e.ledger.span.from, *id)).map(|(id, _)| id)
+        own.max_by_key(|(id, e)| (e.ledger.span.from <= t && t < e.ledger.span.until, e.ledger.span.from, *id))
+            .map(|(id, _)| id)
     }
 
     /// The plan's currency; of a missing plan the limit's.

@@ -216,7 +216,8 @@ impl Machine {
         let entry = &self.ledgers[&id];
         let close = now >= Self::closes_at(entry);
         let floor = entry.persisted.as_ref().map_or(Seconds::MIN, |p| p.watermark);
-        let watermark = if close { entry.ledger.span.until } else { entry.ledger.clamp(now - self.settings.lag).max(floor) };
+        let watermark =
+            if close { entry.ledger.span.until } else { entry.ledger.clamp(now - self.settings.lag).max(floor) };
         let spec = Arc::new(self.statement_spec(entry, watermark, close.then_some(now)));
         let cut = self.cut.clone();
         let entry = self.ledgers.get_mut(&id).expect("present");

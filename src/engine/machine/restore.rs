@@ -57,7 +57,12 @@ impl Machine {
         entry.persisted = None;
         entry.urgent = true;
         let budget = entry.budget.clone();
-        self.tell(&budget, "StatementRestored", &format!("Statement {name} was deleted while open, and is made again"), at);
+        self.tell(
+            &budget,
+            "StatementRestored",
+            &format!("Statement {name} was deleted while open, and is made again"),
+            at,
+        );
         self.wake_budget(&budget, at);
     }
 
@@ -83,7 +88,9 @@ impl Machine {
         let until = if edited { watermark } else { closed_at.map_or(end, |closed| end.min(closed)) };
         let resets = jiff::Timestamp::from_second(end).unwrap_or_default().to_zoned(jiff::tz::TimeZone::UTC).date();
         let window = same_window.unwrap_or(Window { label: spec.period.label.clone(), start, end, resets });
-        let since = state.and_then(|s| s.status.metered_since.as_ref().map(|t| t.0.as_second()).filter(|t| (start..end).contains(t)));
+        let since = state.and_then(|s| {
+            s.status.metered_since.as_ref().map(|t| t.0.as_second()).filter(|t| (start..end).contains(t))
+        });
         let from = since.unwrap_or(start).min(until);
         let span = Span { from, until, terms: History::starting(Seconds::MIN, terms) };
         let cut = Cut::from_observed(&spec.observed);
@@ -110,7 +117,8 @@ impl Machine {
             && !self.settings.replay
         {
             let to = listed.min(end);
-            let reason = "the operator was not running: Pods that both ended and vanished meanwhile are not counted".to_owned();
+            let reason =
+                "the operator was not running: Pods that both ended and vanished meanwhile are not counted".to_owned();
             self.ledgers.get_mut(&id).expect("added").gaps.push(Gap { from: watermark, to, reason });
         }
     }
@@ -128,11 +136,17 @@ impl Machine {
         if entry.attempted.as_ref().is_some_and(|a| a.digest == written) {
             return;
         }
-        let ours = last_manager(statement.metadata.managed_fields.as_deref()).is_none_or(|manager| manager == FIELD_MANAGER);
+        let ours =
+            last_manager(statement.metadata.managed_fields.as_deref()).is_none_or(|manager| manager == FIELD_MANAGER);
         if self.leading && !ours && entry.closed_at.is_none() {
             entry.persisted = Some(Persisted { watermark: Seconds::MIN, ..persisted(statement, Cut::default(), at) });
             entry.urgent = true;
-            self.tell(&budget, "StatementRestored", &format!("Statement {name} was changed by hand, and is put back"), at);
+            self.tell(
+                &budget,
+                "StatementRestored",
+                &format!("Statement {name} was changed by hand, and is put back"),
+                at,
+            );
             self.wake_budget(&budget, at);
             return;
         }

@@ -8,9 +8,7 @@ use num_traits::Zero;
 
 use super::persist::{currency, time};
 use super::{BudgetState, Entry, Machine};
-use crate::api::{
-    Breakdown, BudgetStatus, BurnRate, CostShare, Forecast, Gate, PeriodStatus, Prices, ThresholdStatus,
-};
+use crate::api::{Breakdown, BudgetStatus, BurnRate, CostShare, Forecast, Gate, PeriodStatus, Prices, ThresholdStatus};
 use crate::engine::budget::{Budget, BudgetKey};
 use crate::engine::evaluate::Figures;
 use crate::engine::ledger::{self};
@@ -66,11 +64,16 @@ impl Machine {
             namespaces: self.namespace_count(key, now),
         });
         let open = self.ledgers.values().filter(|e| e.closed_at.is_none());
-        let oldest = open.filter_map(|e| e.persisted.as_ref().map(|p| p.watermark).filter(|w| *w < e.ledger.span.until)).min();
+        let oldest =
+            open.filter_map(|e| e.persisted.as_ref().map(|p| p.watermark).filter(|w| *w < e.ledger.span.until)).min();
         Shown {
             budgets: budgets.collect(),
             namespaces: self.namespace_figures(now),
-            gates: self.namespaces.keys().map(|name| (name.clone(), self.gate_standing(name).unwrap_or_default())).collect(),
+            gates: self
+                .namespaces
+                .keys()
+                .map(|name| (name.clone(), self.gate_standing(name).unwrap_or_default()))
+                .collect(),
             facts: self.world.items.values().map(std::collections::HashMap::len).sum(),
             watermark_lag: oldest.map(|watermark| now - watermark),
         }
@@ -107,7 +110,15 @@ impl Machine {
         status
     }
 
-    fn fill_status(&self, status: &mut BudgetStatus, key: &BudgetKey, state: &BudgetState, spec: &Budget, entry: &Entry, now: Seconds) {
+    fn fill_status(
+        &self,
+        status: &mut BudgetStatus,
+        key: &BudgetKey,
+        state: &BudgetState,
+        spec: &Budget,
+        entry: &Entry,
+        now: Seconds,
+    ) {
         let ledger = &entry.ledger;
         let figures = Figures::of(ledger, &self.rates, now);
         let money = spec.limit.as_ref().map_or_else(|| currency(&ledger.currency), |(_, currency)| *currency);
@@ -125,7 +136,8 @@ impl Machine {
         status.updated = Some(time(figures.at));
         status.gate = Some(state.decision.gate);
         status.prices = Some(self.prices(spec, entry, now));
-        let limit = spec.limit.as_ref().map(|(amount, _)| state.decision.limit.clone().unwrap_or_else(|| amount.clone()));
+        let limit =
+            spec.limit.as_ref().map(|(amount, _)| state.decision.limit.clone().unwrap_or_else(|| amount.clone()));
         status.limit = limit.as_ref().map(text);
         if comparable {
             status.spent = Some(text(&figures.spent));
@@ -163,7 +175,8 @@ impl Machine {
 
     pub(super) fn namespace_count(&self, key: &BudgetKey, now: Seconds) -> Option<i64> {
         let Scope::Namespaces(selector) = self.budgets.get(key)?.scope()? else { return None };
-        let selected = self.namespaces.keys().filter(|n| self.world.namespace_labels(n, now).is_some_and(|l| selector.matches(l)));
+        let selected =
+            self.namespaces.keys().filter(|n| self.world.namespace_labels(n, now).is_some_and(|l| selector.matches(l)));
         i64::try_from(selected.count()).ok()
     }
 
@@ -180,14 +193,17 @@ impl Machine {
     // === writes ===
 
     pub(super) fn status_writes(&mut self, key: &BudgetKey, now: Seconds, writes: &mut Vec<Write>) {
-        if !self.budgets.get(key).is_some_and(|state| state.exists) || self.inflight.contains(&WriteKey::Status(key.clone())) {
+        if !self.budgets.get(key).is_some_and(|state| state.exists)
+            || self.inflight.contains(&WriteKey::Status(key.clone()))
+        {
             return;
         }
         let (status, namespaces) = (self.status(key, now), self.namespace_count(key, now));
         let many = i64::try_from(self.budgets.len()).unwrap_or(i64::MAX) / self.settings.writes_per_second.max(1) * 3;
         self.event_writes(key, &status, now, writes);
         let state = self.budgets.get_mut(key).expect("present");
-        let same = BudgetStatus { updated: None, ..status.clone() } == BudgetStatus { updated: None, ..(*state.status).clone() };
+        let same = BudgetStatus { updated: None, ..status.clone() }
+            == BudgetStatus { updated: None, ..(*state.status).clone() };
         if same && state.namespaces == namespaces {
             return;
         }
@@ -215,7 +231,13 @@ impl Machine {
                 let told = latch.notified_at.is_some() || self.inflight.contains(&WriteKey::Event(event.clone()));
                 if let (Some(at), false) = (latch.crossed_at, told) {
                     let note = crossing_note(status, threshold.percent, threshold.of, threshold.action, at);
-                    writes.push(Write::Event { key: event, about: about.clone(), warning: true, reason: "ThresholdCrossed", note });
+                    writes.push(Write::Event {
+                        key: event,
+                        about: about.clone(),
+                        warning: true,
+                        reason: "ThresholdCrossed",
+                        note,
+                    });
                 }
             }
         }
@@ -241,7 +263,9 @@ fn thresholds(state: &BudgetState, spec: &Budget) -> Vec<ThresholdStatus> {
 
 /// Whether people wait for this change, not only for newer figures.
 fn is_transition(before: &BudgetStatus, after: &BudgetStatus) -> bool {
-    let conditions = |s: &BudgetStatus| s.conditions.iter().map(|c| (c.type_.clone(), c.status.clone(), c.reason.clone())).collect::<Vec<_>>();
+    let conditions = |s: &BudgetStatus| {
+        s.conditions.iter().map(|c| (c.type_.clone(), c.status.clone(), c.reason.clone())).collect::<Vec<_>>()
+    };
     before.gate != after.gate
         || before.observed_generation != after.observed_generation
         || before.limit != after.limit
@@ -260,7 +284,11 @@ fn edges(before: &BudgetStatus, after: &BudgetStatus) -> Vec<(&'static str, bool
         && (was.is_some() || now.status == "False" || now.reason == "Unpriced")
     {
         let reason = if now.status == "False" { "NotReady" } else { "Ready" };
-        edges.push((reason, now.status == "False" || now.reason == "Unpriced", format!("{}: {}", now.reason, now.message)));
+        edges.push((
+            reason,
+            now.status == "False" || now.reason == "Unpriced",
+            format!("{}: {}", now.reason, now.message),
+        ));
     }
     let (was, now) = (before.gate.unwrap_or_default(), after.gate.unwrap_or_default());
     if was != now {
@@ -275,7 +303,13 @@ fn edges(before: &BudgetStatus, after: &BudgetStatus) -> Vec<(&'static str, bool
     edges
 }
 
-fn crossing_note(status: &BudgetStatus, percent: i32, of: crate::api::Measure, action: crate::api::Action, at: Seconds) -> String {
+fn crossing_note(
+    status: &BudgetStatus,
+    percent: i32,
+    of: crate::api::Measure,
+    action: crate::api::Action,
+    at: Seconds,
+) -> String {
     let currency = status.currency.as_ref().map(Currency::code).unwrap_or_default();
     let label = status.period.as_ref().map(|p| p.label.as_str()).unwrap_or_default();
     let limit = status.limit.as_deref().unwrap_or_default();
@@ -285,7 +319,9 @@ fn crossing_note(status: &BudgetStatus, percent: i32, of: crate::api::Measure, a
     };
     let figure = figure.unwrap_or_default();
     let at = time(at).0;
-    format!("{percent} % of {limit} {currency} for {label} reached at {at}: {what} {figure} {currency}; action {action:?}")
+    format!(
+        "{percent} % of {limit} {currency} for {label} reached at {at}: {what} {figure} {currency}; action {action:?}"
+    )
 }
 
 pub(super) fn gap(gap: &ledger::Gap) -> crate::api::Gap {

@@ -18,9 +18,7 @@ const ROUNDED_DIGITS: u32 = 60;
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum ParseExactError {
     /// Neither a fraction nor a decimal.
-    #[error(
-        "{0:?} is no exact amount: write a fraction such as \"12345/678\" or a decimal such as \"0.5\""
-    )]
+    #[error("{0:?} is no exact amount: write a fraction such as \"12345/678\" or a decimal such as \"0.5\"")]
     Form(String),
     /// Something divided by nothing.
     #[error("{0:?} divides by zero")]
@@ -34,27 +32,17 @@ pub enum ParseExactError {
 /// decimal of 60 digits after the point.
 pub fn exact_text(value: &Exact) -> String {
     let text = value.reduced().to_string();
-    if text.len() > MAX_CHARACTERS {
-        to_decimals(value, ROUNDED_DIGITS)
-    } else {
-        text
-    }
+    if text.len() > MAX_CHARACTERS { to_decimals(value, ROUNDED_DIGITS) } else { text }
 }
 
 /// Parses what [`exact_text`], [`to_decimals`](super::to_decimals) and prices print: a sign, then a fraction or a
 /// decimal.
 pub fn parse_exact(text: &str) -> Result<Exact, ParseExactError> {
     let form = || ParseExactError::Form(text.chars().take(MAX_CHARACTERS).collect());
-    let (negative, number) = text
-        .strip_prefix('-')
-        .map_or((false, text), |number| (true, number));
+    let (negative, number) = text.strip_prefix('-').map_or((false, text), |number| (true, number));
     let digits = |part: &str| {
         let fine = !part.is_empty() && part.bytes().all(|byte| byte.is_ascii_digit());
-        if fine {
-            BigInt::from_str(part).map_err(|_| form())
-        } else {
-            Err(form())
-        }
+        if fine { BigInt::from_str(part).map_err(|_| form()) } else { Err(form()) }
     };
     let value = if let Some((numerator, denominator)) = number.split_once('/') {
         let (numerator, denominator) = (digits(numerator)?, digits(denominator)?);
@@ -79,16 +67,8 @@ mod tests {
 
     #[test]
     fn prints_reduced() {
-        for (numerator, denominator, text) in [
-            (24_690, 1_356, "4115/226"),
-            (5, 1, "5"),
-            (0, 7, "0"),
-            (-1, 3, "-1/3"),
-        ] {
-            assert_eq!(
-                exact_text(&Exact::new(numerator.into(), denominator.into())),
-                text
-            );
+        for (numerator, denominator, text) in [(24_690, 1_356, "4115/226"), (5, 1, "5"), (0, 7, "0"), (-1, 3, "-1/3")] {
+            assert_eq!(exact_text(&Exact::new(numerator.into(), denominator.into())), text);
         }
         assert_eq!(exact_text(&Exact::new_raw(2.into(), 4.into())), "1/2");
     }
@@ -99,28 +79,15 @@ mod tests {
         let near = &third + Exact::new(1.into(), BigInt::from(10).pow(600));
         let text = exact_text(&near);
         assert_eq!(text, format!("0.{}", "3".repeat(60)));
-        assert_eq!(
-            parse_exact(&text).unwrap(),
-            Exact::new("3".repeat(60).parse().unwrap(), BigInt::from(10).pow(60))
-        );
+        assert_eq!(parse_exact(&text).unwrap(), Exact::new("3".repeat(60).parse().unwrap(), BigInt::from(10).pow(60)));
     }
 
     #[test]
     fn refuses_what_is_no_amount() {
-        for text in [
-            "", "-", "/", "1/", "/2", "1/-2", "--1", "1.", ".5", "1e3", "+1", "1/2/3", "1.5/2",
-            " 1",
-        ] {
-            assert_eq!(
-                parse_exact(text),
-                Err(ParseExactError::Form(text.to_owned())),
-                "{text}"
-            );
+        for text in ["", "-", "/", "1/", "/2", "1/-2", "--1", "1.", ".5", "1e3", "+1", "1/2/3", "1.5/2", " 1"] {
+            assert_eq!(parse_exact(text), Err(ParseExactError::Form(text.to_owned())), "{text}");
         }
-        assert_eq!(
-            parse_exact("1/0"),
-            Err(ParseExactError::Denominator("1/0".to_owned()))
-        );
+        assert_eq!(parse_exact("1/0"), Err(ParseExactError::Denominator("1/0".to_owned())));
     }
 
     proptest! {

@@ -37,14 +37,10 @@ pub enum ParsePriceError {
     )]
     Sign(String),
     /// More than 28 significant digits.
-    #[error(
-        "{0:?} has more than 28 significant digits, which is the most that is kept exactly; round it"
-    )]
+    #[error("{0:?} has more than 28 significant digits, which is the most that is kept exactly; round it")]
     Digits(String),
     /// More than 64 characters.
-    #[error(
-        "{0:?} … is longer than 64 characters; a price or amount has at most 28 significant digits"
-    )]
+    #[error("{0:?} … is longer than 64 characters; a price or amount has at most 28 significant digits")]
     Length(String),
 }
 
@@ -52,18 +48,13 @@ pub enum ParsePriceError {
 
 impl Price {
     /// The price of what is free.
-    pub const ZERO: Self = Self {
-        mantissa: 0,
-        scale: 0,
-    };
+    pub const ZERO: Self = Self { mantissa: 0, scale: 0 };
 
     /// Parses text such as `"1000"` or `"0.031611"`: digits, and digits after a point if there is one. Leading zeros
     /// are no significant digits; trailing ones are.
     pub fn parse(text: &str) -> Result<Self, ParsePriceError> {
         if text.chars().count() > MAX_CHARACTERS {
-            return Err(ParsePriceError::Length(
-                text.chars().take(MAX_CHARACTERS).collect(),
-            ));
+            return Err(ParsePriceError::Length(text.chars().take(MAX_CHARACTERS).collect()));
         }
         if text.starts_with(['-', '+']) {
             return Err(ParsePriceError::Sign(text.to_owned()));
@@ -122,19 +113,13 @@ impl Price {
 
     /// The same as a fraction, to calculate with.
     pub fn exact(self) -> Exact {
-        Exact::new(
-            BigInt::from(self.mantissa),
-            BigInt::from(10).pow(self.scale),
-        )
+        Exact::new(BigInt::from(self.mantissa), BigInt::from(10).pow(self.scale))
     }
 }
 
 impl From<u64> for Price {
     fn from(whole: u64) -> Self {
-        Self {
-            mantissa: u128::from(whole),
-            scale: 0,
-        }
+        Self { mantissa: u128::from(whole), scale: 0 }
     }
 }
 
@@ -190,22 +175,10 @@ mod tests {
             ("007.50", "7.5"),
             ("0", "0"),
             ("0.000", "0"),
-            (
-                "9999999999999999999999999999",
-                "9999999999999999999999999999",
-            ),
-            (
-                "0.0000000000000000000000000001",
-                "0.0000000000000000000000000001",
-            ),
-            (
-                "0.00000000000000000000000000000000001",
-                "0.00000000000000000000000000000000001",
-            ),
-            (
-                "1234567890123.456789012345678",
-                "1234567890123.456789012345678",
-            ),
+            ("9999999999999999999999999999", "9999999999999999999999999999"),
+            ("0.0000000000000000000000000001", "0.0000000000000000000000000001"),
+            ("0.00000000000000000000000000000000001", "0.00000000000000000000000000000000001"),
+            ("1234567890123.456789012345678", "1234567890123.456789012345678"),
         ] {
             assert_eq!(price(text).to_string(), printed, "{text}");
         }
@@ -236,15 +209,9 @@ mod tests {
             assert_eq!(Price::parse(text), Err(why(text.to_owned())), "{text}");
         }
         let long = "0".repeat(65);
-        assert_eq!(
-            Price::parse(&long),
-            Err(ParsePriceError::Length("0".repeat(64)))
-        );
+        assert_eq!(Price::parse(&long), Err(ParsePriceError::Length("0".repeat(64))));
         let message = Price::parse("1e3").unwrap_err().to_string();
-        assert!(
-            message.contains("quoted") && message.contains("no exponent"),
-            "{message}"
-        );
+        assert!(message.contains("quoted") && message.contains("no exponent"), "{message}");
     }
 
     #[test]

@@ -17,10 +17,7 @@ const DEFAULT_MINOR_DIGITS: u32 = 2;
 
 /// `value` with exactly `digits` decimals, rounded half-even. Zero has no sign: never `-0.00`.
 pub fn to_decimals(value: &Exact, digits: u32) -> String {
-    let scaled = round_half_even(
-        &(value.numer() * BigInt::from(10).pow(digits)),
-        value.denom(),
-    );
+    let scaled = round_half_even(&(value.numer() * BigInt::from(10).pow(digits)), value.denom());
     decimal_text(&scaled, digits)
 }
 
@@ -46,11 +43,7 @@ pub fn used_percent(spent: &Exact, limit: &Exact) -> i64 {
     }
     let hundredfold: BigInt = spent.numer() * limit.denom() * 100;
     let percent = hundredfold.div_floor(&(spent.denom() * limit.numer()));
-    percent.to_i64().unwrap_or(if percent.is_negative() {
-        i64::MIN
-    } else {
-        i64::MAX
-    })
+    percent.to_i64().unwrap_or(if percent.is_negative() { i64::MIN } else { i64::MAX })
 }
 
 /// Whether `spent` is at least `percent` of `limit`, exactly: the condition of a crossing.
@@ -71,17 +64,9 @@ pub(super) fn round_half_even(numerator: &BigInt, denominator: &BigInt) -> BigIn
 
 /// `scaled ÷ 10^digits` as text with exactly `digits` decimals.
 pub(super) fn decimal_text(scaled: &BigInt, digits: u32) -> String {
-    let sign = if scaled.sign() == Sign::Minus {
-        "-"
-    } else {
-        ""
-    };
+    let sign = if scaled.sign() == Sign::Minus { "-" } else { "" };
     let digits = digits as usize;
-    let text = format!(
-        "{:0>width$}",
-        scaled.magnitude().to_string(),
-        width = digits + 1
-    );
+    let text = format!("{:0>width$}", scaled.magnitude().to_string(), width = digits + 1);
     let (whole, decimals) = text.split_at(text.len() - digits);
     let point = if digits == 0 { "" } else { "." };
     format!("{sign}{whole}{point}{decimals}")
@@ -117,23 +102,16 @@ mod tests {
             (-41_237, 100, 1, "-412.4"),
             (9_999, 1000, 2, "10.00"),
         ] {
-            assert_eq!(
-                to_decimals(&exact(numerator, denominator), digits),
-                text,
-                "{numerator}/{denominator}"
-            );
+            assert_eq!(to_decimals(&exact(numerator, denominator), digits), text, "{numerator}/{denominator}");
         }
     }
 
     #[test]
     fn amounts_have_their_currency_s_digits() {
         let value = exact(4_123_705, 10_000);
-        for (currency, text) in [
-            (Currency::EUR, "412.37"),
-            (Currency::JPY, "412"),
-            (Currency::KWD, "412.370"),
-            (Currency::XAU, "412.37"),
-        ] {
+        for (currency, text) in
+            [(Currency::EUR, "412.37"), (Currency::JPY, "412"), (Currency::KWD, "412.370"), (Currency::XAU, "412.37")]
+        {
             assert_eq!(amount_text(&value, currency), text, "{currency}");
         }
         assert_eq!(cost_text(&value), "412.3705000000");
@@ -151,11 +129,7 @@ mod tests {
             ((-1, 1), 1000, -1),
             ((i128::MAX, 1), 1, i64::MAX),
         ] {
-            assert_eq!(
-                used_percent(&exact(spent.0, spent.1), &exact(limit, 1)),
-                percent,
-                "{spent:?} of {limit}"
-            );
+            assert_eq!(used_percent(&exact(spent.0, spent.1), &exact(limit, 1)), percent, "{spent:?} of {limit}");
         }
     }
 

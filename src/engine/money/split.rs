@@ -27,22 +27,14 @@ pub fn amounts_adding_up(parts: &[Exact], digits: u32) -> Vec<String> {
     let scaled = parts.iter().map(|part| part * &unit).collect::<Vec<_>>();
     let sum = scaled.iter().sum::<Exact>();
     let total = round_half_even(sum.numer(), sum.denom());
-    largest_remainder(&total, &scaled)
-        .iter()
-        .map(|part| decimal_text(part, digits))
-        .collect()
+    largest_remainder(&total, &scaled).iter().map(|part| decimal_text(part, digits)).collect()
 }
 
 /// Integers that add up to `total`: each exact part rounded down, and the units left over to the largest remainders.
 /// `total` is the sum of the parts, or that rounded.
 fn largest_remainder(total: &BigInt, parts: &[Exact]) -> Vec<BigInt> {
-    let mut shares = parts
-        .iter()
-        .map(|part| part.floor().to_integer())
-        .collect::<Vec<_>>();
-    let left = (total - shares.iter().sum::<BigInt>())
-        .to_usize()
-        .unwrap_or(0);
+    let mut shares = parts.iter().map(|part| part.floor().to_integer()).collect::<Vec<_>>();
+    let left = (total - shares.iter().sum::<BigInt>()).to_usize().unwrap_or(0);
     let mut order = (0..parts.len()).collect::<Vec<_>>();
     order.sort_by_cached_key(|&part| std::cmp::Reverse(parts[part].clone() - &shares[part]));
     for part in order.into_iter().take(left) {
@@ -62,14 +54,8 @@ mod tests {
     }
 
     fn shares(total: i64, weights: &[i64]) -> Vec<i64> {
-        let weights = weights
-            .iter()
-            .map(|&weight| exact(weight, 1))
-            .collect::<Vec<_>>();
-        split(&total.into(), &weights)
-            .iter()
-            .map(|share| share.to_i64().unwrap())
-            .collect()
+        let weights = weights.iter().map(|&weight| exact(weight, 1)).collect::<Vec<_>>();
+        split(&total.into(), &weights).iter().map(|share| share.to_i64().unwrap()).collect()
     }
 
     #[test]
@@ -92,14 +78,8 @@ mod tests {
     #[test]
     fn printed_parts_add_up() {
         let third = exact(1, 3);
-        assert_eq!(
-            amounts_adding_up(&[third.clone(), third.clone(), third], 2),
-            ["0.34", "0.33", "0.33"]
-        );
-        assert_eq!(
-            amounts_adding_up(&[exact(1, 8), exact(-1, 1000)], 2),
-            ["0.12", "0.00"]
-        );
+        assert_eq!(amounts_adding_up(&[third.clone(), third.clone(), third], 2), ["0.34", "0.33", "0.33"]);
+        assert_eq!(amounts_adding_up(&[exact(1, 8), exact(-1, 1000)], 2), ["0.12", "0.00"]);
         assert_eq!(amounts_adding_up(&[], 2), Vec::<String>::new());
     }
 

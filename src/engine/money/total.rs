@@ -60,9 +60,7 @@ impl Total {
     fn add_narrow(&mut self, price: &UnitPrice, quantity: i128, factor: i128) -> Option<()> {
         let price = price.decimal()?;
         let numerator = price.mantissa().checked_mul(quantity)?;
-        let denominator = POWERS_OF_TEN
-            .get(price.scale() as usize)?
-            .checked_mul(factor)?;
+        let denominator = POWERS_OF_TEN.get(price.scale() as usize)?.checked_mul(factor)?;
         match self.narrow.iter_mut().find(|(at, _)| *at == denominator) {
             Some((_, sum)) => *sum = sum.checked_add(numerator)?,
             None => self.narrow.push((denominator, numerator)),
@@ -82,43 +80,26 @@ impl Total {
         if !self.wide.is_empty() {
             return None;
         }
-        self.narrow.iter().try_fold(
-            (1, 0),
-            |(denominator, numerator): (i128, i128), &(by, part)| {
-                let divisor = gcd(denominator, by);
-                let (widen, widen_part) = (by / divisor, denominator / divisor);
-                let sum = numerator
-                    .checked_mul(widen)?
-                    .checked_add(part.checked_mul(widen_part)?)?;
-                Some((denominator.checked_mul(widen)?, sum))
-            },
-        )
+        self.narrow.iter().try_fold((1, 0), |(denominator, numerator): (i128, i128), &(by, part)| {
+            let divisor = gcd(denominator, by);
+            let (widen, widen_part) = (by / divisor, denominator / divisor);
+            let sum = numerator.checked_mul(widen)?.checked_add(part.checked_mul(widen_part)?)?;
+            Some((denominator.checked_mul(widen)?, sum))
+        })
     }
 
     fn wide_sum(&self) -> Exact {
-        let narrow = self
-            .narrow
-            .iter()
-            .map(|&(denominator, numerator)| (denominator.into(), numerator.into()));
-        let mut all = narrow
-            .chain(self.wide.iter().cloned())
-            .collect::<Vec<(BigInt, BigInt)>>();
-        let denominator = all.iter().fold(BigInt::from(1), |lcm, (denominator, _)| {
-            lcm.lcm(denominator)
-        });
-        let numerator = all.drain(..).fold(BigInt::zero(), |sum, (by, part)| {
-            sum + part * (&denominator / by)
-        });
+        let narrow = self.narrow.iter().map(|&(denominator, numerator)| (denominator.into(), numerator.into()));
+        let mut all = narrow.chain(self.wide.iter().cloned()).collect::<Vec<(BigInt, BigInt)>>();
+        let denominator = all.iter().fold(BigInt::from(1), |lcm, (denominator, _)| lcm.lcm(denominator));
+        let numerator = all.drain(..).fold(BigInt::zero(), |sum, (by, part)| sum + part * (&denominator / by));
         Exact::new(numerator, denominator)
     }
 }
 
 /// Greatest common divisor; in 64 bits where both fit, which is most of the time and several times faster.
 fn gcd(one: i128, two: i128) -> i128 {
-    match (
-        u64::try_from(one.unsigned_abs()),
-        u64::try_from(two.unsigned_abs()),
-    ) {
+    match (u64::try_from(one.unsigned_abs()), u64::try_from(two.unsigned_abs())) {
         (Ok(one), Ok(two)) => one.gcd(&two).into(),
         _ => one.gcd(&two),
     }
@@ -145,54 +126,14 @@ mod tests {
         let (cpu, memory) = (Unit::MillicoreSeconds, Unit::ByteSeconds);
         let gib = 1_i128 << 30;
         for (lines, result) in [
-            (
-                &[
-                    ("0.031611", 500 * 86_400, cpu),
-                    ("0.004237", gib * 86_400, memory),
-                ][..],
-                "0.48102",
-            ),
-            (
-                &[
-                    ("0.031611", 500 * 433, cpu),
-                    ("0.004237", gib * 433, memory),
-                ],
-                "3471361/1440000000",
-            ),
-            (
-                &[
-                    ("0.006655", 2000 * 36_000, cpu),
-                    ("0.000892", 8 * gib * 36_000, memory),
-                ],
-                "0.20446",
-            ),
-            (
-                &[(
-                    "0.00005479452",
-                    100 * gib * 21_600 + 200 * gib * 64_800,
-                    memory,
-                )],
-                "0.230136984",
-            ),
-            (
-                &[("0.004237", (1 << 63) * 86_400, memory)],
-                "873493268.791296",
-            ),
-            (
-                &[
-                    ("0.95", 2 * 3_600_000, DEVICES),
-                    ("0.025", 7200, Unit::Seconds),
-                ],
-                "1.95",
-            ),
-            (
-                &[("0.04", gib * 3600 * 365, Unit::ByteSecondsOfMonth)],
-                "0.02",
-            ),
-            (
-                &[("1/3", 3600, Unit::Seconds), ("0.5", -3600, Unit::Seconds)],
-                "-1/6",
-            ),
+            (&[("0.031611", 500 * 86_400, cpu), ("0.004237", gib * 86_400, memory)][..], "0.48102"),
+            (&[("0.031611", 500 * 433, cpu), ("0.004237", gib * 433, memory)], "3471361/1440000000"),
+            (&[("0.006655", 2000 * 36_000, cpu), ("0.000892", 8 * gib * 36_000, memory)], "0.20446"),
+            (&[("0.00005479452", 100 * gib * 21_600 + 200 * gib * 64_800, memory)], "0.230136984"),
+            (&[("0.004237", (1 << 63) * 86_400, memory)], "873493268.791296"),
+            (&[("0.95", 2 * 3_600_000, DEVICES), ("0.025", 7200, Unit::Seconds)], "1.95"),
+            (&[("0.04", gib * 3600 * 365, Unit::ByteSecondsOfMonth)], "0.02"),
+            (&[("1/3", 3600, Unit::Seconds), ("0.5", -3600, Unit::Seconds)], "-1/6"),
             (&[], "0"),
         ] {
             assert_eq!(total(lines), parse_exact(result).unwrap());
@@ -205,41 +146,26 @@ mod tests {
     fn goes_on_beyond_128_bits() {
         let price = "9999999999999999999999999999";
         let quantity = 10_i128.pow(20);
-        let sum = total(&[
-            (price, quantity, Unit::Seconds),
-            (price, -quantity, Unit::Seconds),
-            ("1", 3600, Unit::Seconds),
-        ]);
+        let sum =
+            total(&[(price, quantity, Unit::Seconds), (price, -quantity, Unit::Seconds), ("1", 3600, Unit::Seconds)]);
         assert_eq!(sum, Exact::from_integer(1.into()));
         // A sum that overflows where none of its parts does.
         let half = i128::MAX / 2 + 1;
-        let sum = total(&[
-            ("1", half, Unit::Seconds),
-            ("1", half, Unit::Seconds),
-            ("0.5", 1, Unit::Seconds),
-        ]);
+        let sum = total(&[("1", half, Unit::Seconds), ("1", half, Unit::Seconds), ("0.5", 1, Unit::Seconds)]);
         let expected = BigInt::from(half) * 4 + 1;
         assert_eq!(sum, Exact::new(expected, 7200.into()));
     }
 
     fn any_unit() -> impl Strategy<Value = Unit> {
         let shared = Unit::DeviceMilliseconds { replicas: 7 };
-        prop::sample::select(vec![
-            Unit::MillicoreSeconds,
-            Unit::ByteSeconds,
-            Unit::ByteSecondsOfMonth,
-            DEVICES,
-            shared,
-        ])
+        prop::sample::select(vec![Unit::MillicoreSeconds, Unit::ByteSeconds, Unit::ByteSecondsOfMonth, DEVICES, shared])
     }
 
     fn any_price() -> impl Strategy<Value = UnitPrice> {
-        let decimal =
-            "[0-9]{1,14}\\.[0-9]{1,14}".prop_map(|text| Price::parse(&text).unwrap().into());
-        let fraction =
-            (0..10_i64.pow(12), 1..10_i64.pow(12)).prop_map(|(numerator, denominator)| {
-                UnitPrice::new(&Exact::new(numerator.into(), denominator.into())).unwrap()
-            });
+        let decimal = "[0-9]{1,14}\\.[0-9]{1,14}".prop_map(|text| Price::parse(&text).unwrap().into());
+        let fraction = (0..10_i64.pow(12), 1..10_i64.pow(12)).prop_map(|(numerator, denominator)| {
+            UnitPrice::new(&Exact::new(numerator.into(), denominator.into())).unwrap()
+        });
         prop_oneof![decimal, fraction]
     }
 

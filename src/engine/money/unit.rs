@@ -50,9 +50,7 @@ impl Unit {
             Self::MillicoreSeconds => SECONDS_OF_AN_HOUR * 1000,
             Self::ByteSeconds => SECONDS_OF_AN_HOUR << 30,
             Self::ByteSecondsOfMonth => (HOURS_OF_A_MONTH * SECONDS_OF_AN_HOUR) << 30,
-            Self::DeviceMilliseconds { replicas } => {
-                SECONDS_OF_AN_HOUR * 1000 * i128::from(replicas)
-            }
+            Self::DeviceMilliseconds { replicas } => SECONDS_OF_AN_HOUR * 1000 * i128::from(replicas),
             Self::Seconds => SECONDS_OF_AN_HOUR,
         }
     }
@@ -60,10 +58,7 @@ impl Unit {
     /// `consumed` for people: `12 core-hours`, `3.5 GiB-hours`, `1 device-hour`; rounded half-even to at most three
     /// decimals, without trailing zeros. What is not 1 is plural.
     pub fn consumed(self, quantity: i128) -> String {
-        let hours = to_decimals(
-            &Exact::new(quantity.into(), BigInt::from(self.factor())),
-            CONSUMED_DIGITS,
-        );
+        let hours = to_decimals(&Exact::new(quantity.into(), BigInt::from(self.factor())), CONSUMED_DIGITS);
         let hours = hours.trim_end_matches('0').trim_end_matches('.');
         let plural = if hours == "1" { "" } else { "s" };
         format!("{hours} {}{plural}", self.of_one())
@@ -131,17 +126,9 @@ mod tests {
             (Unit::MillicoreSeconds, -1_800_000, "-0.5 core-hours"),
             (Unit::ByteSeconds, (7 << 29) * 3600, "3.5 GiB-hours"),
             (Unit::ByteSeconds, (100 << 30) * 3600, "100 GiB-hours"),
-            (
-                Unit::ByteSecondsOfMonth,
-                (100 << 30) * 3600 * 365,
-                "50 GiB-months",
-            ),
+            (Unit::ByteSecondsOfMonth, (100 << 30) * 3600 * 365, "50 GiB-months"),
             (DEVICES, 7_200_000, "2 device-hours"),
-            (
-                Unit::DeviceMilliseconds { replicas: 4 },
-                7_200_000,
-                "0.5 device-hours",
-            ),
+            (Unit::DeviceMilliseconds { replicas: 4 }, 7_200_000, "0.5 device-hours"),
             (Unit::Seconds, 86_400, "24 hours"),
             (Unit::Seconds, 5, "0.001 hours"),
         ] {
@@ -155,32 +142,19 @@ mod tests {
         assert_eq!(Unit::ByteSeconds.factor(), 3600 * (1 << 30));
         assert_eq!(Unit::ByteSecondsOfMonth.factor(), 730 * 3600 * (1 << 30));
         assert_eq!(DEVICES.factor(), 3_600_000);
-        assert_eq!(
-            Unit::DeviceMilliseconds { replicas: 4 }.factor(),
-            4 * 3_600_000
-        );
+        assert_eq!(Unit::DeviceMilliseconds { replicas: 4 }.factor(), 4 * 3_600_000);
         assert_eq!(Unit::Seconds.factor(), 3600);
     }
 
     #[test]
     fn print_then_parse_is_the_same() {
         let shared = Unit::DeviceMilliseconds { replicas: 7 };
-        for unit in [
-            Unit::MillicoreSeconds,
-            Unit::ByteSeconds,
-            Unit::ByteSecondsOfMonth,
-            DEVICES,
-            shared,
-            Unit::Seconds,
-        ] {
+        for unit in
+            [Unit::MillicoreSeconds, Unit::ByteSeconds, Unit::ByteSecondsOfMonth, DEVICES, shared, Unit::Seconds]
+        {
             assert_eq!(unit.to_string().parse(), Ok(unit));
         }
-        for text in [
-            "",
-            "core-hours",
-            "device-milliseconds/1",
-            "device-milliseconds/x",
-        ] {
+        for text in ["", "core-hours", "device-milliseconds/1", "device-milliseconds/x"] {
             assert!(text.parse::<Unit>().is_err(), "{text}");
         }
     }

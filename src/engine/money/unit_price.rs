@@ -31,9 +31,7 @@ impl UnitPrice {
             return None;
         }
         let value = value.reduced();
-        Some(Self(
-            short_decimal(&value).map_or(Form::Fraction(value), Form::Decimal),
-        ))
+        Some(Self(short_decimal(&value).map_or(Form::Fraction(value), Form::Decimal)))
     }
 
     /// Parses what [`Display`](fmt::Display) prints: `0.031611`, or `12/34567`.
@@ -78,9 +76,7 @@ fn short_decimal(value: &Exact) -> Option<Price> {
     if !rest.is_one() || scale > 62 {
         return None;
     }
-    let mantissa = (value * BigInt::from(10).pow(scale))
-        .to_integer()
-        .to_u128()?;
+    let mantissa = (value * BigInt::from(10).pow(scale)).to_integer().to_u128()?;
     Price::from_parts(mantissa, scale)
 }
 
@@ -141,10 +137,7 @@ mod tests {
             assert_eq!(UnitPrice::parse(printed).unwrap(), price);
         }
         assert_eq!(UnitPrice::new(&Exact::new((-1).into(), 3.into())), None);
-        assert!(matches!(
-            UnitPrice::parse("-1/3"),
-            Err(ParseExactError::Negative(_))
-        ));
+        assert!(matches!(UnitPrice::parse("-1/3"), Err(ParseExactError::Negative(_))));
         assert!(of(1, 3) < UnitPrice::parse("0.34").unwrap());
     }
 

@@ -17,19 +17,12 @@ fn schedule(every: Every, zone: &str) -> Schedule {
 }
 
 fn anchored(every: Every, start_month: i64, start_day: i64, zone: &str) -> Schedule {
-    let anchors = Anchors {
-        start_day: Some(start_day),
-        start_month: Some(start_month),
-        start_weekday: None,
-    };
+    let anchors = Anchors { start_day: Some(start_day), start_month: Some(start_month), start_weekday: None };
     Schedule::new(Period::Every(every, anchors), Some(zone)).unwrap()
 }
 
 fn weekly(start: Weekday, zone: &str) -> Schedule {
-    let anchors = Anchors {
-        start_weekday: Some(start),
-        ..Anchors::default()
-    };
+    let anchors = Anchors { start_weekday: Some(start), ..Anchors::default() };
     Schedule::new(Period::Every(Every::Week, anchors), Some(zone)).unwrap()
 }
 
@@ -85,14 +78,10 @@ fn check(table: &str) {
     let rows = table.lines().map(str::trim);
     for row in rows.filter(|row| !row.is_empty() && !row.starts_with('#')) {
         let columns = row.split_whitespace().collect::<Vec<_>>();
-        let [every, zone, anchor, at, label, start, end] = columns[..] else {
-            panic!("{row}")
-        };
+        let [every, zone, anchor, at, label, start, end] = columns[..] else { panic!("{row}") };
         let every = every_named(every);
         let schedule = match anchor.split_once('/') {
-            Some((month, day)) => {
-                anchored(every, month.parse().unwrap(), day.parse().unwrap(), zone)
-            }
+            Some((month, day)) => anchored(every, month.parse().unwrap(), day.parse().unwrap(), zone),
             None if anchor == "sunday" => weekly(Weekday::Sunday, zone),
             None => schedule(every, zone),
         };
@@ -101,11 +90,7 @@ fn check(table: &str) {
         let bounds = (read(window.start), read(window.end));
         assert_eq!(bounds, (start.to_owned(), end.to_owned()), "{row}");
         assert_eq!(window.label, label, "{row}");
-        assert_eq!(
-            schedule.zone().date_at(window.end),
-            Some(window.resets),
-            "{row}"
-        );
+        assert_eq!(schedule.zone().date_at(window.end), Some(window.resets), "{row}");
     }
 }
 
@@ -145,80 +130,38 @@ fn clamped_anchors() {
         (
             anchored(Every::Month, 1, 31, "UTC"),
             "2026-01-31T00:00:00Z",
-            [
-                "2026-01-31",
-                "2026-02-28",
-                "2026-03-31",
-                "2026-04-30",
-                "2026-05-31",
-            ],
+            ["2026-01-31", "2026-02-28", "2026-03-31", "2026-04-30", "2026-05-31"],
         ),
         (
             anchored(Every::Quarter, 2, 31, "UTC"),
             "2024-02-29T00:00:00Z",
-            [
-                "2024-02-29",
-                "2024-05-31",
-                "2024-08-31",
-                "2024-11-30",
-                "2025-02-28",
-            ],
+            ["2024-02-29", "2024-05-31", "2024-08-31", "2024-11-30", "2025-02-28"],
         ),
         (
             anchored(Every::Year, 2, 29, "UTC"),
             "2023-02-28T00:00:00Z",
-            [
-                "2023-02-28",
-                "2024-02-29",
-                "2025-02-28",
-                "2026-02-28",
-                "2027-02-28",
-            ],
+            ["2023-02-28", "2024-02-29", "2025-02-28", "2026-02-28", "2027-02-28"],
         ),
     ] {
         let first = schedule.at(instant(from)).unwrap();
         assert_eq!(first.start, instant(from));
         let windows = std::iter::successors(Some(first), |window| schedule.next(window));
-        assert_eq!(
-            windows
-                .take(5)
-                .map(|window| window.label)
-                .collect::<Vec<_>>(),
-            labels
-        );
+        assert_eq!(windows.take(5).map(|window| window.label).collect::<Vec<_>>(), labels);
     }
 }
 
 #[test]
 fn a_fixed_window_is_one() {
-    let (start, end) = (
-        instant("2026-11-25T23:00:00Z"),
-        instant("2026-12-01T23:00:00Z"),
-    );
+    let (start, end) = (instant("2026-11-25T23:00:00Z"), instant("2026-12-01T23:00:00Z"));
     let fixed = |zone| Schedule::new(Period::Fixed { start, end }, zone).unwrap();
     let schedule = fixed(Some("Europe/Berlin"));
     let window = schedule.at(start).unwrap();
-    assert_eq!(
-        (window.start, window.end, window.label.as_str()),
-        (start, end, "2026-11-26")
-    );
+    assert_eq!((window.start, window.end, window.label.as_str()), (start, end, "2026-11-26"));
     assert_eq!(window.resets.to_string(), "2026-12-02");
     assert_eq!(schedule.at(end - 1).as_ref(), Some(&window));
-    assert_eq!(
-        (
-            schedule.at(start - 1),
-            schedule.at(end),
-            schedule.next(&window)
-        ),
-        (None, None, None)
-    );
+    assert_eq!((schedule.at(start - 1), schedule.at(end), schedule.next(&window)), (None, None, None));
     assert_eq!(fixed(None).at(start).unwrap().label, "2026-11-25");
-    for (start, end) in [
-        (end, start),
-        (start, start),
-        (start, i64::MAX),
-        (i64::MIN, end),
-    ] {
+    for (start, end) in [(end, start), (start, start), (start, i64::MAX), (i64::MIN, end)] {
         let refused = Schedule::new(Period::Fixed { start, end }, None);
         assert_eq!(refused, Err(PeriodError::Window), "{start} to {end}");
     }
@@ -227,24 +170,11 @@ fn a_fixed_window_is_one() {
 #[test]
 fn equal_with_defaults_filled_in() {
     let plain = Schedule::new(Period::Every(Every::Month, Anchors::default()), None).unwrap();
-    let ignored = Anchors {
-        start_day: Some(1),
-        start_month: Some(7),
-        start_weekday: Some(Weekday::Friday),
-    };
-    assert_eq!(
-        Schedule::new(Period::Every(Every::Month, ignored), Some("utc")).unwrap(),
-        plain
-    );
-    assert_eq!(
-        schedule(Every::Day, "europe/PARIS"),
-        schedule(Every::Day, "Europe/Paris")
-    );
+    let ignored = Anchors { start_day: Some(1), start_month: Some(7), start_weekday: Some(Weekday::Friday) };
+    assert_eq!(Schedule::new(Period::Every(Every::Month, ignored), Some("utc")).unwrap(), plain);
+    assert_eq!(schedule(Every::Day, "europe/PARIS"), schedule(Every::Day, "Europe/Paris"));
     assert_eq!(weekly(Weekday::Monday, "UTC"), schedule(Every::Week, "UTC"));
-    assert_ne!(
-        anchored(Every::Quarter, 4, 1, "UTC"),
-        schedule(Every::Quarter, "UTC")
-    );
+    assert_ne!(anchored(Every::Quarter, 4, 1, "UTC"), schedule(Every::Quarter, "UTC"));
     assert_ne!(anchored(Every::Month, 1, 2, "UTC"), plain);
     assert_ne!(schedule(Every::Month, "Europe/Paris"), plain);
     assert_ne!(schedule(Every::Year, "UTC"), plain);
@@ -252,16 +182,8 @@ fn equal_with_defaults_filled_in() {
 
 #[test]
 fn an_unknown_zone_is_named() {
-    for name in [
-        "Mars/Phobos",
-        "",
-        "Etc/Unknown",
-        "+02:00",
-        "Europe/Paris ",
-        "localtime",
-    ] {
-        let error =
-            Schedule::new(Period::Every(Every::Day, Anchors::default()), Some(name)).unwrap_err();
+    for name in ["Mars/Phobos", "", "Etc/Unknown", "+02:00", "Europe/Paris ", "localtime"] {
+        let error = Schedule::new(Period::Every(Every::Day, Anchors::default()), Some(name)).unwrap_err();
         assert_eq!(error, PeriodError::Zone(name.to_owned()));
         assert!(error.to_string().contains("Europe/Paris"), "{error}");
     }
@@ -269,25 +191,9 @@ fn an_unknown_zone_is_named() {
 
 #[test]
 fn nothing_panics_at_the_ends_of_the_calendar() {
-    for instant in [
-        i64::MIN,
-        i64::MAX,
-        Timestamp::MIN.as_second(),
-        Timestamp::MAX.as_second(),
-    ] {
-        for every in [
-            Every::Day,
-            Every::Week,
-            Every::Month,
-            Every::Quarter,
-            Every::Year,
-        ] {
-            assert_eq!(
-                schedule(every, "UTC")
-                    .at(instant)
-                    .filter(|window| instant >= window.end),
-                None
-            );
+    for instant in [i64::MIN, i64::MAX, Timestamp::MIN.as_second(), Timestamp::MAX.as_second()] {
+        for every in [Every::Day, Every::Week, Every::Month, Every::Quarter, Every::Year] {
+            assert_eq!(schedule(every, "UTC").at(instant).filter(|window| instant >= window.end), None);
         }
     }
 }
@@ -296,29 +202,18 @@ fn nothing_panics_at_the_ends_of_the_calendar() {
 /// that, a later one; and no earlier instant does.
 #[test]
 fn first_instants_are_the_first() {
-    let (from, to) = (
-        instant("2000-01-01T00:00:00Z"),
-        instant("2040-01-01T00:00:00Z"),
-    );
+    let (from, to) = (instant("2000-01-01T00:00:00Z"), instant("2040-01-01T00:00:00Z"));
     for name in TimeZoneDatabase::bundled().available() {
         let Ok(zone) = Zone::named(name.as_str()) else {
             continue;
         };
         let known = TimeZoneDatabase::bundled().get(name.as_str()).unwrap();
         let start = Timestamp::from_second(from).unwrap();
-        let jumps = known
-            .following(start)
-            .map(|jump| jump.timestamp().as_second())
-            .take_while(|&jump| jump < to);
+        let jumps = known.following(start).map(|jump| jump.timestamp().as_second()).take_while(|&jump| jump < to);
         for jump in jumps {
             let before = zone.date_at(jump - 1).unwrap();
             let after = zone.date_at(jump).unwrap();
-            for date in [
-                before,
-                after,
-                before.tomorrow().unwrap(),
-                after.tomorrow().unwrap(),
-            ] {
+            for date in [before, after, before.tomorrow().unwrap(), after.tomorrow().unwrap()] {
                 let first = zone.first_instant(date).unwrap();
                 assert!(zone.date_at(first).unwrap() >= date, "{name:?} {date}");
                 assert!(zone.date_at(first - 1).unwrap() < date, "{name:?} {date}");
@@ -332,31 +227,19 @@ fn first_instants_are_the_first() {
 fn any_zone() -> impl Strategy<Value = String> {
     let database = TimeZoneDatabase::bundled();
     let names = database.available().map(|name| name.as_str().to_owned());
-    prop::sample::select(
-        names
-            .filter(|name| Zone::named(name).is_ok())
-            .collect::<Vec<_>>(),
-    )
+    prop::sample::select(names.filter(|name| Zone::named(name).is_ok()).collect::<Vec<_>>())
 }
 
 fn any_schedule() -> impl Strategy<Value = Schedule> {
-    let every = prop::sample::select(vec![
-        Every::Day,
-        Every::Week,
-        Every::Month,
-        Every::Quarter,
-        Every::Year,
-    ]);
-    (every, any_zone(), 1..=31_i64, 1..=12_i64, 1..=7_i8).prop_map(
-        |(every, zone, day, month, weekday)| {
-            let anchors = Anchors {
-                start_day: Some(day),
-                start_month: Some(month),
-                start_weekday: Some(Weekday::from_monday_one_offset(weekday).unwrap()),
-            };
-            Schedule::new(Period::Every(every, anchors), Some(&zone)).unwrap()
-        },
-    )
+    let every = prop::sample::select(vec![Every::Day, Every::Week, Every::Month, Every::Quarter, Every::Year]);
+    (every, any_zone(), 1..=31_i64, 1..=12_i64, 1..=7_i8).prop_map(|(every, zone, day, month, weekday)| {
+        let anchors = Anchors {
+            start_day: Some(day),
+            start_month: Some(month),
+            start_weekday: Some(Weekday::from_monday_one_offset(weekday).unwrap()),
+        };
+        Schedule::new(Period::Every(every, anchors), Some(&zone)).unwrap()
+    })
 }
 
 proptest! {

@@ -18,24 +18,14 @@ impl Zone {
     /// The zone of that name, in any case of letters.
     pub fn named(name: &str) -> Result<Self, PeriodError> {
         let unknown = || PeriodError::Zone(name.to_owned());
-        let zone = TimeZoneDatabase::bundled()
-            .get(name)
-            .map_err(|_| unknown())?;
+        let zone = TimeZoneDatabase::bundled().get(name).map_err(|_| unknown())?;
         // `Etc/Unknown` is found, and is no zone.
-        if zone.is_unknown() {
-            Err(unknown())
-        } else {
-            Ok(Self(zone))
-        }
+        if zone.is_unknown() { Err(unknown()) } else { Ok(Self(zone)) }
     }
 
     /// The civil date at an instant; `None` beyond the calendar.
     pub fn date_at(&self, instant: Seconds) -> Option<Date> {
-        Some(
-            self.0
-                .to_datetime(Timestamp::from_second(instant).ok()?)
-                .date(),
-        )
+        Some(self.0.to_datetime(Timestamp::from_second(instant).ok()?).date())
     }
 
     /// The first instant of a civil day: the first midnight where there are two, the jump where there is none. For a
@@ -47,12 +37,8 @@ impl Zone {
             AmbiguousOffset::Fold { before, .. } => before.to_timestamp(midnight),
             AmbiguousOffset::Gap { after, .. } => {
                 let before_jump = after.to_timestamp(midnight).ok()?;
-                let mut jumps = self
-                    .0
-                    .following(before_jump)
-                    .map(|jump| jump.timestamp().as_second());
-                return jumps
-                    .find(|&jump| self.date_at(jump).is_some_and(|reached| reached >= date));
+                let mut jumps = self.0.following(before_jump).map(|jump| jump.timestamp().as_second());
+                return jumps.find(|&jump| self.date_at(jump).is_some_and(|reached| reached >= date));
             }
         };
         Some(instant.ok()?.as_second())

@@ -72,11 +72,7 @@ impl Cluster {
 impl Output {
     /// Standard output, or an error with all that the command said.
     pub fn ok(self) -> Result<String> {
-        if self.status.success() {
-            Ok(self.stdout)
-        } else {
-            bail!("{self}")
-        }
+        if self.status.success() { Ok(self.stdout) } else { bail!("{self}") }
     }
 
     /// Standard output read as JSON.
@@ -124,11 +120,7 @@ impl fmt::Display for Output {
 /// When the program cannot be started: the build has put it there.
 pub(crate) fn run(command: &mut Command, input: Option<&str>) -> Output {
     let line = line(command);
-    let stdin = if input.is_some() {
-        Stdio::piped()
-    } else {
-        Stdio::null()
-    };
+    let stdin = if input.is_some() { Stdio::piped() } else { Stdio::null() };
     let mut child = command
         .stdin(stdin)
         .stdout(Stdio::piped())
@@ -140,9 +132,7 @@ pub(crate) fn run(command: &mut Command, input: Option<&str>) -> Output {
         // A program that ends before it has read everything says so by its status.
         std::thread::spawn(move || stdin.write_all(input.as_bytes()))
     });
-    let output = child
-        .wait_with_output()
-        .unwrap_or_else(|error| panic!("waiting for `{line}`: {error}"));
+    let output = child.wait_with_output().unwrap_or_else(|error| panic!("waiting for `{line}`: {error}"));
     if let Some(feeder) = feeder {
         let _ = feeder.join();
     }
@@ -158,9 +148,5 @@ pub(crate) fn run(command: &mut Command, input: Option<&str>) -> Output {
 fn line(command: &Command) -> String {
     let program = command.get_program();
     let name = std::path::Path::new(program).file_name().unwrap_or(program);
-    std::iter::once(name)
-        .chain(command.get_args())
-        .map(OsStr::to_string_lossy)
-        .collect::<Vec<_>>()
-        .join(" ")
+    std::iter::once(name).chain(command.get_args()).map(OsStr::to_string_lossy).collect::<Vec<_>>().join(" ")
 }

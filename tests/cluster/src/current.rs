@@ -42,26 +42,17 @@ pub fn needs_simulated_nodes() -> bool {
     if skipped {
         let thread = std::thread::current();
         let test = thread.name().unwrap_or("a test");
-        say(&format!(
-            "skipped: {test} needs simulated nodes, which CLUSTER=current has not"
-        ));
+        say(&format!("skipped: {test} needs simulated nodes, which CLUSTER=current has not"));
     }
     skipped
 }
 
 /// Copies the current context, so that switching it meanwhile harms nobody, and names it.
 pub(crate) fn copy_context(kubeconfig: &Path) -> Result<()> {
-    let context = run(
-        Command::new("kubectl").args(["config", "current-context"]),
-        None,
-    )
-    .ok()?;
+    let context = run(Command::new("kubectl").args(["config", "current-context"]), None).ok()?;
     say(&format!("CLUSTER=current: context {}", context.trim()));
     let view = ["config", "view", "--minify", "--flatten", "--raw"];
-    fs::write(
-        kubeconfig,
-        run(Command::new("kubectl").args(view), None).ok()?,
-    )?;
+    fs::write(kubeconfig, run(Command::new("kubectl").args(view), None).ok()?)?;
     Ok(())
 }
 
@@ -71,14 +62,7 @@ pub(crate) fn refuse_busy(cluster: &Cluster) -> Result<()> {
         return Ok(());
     }
     let pods = cluster
-        .kubectl([
-            "get",
-            "pods",
-            "-A",
-            "-o",
-            "name",
-            "--field-selector=metadata.namespace!=kube-system",
-        ])
+        .kubectl(["get", "pods", "-A", "-o", "name", "--field-selector=metadata.namespace!=kube-system"])
         .ok()?
         .lines()
         .count();

@@ -41,13 +41,9 @@ impl Component {
 impl Cluster {
     /// The component's process id.
     pub fn pid(&self, component: Component) -> Result<u32> {
-        ensure!(
-            self.is_embedded(),
-            "only the embedded cluster has components to harm"
-        );
+        ensure!(self.is_embedded(), "only the embedded cluster has components to harm");
         let file = self.pid_file(component);
-        let pid =
-            fs::read_to_string(&file).with_context(|| format!("reading {}", file.display()))?;
+        let pid = fs::read_to_string(&file).with_context(|| format!("reading {}", file.display()))?;
         Ok(pid.trim().parse()?)
     }
 
@@ -85,26 +81,19 @@ impl Cluster {
     /// Waits until the API server says that it is ready.
     pub fn wait_until_ready(&self, timeout: Duration) -> Result<()> {
         wait_until("the API server to be ready", timeout, || {
-            self.kubectl(["get", "--raw", "/readyz", "--request-timeout=2s"])
-                .ok()
+            self.kubectl(["get", "--raw", "/readyz", "--request-timeout=2s"]).ok()
         })?;
         Ok(())
     }
 
     fn pid_file(&self, component: Component) -> std::path::PathBuf {
         let name = component.name();
-        self.control_plane_dir()
-            .join("pids")
-            .join(format!("{name}.pid"))
+        self.control_plane_dir().join("pids").join(format!("{name}.pid"))
     }
 }
 
 /// Sends a signal to one process.
 pub(crate) fn signal(name: &str, pid: u32) -> Result<()> {
-    run(
-        Command::new("sh").args(["-c", "kill -$0 $1", name, &pid.to_string()]),
-        None,
-    )
-    .ok()?;
+    run(Command::new("sh").args(["-c", "kill -$0 $1", name, &pid.to_string()]), None).ok()?;
     Ok(())
 }

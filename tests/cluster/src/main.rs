@@ -48,14 +48,7 @@ enum Task {
 fn main() -> Result<()> {
     match Cli::parse().command {
         Task::Build => Programs::build().map(drop),
-        Task::Up {
-            name,
-            nodes,
-            metrics,
-        } => up(&Options {
-            metrics,
-            ..Options::new(&name).nodes(nodes)
-        }),
+        Task::Up { name, nodes, metrics } => up(&Options { metrics, ..Options::new(&name).nodes(nodes) }),
         Task::Down { name } => down(&name),
         Task::Env { name } => {
             print_env(&Cluster::open(&name)?);
@@ -79,10 +72,7 @@ fn up(options: &Options) -> Result<()> {
     let started = Instant::now();
     let cluster = Cluster::up(options)?;
     let seconds = started.elapsed().as_secs_f64();
-    eprintln!(
-        "ready after {seconds:.1} s, with {} simulated nodes",
-        options.nodes
-    );
+    eprintln!("ready after {seconds:.1} s, with {} simulated nodes", options.nodes);
     print_env(&cluster);
     cluster.keep()
 }

@@ -23,14 +23,10 @@ pub struct Node {
 impl Node {
     /// A node of 32 CPUs, 256 Gi of memory and 110 Pods.
     pub fn new(name: &str) -> Self {
-        Self {
-            name: name.to_owned(),
-            labels: BTreeMap::new(),
-            capacity: BTreeMap::new(),
-        }
-        .capacity("cpu", "32")
-        .capacity("memory", "256Gi")
-        .capacity("pods", "110")
+        Self { name: name.to_owned(), labels: BTreeMap::new(), capacity: BTreeMap::new() }
+            .capacity("cpu", "32")
+            .capacity("memory", "256Gi")
+            .capacity("pods", "110")
     }
 
     /// With this label.
@@ -43,8 +39,7 @@ impl Node {
     /// With this capacity.
     #[must_use]
     pub fn capacity(mut self, resource: &str, quantity: &str) -> Self {
-        self.capacity
-            .insert(resource.to_owned(), quantity.to_owned());
+        self.capacity.insert(resource.to_owned(), quantity.to_owned());
         self
     }
 
@@ -76,39 +71,24 @@ impl Cluster {
     pub fn nodes(&self, count: usize) -> Result<()> {
         let existing = self.node_names()?;
         let wanted: Vec<_> = (0..count).map(|index| format!("node-{index}")).collect();
-        let missing: Vec<_> = wanted
-            .iter()
-            .filter(|name| !existing.contains(name))
-            .map(|name| Node::new(name))
-            .collect();
-        let surplus: Vec<_> = existing
-            .iter()
-            .filter(|name| is_numbered(name) && !wanted.contains(name))
-            .collect();
+        let missing: Vec<_> =
+            wanted.iter().filter(|name| !existing.contains(name)).map(|name| Node::new(name)).collect();
+        let surplus: Vec<_> = existing.iter().filter(|name| is_numbered(name) && !wanted.contains(name)).collect();
         if !surplus.is_empty() {
-            self.kubectl(
-                ["delete", "node"]
-                    .into_iter()
-                    .chain(surplus.into_iter().map(String::as_str)),
-            )
-            .ok()?;
+            self.kubectl(["delete", "node"].into_iter().chain(surplus.into_iter().map(String::as_str))).ok()?;
         }
         self.add_nodes(&missing)
     }
 
     /// Adds nodes and waits until they are ready.
     pub fn add_nodes(&self, nodes: &[Node]) -> Result<()> {
-        ensure!(
-            self.is_embedded(),
-            "nodes are simulated in the embedded cluster only"
-        );
+        ensure!(self.is_embedded(), "nodes are simulated in the embedded cluster only");
         if nodes.is_empty() {
             return Ok(());
         }
         let items: Vec<_> = nodes.iter().map(Node::manifest).collect();
         let list = json!({"apiVersion": "v1", "kind": "List", "items": items});
-        self.kubectl_with_input(["create", "-f", "-"], &list.to_string())
-            .ok()?;
+        self.kubectl_with_input(["create", "-f", "-"], &list.to_string()).ok()?;
         let wait = ["wait", "node", "--for=condition=Ready", "--timeout=5s"];
         wait_until("the nodes to be ready", Duration::from_mins(1), || {
             let names = nodes.iter().map(|node| node.name.as_str());
@@ -118,14 +98,11 @@ impl Cluster {
     }
 
     fn node_names(&self) -> Result<Vec<String>> {
-        let names = self
-            .kubectl(["get", "nodes", "-o", "jsonpath={.items[*].metadata.name}"])
-            .ok()?;
+        let names = self.kubectl(["get", "nodes", "-o", "jsonpath={.items[*].metadata.name}"]).ok()?;
         Ok(names.split_whitespace().map(str::to_owned).collect())
     }
 }
 
 fn is_numbered(name: &str) -> bool {
-    name.strip_prefix("node-")
-        .is_some_and(|index| index.parse::<usize>().is_ok())
+    name.strip_prefix("node-").is_some_and(|index| index.parse::<usize>().is_ok())
 }

@@ -31,17 +31,10 @@ impl Ports {
             let base = FIRST + block * SIZE;
             let lock = File::create(dir.join(base.to_string()))?;
             if lock.try_lock().is_ok() && (base..base + SIZE).all(is_free) {
-                return Ok(Self {
-                    base,
-                    given: AtomicU16::new(0),
-                    _lock: lock,
-                });
+                return Ok(Self { base, given: AtomicU16::new(0), _lock: lock });
             }
         }
-        bail!(
-            "no block of {SIZE} free ports between {FIRST} and {}",
-            FIRST + BLOCKS * SIZE
-        );
+        bail!("no block of {SIZE} free ports between {FIRST} and {}", FIRST + BLOCKS * SIZE);
     }
 
     /// The next port that was not given out yet.
@@ -50,10 +43,7 @@ impl Ports {
     /// When the block is used up.
     pub(crate) fn next(&self) -> u16 {
         let given = self.given.fetch_add(1, Ordering::Relaxed);
-        assert!(
-            given < SIZE,
-            "a cluster has {SIZE} ports, and all are given out"
-        );
+        assert!(given < SIZE, "a cluster has {SIZE} ports, and all are given out");
         self.base + given
     }
 }

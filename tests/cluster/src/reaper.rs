@@ -31,10 +31,7 @@ impl Reaper {
         if let Some(stdout) = child.stdout.take() {
             BufReader::new(stdout).read_line(&mut ready)?;
         }
-        ensure!(
-            ready == "ready\n",
-            "the reaper needs the command ps (package procps)"
-        );
+        ensure!(ready == "ready\n", "the reaper needs the command ps (package procps)");
         Ok(Self(child))
     }
 

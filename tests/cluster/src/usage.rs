@@ -18,23 +18,13 @@ impl Cluster {
     /// Starts metrics-server and waits until the API server serves its API. The first values come
     /// after it has scraped twice, about half a minute later.
     pub fn enable_metrics(&self) -> Result<()> {
-        ensure!(
-            self.is_embedded(),
-            "metrics are simulated in the embedded cluster only"
-        );
+        ensure!(self.is_embedded(), "metrics are simulated in the embedded cluster only");
         self.apply(USAGE).ok()?;
         let port = self.port();
         self.start_metrics_server(port)?;
         self.apply(&registration(port)).ok()?;
-        let wait = [
-            "wait",
-            "apiservice/v1beta1.metrics.k8s.io",
-            "--for=condition=Available",
-            "--timeout=5s",
-        ];
-        wait_until("the metrics API", Duration::from_mins(1), || {
-            self.kubectl(wait).ok()
-        })?;
+        let wait = ["wait", "apiservice/v1beta1.metrics.k8s.io", "--for=condition=Available", "--timeout=5s"];
+        wait_until("the metrics API", Duration::from_mins(1), || self.kubectl(wait).ok())?;
         Ok(())
     }
 
@@ -54,14 +44,8 @@ impl Cluster {
             .arg(format!("--kubeconfig={kubeconfig}"))
             .arg(format!("--authentication-kubeconfig={kubeconfig}"))
             .arg(format!("--authorization-kubeconfig={kubeconfig}"))
-            .arg(format!(
-                "--tls-cert-file={}",
-                pki.join("admin.crt").display()
-            ))
-            .arg(format!(
-                "--tls-private-key-file={}",
-                pki.join("admin.key").display()
-            ))
+            .arg(format!("--tls-cert-file={}", pki.join("admin.crt").display()))
+            .arg(format!("--tls-private-key-file={}", pki.join("admin.key").display()))
             .args([
                 "--kubelet-preferred-address-types=Hostname",
                 "--kubelet-use-node-status-port",

@@ -9,20 +9,12 @@ const INTERVAL: Duration = Duration::from_millis(100);
 
 /// Polls until `condition` holds; an error after `timeout` says what it waited for.
 pub fn wait_for(what: &str, timeout: Duration, mut condition: impl FnMut() -> bool) -> Result<()> {
-    wait_until(what, timeout, || {
-        condition()
-            .then_some(())
-            .ok_or_else(|| anyhow!("not so yet"))
-    })
+    wait_until(what, timeout, || condition().then_some(()).ok_or_else(|| anyhow!("not so yet")))
 }
 
 /// Polls until `attempt` succeeds and returns its value; an error after `timeout` says what it
 /// waited for and why the last attempt failed.
-pub fn wait_until<T>(
-    what: &str,
-    timeout: Duration,
-    mut attempt: impl FnMut() -> Result<T>,
-) -> Result<T> {
+pub fn wait_until<T>(what: &str, timeout: Duration, mut attempt: impl FnMut() -> Result<T>) -> Result<T> {
     let started = Instant::now();
     loop {
         match attempt() {

@@ -23,46 +23,23 @@ fn a_cluster_starts_and_survives_faults() {
     let cluster = Cluster::start(&Options::new("harness").nodes(3)).unwrap();
     println!("ready after {:.1} s", started.elapsed().as_secs_f64());
 
-    cluster
-        .kubectl([
-            "create",
-            "deployment",
-            "web",
-            "--image=none",
-            "--replicas=3",
-        ])
-        .expect();
-    cluster
-        .kubectl(["rollout", "status", "deployment/web", "--timeout=60s"])
-        .expect();
+    cluster.kubectl(["create", "deployment", "web", "--image=none", "--replicas=3"]).expect();
+    cluster.kubectl(["rollout", "status", "deployment/web", "--timeout=60s"]).expect();
 
-    for component in [
-        Component::ApiServer,
-        Component::Etcd,
-        Component::ControllerManager,
-    ] {
+    for component in [Component::ApiServer, Component::Etcd, Component::ControllerManager] {
         let before = cluster.pid(component).unwrap();
         let killed = Instant::now();
         cluster.restart(component).unwrap();
-        println!(
-            "{component:?} is back after {:.1} s",
-            killed.elapsed().as_secs_f64()
-        );
+        println!("{component:?} is back after {:.1} s", killed.elapsed().as_secs_f64());
         assert_ne!(cluster.pid(component).unwrap(), before);
     }
-    cluster
-        .kubectl(["scale", "deployment/web", "--replicas=5"])
-        .expect();
-    cluster
-        .kubectl(["rollout", "status", "deployment/web", "--timeout=60s"])
-        .expect();
+    cluster.kubectl(["scale", "deployment/web", "--replicas=5"]).expect();
+    cluster.kubectl(["rollout", "status", "deployment/web", "--timeout=60s"]).expect();
 
     cluster.nodes(1).unwrap();
     let nodes = cluster.get(["nodes"]).unwrap();
     assert_eq!(nodes["items"].as_array().map(Vec::len), Some(1));
-    let gpu = Node::new("gpu")
-        .label("class", "gpu")
-        .capacity("example.com/gpu", "8");
+    let gpu = Node::new("gpu").label("class", "gpu").capacity("example.com/gpu", "8");
     cluster.add_nodes(&[gpu]).unwrap();
     let node = cluster.get(["node", "gpu"]).unwrap();
     assert_eq!(node["status"]["capacity"]["example.com/gpu"], "8");
@@ -89,16 +66,7 @@ fn pods_live_as_long_as_they_say() {
 
     in_phase("ends", "Running");
     in_phase("vanishes", "Running");
-    let watch = [
-        "get",
-        "pods",
-        "-l",
-        "deleted=soon",
-        "--watch-only",
-        "--output-watch-events",
-        "-o",
-        "json",
-    ];
+    let watch = ["get", "pods", "-l", "deleted=soon", "--watch-only", "--output-watch-events", "-o", "json"];
     let mut kubectl = cluster.command("kubectl");
     let watch = Process::start(&cluster, "watch", kubectl.args(watch)).unwrap();
     // The watch has begun when it reports a change.
@@ -110,20 +78,13 @@ fn pods_live_as_long_as_they_say() {
         labelled.status.success() && watch.log().contains("vanishes")
     })
     .unwrap();
-    cluster
-        .kubectl(["delete", "pod", "ends", "vanishes"])
-        .expect();
-    wait_for("both deletions", MINUTE, || {
-        watch.log().matches("\"DELETED\"").count() == 2
-    })
-    .unwrap();
+    cluster.kubectl(["delete", "pod", "ends", "vanishes"]).expect();
+    wait_for("both deletions", MINUTE, || watch.log().matches("\"DELETED\"").count() == 2).unwrap();
     let last = |name: &str| {
         serde_json::Deserializer::from_str(&watch.log())
             .into_iter::<Value>()
             .map_while(Result::ok)
-            .filter(|event| {
-                event["type"] == "DELETED" && event["object"]["metadata"]["name"] == name
-            })
+            .filter(|event| event["type"] == "DELETED" && event["object"]["metadata"]["name"] == name)
             .map(|event| event["object"].clone())
             .next()
             .unwrap()
@@ -140,12 +101,7 @@ fn nothing_is_left_after_kill_9() {
         return;
     }
     let mut child = Command::new(env::current_exe().unwrap())
-        .args([
-            "--exact",
-            "child_that_is_killed",
-            "--include-ignored",
-            "--nocapture",
-        ])
+        .args(["--exact", "child_that_is_killed", "--include-ignored", "--nocapture"])
         .env(CHILD, "1")
         .stdout(Stdio::piped())
         .spawn()
@@ -153,11 +109,8 @@ fn nothing_is_left_after_kill_9() {
     let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
     let (dir, pids) = lines
         .find_map(|line| {
-            let (dir, pids) = line
-                .unwrap()
-                .strip_prefix("cluster ")?
-                .split_once(' ')
-                .map(|(a, b)| (a.to_owned(), b.to_owned()))?;
+            let (dir, pids) =
+                line.unwrap().strip_prefix("cluster ")?.split_once(' ').map(|(a, b)| (a.to_owned(), b.to_owned()))?;
             Some((dir, pids))
         })
         .unwrap();
@@ -167,14 +120,8 @@ fn nothing_is_left_after_kill_9() {
 
     child.kill().unwrap();
     child.wait().unwrap();
-    wait_for("every process to be gone", MINUTE, || {
-        !pids.iter().any(|pid| is_alive(*pid))
-    })
-    .unwrap();
-    wait_for("the directory to be gone", MINUTE, || {
-        !Path::new(&dir).exists()
-    })
-    .unwrap();
+    wait_for("every process to be gone", MINUTE, || !pids.iter().any(|pid| is_alive(*pid))).unwrap();
+    wait_for("the directory to be gone", MINUTE, || !Path::new(&dir).exists()).unwrap();
 }
 
 /// Not a test of its own: what `nothing_is_left_after_kill_9` starts and kills.
@@ -202,10 +149,7 @@ fn child_that_is_killed() {
 
 /// A process that runs; not one that waits for its parent to notice its end.
 fn is_alive(pid: u32) -> bool {
-    let ps = Command::new("ps")
-        .args(["-o", "stat=", "-p", &pid.to_string()])
-        .output()
-        .unwrap();
+    let ps = Command::new("ps").args(["-o", "stat=", "-p", &pid.to_string()]).output().unwrap();
     let state = String::from_utf8_lossy(&ps.stdout).into_owned();
     !state.trim().is_empty() && !state.trim().starts_with('Z')
 }
@@ -218,9 +162,7 @@ fn terminated(pod: &Value) -> &Value {
 fn seconds(pod: &Value) -> i64 {
     let at = |key: &str| {
         let time = terminated(pod)[key].as_str().unwrap();
-        let clock = time[11..19]
-            .split(':')
-            .map(|part| part.parse::<i64>().unwrap());
+        let clock = time[11..19].split(':').map(|part| part.parse::<i64>().unwrap());
         clock.fold(0, |sum, part| sum * 60 + part)
     };
     (at("finishedAt") - at("startedAt")).rem_euclid(24 * 3600)
