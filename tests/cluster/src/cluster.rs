@@ -257,6 +257,12 @@ impl Cluster {
             .arg(&self.kubeconfig)
             .args(["--enable-crds", "Metric,ClusterResourceUsage"])
             .args(["--extra-args", "etcd=unsafe-no-fsync=true"]);
+        // Nobody waits for the autoscaler's usual quarter of a minute.
+        for (period, value) in [("sync-period", "5s"), ("initial-readiness-delay", "5s")] {
+            create.arg("--extra-args").arg(format!(
+                "kube-controller-manager=horizontal-pod-autoscaler-{period}={value}"
+            ));
+        }
         if !options.feature_gates.is_empty() {
             create.args(["--kube-feature-gates", &options.feature_gates]);
         }

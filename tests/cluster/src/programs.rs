@@ -223,10 +223,13 @@ impl Program {
             .join("go")
             .join(self.module);
         let mut go = Command::new("go");
-        go.current_dir(&module)
-            .env("CGO_ENABLED", "0")
-            .env("GOFLAGS", "-mod=readonly")
-            .args(["build", "-trimpath", "-ldflags", &self.ldflags(), "-o"]);
+        go.current_dir(&module).env("GOWORK", "off").args([
+            "build",
+            "-trimpath",
+            "-ldflags",
+            &self.ldflags(),
+            "-o",
+        ]);
         match self.binaries {
             [(name, package)] => go.arg(into.join(name)).arg(package),
             several => go

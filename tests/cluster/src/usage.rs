@@ -66,7 +66,7 @@ impl Cluster {
                 "--kubelet-preferred-address-types=Hostname",
                 "--kubelet-use-node-status-port",
                 "--kubelet-insecure-tls",
-                "--metric-resolution=15s",
+                "--metric-resolution=10s",
                 "--bind-address=127.0.0.1",
             ])
             .arg(format!("--secure-port={port}"))

@@ -135,6 +135,21 @@ fn pods_live_as_long_as_they_say() {
 }
 
 #[test]
+fn an_autoscaler_sees_annotated_usage() {
+    if needs_simulated_nodes() {
+        return;
+    }
+    let cluster = Cluster::start(&Options::new("hpa").nodes(1).metrics()).unwrap();
+    cluster.apply(AUTOSCALED).expect();
+    wait_for("the autoscaler to scale to its maximum", 4 * MINUTE, || {
+        cluster
+            .get(["deployment", "busy"])
+            .is_ok_and(|deployment| deployment["spec"]["replicas"] == 4)
+    })
+    .unwrap();
+}
+
+#[test]
 fn nothing_is_left_after_kill_9() {
     if needs_simulated_nodes() {
         return;
@@ -225,6 +240,31 @@ fn seconds(pod: &Value) -> i64 {
     };
     (at("finishedAt") - at("startedAt")).rem_euclid(24 * 3600)
 }
+
+const AUTOSCALED: &str = r#"
+apiVersion: apps/v1
+kind: Deployment
+metadata: {name: busy}
+spec:
+  replicas: 1
+  selector: {matchLabels: {app: busy}}
+  template:
+    metadata: {labels: {app: busy}, annotations: {kwok.x-k8s.io/usage-cpu: 900m}}
+    spec:
+      containers:
+      - {name: c, image: none, resources: {requests: {cpu: 500m}}}
+---
+apiVersion: autoscaling/v2
+kind: HorizontalPodAutoscaler
+metadata: {name: busy}
+spec:
+  scaleTargetRef: {apiVersion: apps/v1, kind: Deployment, name: busy}
+  minReplicas: 1
+  maxReplicas: 4
+  metrics:
+  - type: Resource
+    resource: {name: cpu, target: {type: Utilization, averageUtilization: 50}}
+"#;
 
 const PODS: &str = r#"
 apiVersion: v1
