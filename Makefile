@@ -4,8 +4,8 @@
 
 CARGO ?= cargo
 # Name and size of the cluster of `make cluster`.
-NAME ?= dev
-NODES ?= 3
+NAME = dev
+NODES = 3
 
 OPEX_CLUSTER = $(CARGO) run --quiet --package opex-cluster --
 

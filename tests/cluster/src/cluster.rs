@@ -271,7 +271,7 @@ impl Cluster {
         }
         run(&mut create, None)
             .ok()
-            .context("starting the control plane")?;
+            .with_context(|| format!("starting the control plane{}", self.component_tails()))?;
         Ok(())
     }
 
@@ -346,7 +346,7 @@ fn make_private(dir: &Path) -> Result<()> {
 }
 
 /// The directory of the cluster that [`Cluster::up`] starts under this name.
-pub fn dev_dir(name: &str) -> Result<PathBuf> {
+fn dev_dir(name: &str) -> Result<PathBuf> {
     let clusters = cache_dir()?.join("clusters");
     fs::create_dir_all(&clusters)?;
     Ok(clusters.canonicalize()?.join(name))

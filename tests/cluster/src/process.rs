@@ -10,10 +10,8 @@ use anyhow::{Context, Result, anyhow};
 
 use crate::Cluster;
 use crate::faults::signal;
+use crate::log;
 use crate::wait::{wait_for, wait_until};
-
-/// Lines of the log that a failed test shows.
-const TAIL: usize = 40;
 
 /// A running program; killed when dropped, or when this process is gone.
 #[derive(Debug)]
@@ -72,9 +70,7 @@ impl Process {
 
     /// All that it has written so far, of earlier processes of the same name too.
     pub fn log(&self) -> String {
-        fs::read(&self.log)
-            .map(|bytes| String::from_utf8_lossy(&bytes).into_owned())
-            .unwrap_or_default()
+        log::read(&self.log)
     }
 
     /// The file of [`Process::log`].
@@ -140,9 +136,7 @@ impl Drop for Process {
         let _ = self.kill9();
         let _ = fs::remove_file(&self.pid_file);
         if std::thread::panicking() {
-            let log = self.log();
-            let lines: Vec<_> = log.lines().collect();
-            let tail = lines[lines.len().saturating_sub(TAIL)..].join("\n");
+            let tail = log::tail(&self.log(), log::MANY);
             eprintln!("--- the end of the log of {}:\n{tail}", self.name);
         }
     }

@@ -201,15 +201,9 @@ fn child_that_is_killed() {
     }
     let cluster = Cluster::start(&Options::new("killed").nodes(1)).unwrap();
     let beside = Process::start(&cluster, "beside", Command::new("sleep").arg("600")).unwrap();
-    let mut pids: Vec<_> = [
-        Component::Etcd,
-        Component::ApiServer,
-        Component::ControllerManager,
-        Component::Scheduler,
-        Component::Kubelets,
-    ]
-    .map(|component| cluster.pid(component).unwrap().to_string())
-    .into();
+    let mut pids: Vec<_> = Component::ALL
+        .map(|component| cluster.pid(component).unwrap().to_string())
+        .into();
     pids.push(beside.pid().to_string());
     println!("cluster {} {}", cluster.dir().display(), pids.join(" "));
     wait_for("the kill", 10 * MINUTE, || false).unwrap();
@@ -241,7 +235,7 @@ fn seconds(pod: &Value) -> i64 {
     (at("finishedAt") - at("startedAt")).rem_euclid(24 * 3600)
 }
 
-const AUTOSCALED: &str = r#"
+const AUTOSCALED: &str = r"
 apiVersion: apps/v1
 kind: Deployment
 metadata: {name: busy}
@@ -264,7 +258,7 @@ spec:
   metrics:
   - type: Resource
     resource: {name: cpu, target: {type: Utilization, averageUtilization: 50}}
-"#;
+";
 
 const PODS: &str = r#"
 apiVersion: v1
