@@ -29,14 +29,7 @@ pub(crate) fn is_wanted() -> Result<bool> {
 
 /// For a test that needs simulated nodes or harms components: says, by the test's name, that it is
 /// skipped on the user's own cluster.
-///
-/// ```no_run
-/// # fn a_test() {
-/// if opex_cluster::needs_simulated_nodes() {
-///     return;
-/// }
-/// # }
-/// ```
+/// Such a test begins with `if needs_simulated_nodes() { return; }`.
 pub fn needs_simulated_nodes() -> bool {
     let skipped = is_wanted().unwrap_or(false);
     if skipped {

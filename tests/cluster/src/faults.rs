@@ -26,8 +26,17 @@ pub enum Component {
 }
 
 impl Component {
+    /// All of them, in the order in which they start.
+    pub const ALL: [Self; 5] = [
+        Self::Etcd,
+        Self::ApiServer,
+        Self::ControllerManager,
+        Self::Scheduler,
+        Self::Kubelets,
+    ];
+
     /// The name that kwokctl gives the process.
-    fn name(self) -> &'static str {
+    pub(crate) fn name(self) -> &'static str {
         match self {
             Self::Etcd => "etcd",
             Self::ApiServer => "kube-apiserver",

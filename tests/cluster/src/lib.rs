@@ -9,6 +9,7 @@ mod cluster;
 mod command;
 mod current;
 mod faults;
+mod log;
 mod nodes;
 mod ports;
 mod process;
@@ -17,7 +18,7 @@ mod reaper;
 mod usage;
 mod wait;
 
-pub use cluster::{Cluster, Options, dev_dir};
+pub use cluster::{Cluster, Options};
 pub use command::Output;
 pub use current::needs_simulated_nodes;
 pub use faults::Component;

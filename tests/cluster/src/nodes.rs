@@ -53,13 +53,20 @@ impl Node {
         for (key, value) in &self.labels {
             labels[key] = value.as_str().into();
         }
+        let annotations = json!({
+            "kwok.x-k8s.io/node": "fake",
+            "node.alpha.kubernetes.io/ttl": "0",
+            // One server answers for all simulated kubelets: metrics-server finds this one's here.
+            "metrics.k8s.io/resource-metrics-path":
+                format!("/metrics/nodes/{}/metrics/resource", self.name),
+        });
         json!({
             "apiVersion": "v1",
             "kind": "Node",
             "metadata": {
                 "name": self.name,
                 "labels": labels,
-                "annotations": {"kwok.x-k8s.io/node": "fake", "node.alpha.kubernetes.io/ttl": "0"},
+                "annotations": annotations,
             },
             "status": {"capacity": self.capacity, "allocatable": self.capacity},
         })

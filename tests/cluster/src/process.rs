@@ -10,10 +10,8 @@ use anyhow::{Context, Result, anyhow};
 
 use crate::Cluster;
 use crate::faults::signal;
+use crate::log;
 use crate::wait::{wait_for, wait_until};
-
-/// Lines of the log that a failed test shows.
-const TAIL: usize = 40;
 
 /// A running program; killed when dropped, or when this process is gone.
 #[derive(Debug)]
@@ -56,7 +54,13 @@ impl Process {
             shell.current_dir(dir);
         }
         let child = shell.spawn().with_context(|| format!("starting {name}"))?;
-        Ok(Self { name: name.to_owned(), child, log, pid_file, detached: false })
+        Ok(Self {
+            name: name.to_owned(),
+            child,
+            log,
+            pid_file,
+            detached: false,
+        })
     }
 
     /// Its process id.
@@ -66,7 +70,7 @@ impl Process {
 
     /// All that it has written so far, of earlier processes of the same name too.
     pub fn log(&self) -> String {
-        fs::read(&self.log).map(|bytes| String::from_utf8_lossy(&bytes).into_owned()).unwrap_or_default()
+        log::read(&self.log)
     }
 
     /// The file of [`Process::log`].
@@ -95,7 +99,11 @@ impl Process {
     /// Waits for its own end.
     pub fn wait(&mut self, timeout: Duration) -> Result<ExitStatus> {
         let what = format!("{} to end", self.name);
-        wait_until(&what, timeout, || self.child.try_wait()?.ok_or_else(|| anyhow!("it still runs")))
+        wait_until(&what, timeout, || {
+            self.child
+                .try_wait()?
+                .ok_or_else(|| anyhow!("it still runs"))
+        })
     }
 
     /// `kill -STOP`: it hangs.
@@ -128,9 +136,7 @@ impl Drop for Process {
         let _ = self.kill9();
         let _ = fs::remove_file(&self.pid_file);
         if std::thread::panicking() {
-            let log = self.log();
-            let lines: Vec<_> = log.lines().collect();
-            let tail = lines[lines.len().saturating_sub(TAIL)..].join("\n");
+            let tail = log::tail(&self.log(), log::MANY);
             eprintln!("--- the end of the log of {}:\n{tail}", self.name);
         }
     }
@@ -139,10 +145,33 @@ impl Drop for Process {
 impl Cluster {
     /// Writes a kubeconfig with which one acts as a ServiceAccount, for this long (at least ten
     /// minutes: the API server grants no shorter token).
-    pub fn service_account_kubeconfig(&self, namespace: &str, name: &str, duration: Duration) -> Result<PathBuf> {
+    pub fn service_account_kubeconfig(
+        &self,
+        namespace: &str,
+        name: &str,
+        duration: Duration,
+    ) -> Result<PathBuf> {
         let duration = format!("{}s", duration.as_secs());
-        let token = self.kubectl(["create", "token", name, "-n", namespace, "--duration", &duration]).ok()?;
-        let view = ["config", "view", "--raw", "--minify", "--flatten", "-o", "json"];
+        let token = self
+            .kubectl([
+                "create",
+                "token",
+                name,
+                "-n",
+                namespace,
+                "--duration",
+                &duration,
+            ])
+            .ok()?;
+        let view = [
+            "config",
+            "view",
+            "--raw",
+            "--minify",
+            "--flatten",
+            "-o",
+            "json",
+        ];
         let mut config = self.kubectl(view).json()?;
         config["users"][0]["user"] = serde_json::json!({"token": token.trim()});
         let path = self.dir().join(format!("{namespace}-{name}.kubeconfig"));
@@ -155,7 +184,12 @@ impl Cluster {
 fn write_private(path: &Path, content: impl AsRef<[u8]>) -> Result<()> {
     use std::io::Write;
     use std::os::unix::fs::OpenOptionsExt;
-    let mut file = File::options().write(true).create(true).truncate(true).mode(0o600).open(path)?;
+    let mut file = File::options()
+        .write(true)
+        .create(true)
+        .truncate(true)
+        .mode(0o600)
+        .open(path)?;
     file.write_all(content.as_ref())?;
     Ok(())
 }

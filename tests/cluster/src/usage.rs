@@ -4,12 +4,14 @@
 use std::fs;
 use std::os::unix::fs::symlink;
 use std::os::unix::process::CommandExt;
+use std::path::PathBuf;
 use std::process::{Command, Stdio};
 use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
 
 use crate::Cluster;
+use crate::log;
 use crate::wait::wait_until;
 
 const USAGE: &str = include_str!("../kwok/usage.yaml");
@@ -23,9 +25,26 @@ impl Cluster {
         let port = self.port();
         self.start_metrics_server(port)?;
         self.apply(&registration(port)).ok()?;
+<<<<<<< HEAD
         let wait = ["wait", "apiservice/v1beta1.metrics.k8s.io", "--for=condition=Available", "--timeout=5s"];
         wait_until("the metrics API", Duration::from_mins(1), || self.kubectl(wait).ok())?;
+=======
+        let wait = [
+            "wait",
+            "apiservice/v1beta1.metrics.k8s.io",
+            "--for=condition=Available",
+            "--timeout=5s",
+        ];
+        wait_until("the metrics API", Duration::from_mins(1), || {
+            self.kubectl(wait).ok()
+        })
+        .with_context(|| log::tail(&log::read(&self.metrics_log()), log::MANY))?;
+>>>>>>> harness
         Ok(())
+    }
+
+    fn metrics_log(&self) -> PathBuf {
+        self.dir().join("metrics-server.log")
     }
 
     /// It outlives this process, as the control plane does: a link in the cluster's directory makes
@@ -50,7 +69,8 @@ impl Cluster {
                 "--kubelet-preferred-address-types=Hostname",
                 "--kubelet-use-node-status-port",
                 "--kubelet-insecure-tls",
-                "--metric-resolution=15s",
+                "--kubelet-request-timeout=5s",
+                "--metric-resolution=10s",
                 "--bind-address=127.0.0.1",
             ])
             .arg(format!("--secure-port={port}"))

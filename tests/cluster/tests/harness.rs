@@ -96,6 +96,21 @@ fn pods_live_as_long_as_they_say() {
 }
 
 #[test]
+fn an_autoscaler_sees_annotated_usage() {
+    if needs_simulated_nodes() {
+        return;
+    }
+    let cluster = Cluster::start(&Options::new("hpa").nodes(1).metrics()).unwrap();
+    cluster.apply(AUTOSCALED).expect();
+    wait_for("the autoscaler to scale to its maximum", 4 * MINUTE, || {
+        cluster
+            .get(["deployment", "busy"])
+            .is_ok_and(|deployment| deployment["spec"]["replicas"] == 4)
+    })
+    .unwrap();
+}
+
+#[test]
 fn nothing_is_left_after_kill_9() {
     if needs_simulated_nodes() {
         return;
@@ -133,15 +148,9 @@ fn child_that_is_killed() {
     }
     let cluster = Cluster::start(&Options::new("killed").nodes(1)).unwrap();
     let beside = Process::start(&cluster, "beside", Command::new("sleep").arg("600")).unwrap();
-    let mut pids: Vec<_> = [
-        Component::Etcd,
-        Component::ApiServer,
-        Component::ControllerManager,
-        Component::Scheduler,
-        Component::Kubelets,
-    ]
-    .map(|component| cluster.pid(component).unwrap().to_string())
-    .into();
+    let mut pids: Vec<_> = Component::ALL
+        .map(|component| cluster.pid(component).unwrap().to_string())
+        .into();
     pids.push(beside.pid().to_string());
     println!("cluster {} {}", cluster.dir().display(), pids.join(" "));
     wait_for("the kill", 10 * MINUTE, || false).unwrap();
@@ -167,6 +176,31 @@ fn seconds(pod: &Value) -> i64 {
     };
     (at("finishedAt") - at("startedAt")).rem_euclid(24 * 3600)
 }
+
+const AUTOSCALED: &str = r"
+apiVersion: apps/v1
+kind: Deployment
+metadata: {name: busy}
+spec:
+  replicas: 1
+  selector: {matchLabels: {app: busy}}
+  template:
+    metadata: {labels: {app: busy}, annotations: {kwok.x-k8s.io/usage-cpu: 900m}}
+    spec:
+      containers:
+      - {name: c, image: none, resources: {requests: {cpu: 500m}}}
+---
+apiVersion: autoscaling/v2
+kind: HorizontalPodAutoscaler
+metadata: {name: busy}
+spec:
+  scaleTargetRef: {apiVersion: apps/v1, kind: Deployment, name: busy}
+  minReplicas: 1
+  maxReplicas: 4
+  metrics:
+  - type: Resource
+    resource: {name: cpu, target: {type: Utilization, averageUtilization: 50}}
+";
 
 const PODS: &str = r#"
 apiVersion: v1

@@ -1,0 +1,35 @@
+# Each target says what it does: `make help`.
+.DEFAULT_GOAL := help
+.PHONY: help build check test cluster cluster-down
+
+CARGO ?= cargo
+# Name and size of the cluster of `make cluster`.
+NAME = dev
+NODES = 3
+
+OPEX_CLUSTER = $(CARGO) run --quiet --package opex-cluster --
+
+help: ## What can be made
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@echo
+	@echo "Variables: KUBERNETES=1.37.2 (its version), NAME=dev, NODES=3,"
+	@echo "CLUSTER=current (test on the cluster of your current kubeconfig context),"
+	@echo "OPEX_CACHE=~/.cache/opex-operator (where built programs are kept)"
+
+build: ## Build the operator, the kubectl plugin and the control plane that the tests run on
+	$(CARGO) build --workspace
+	$(OPEX_CLUSTER) build
+
+check: ## Formatting and lints
+	$(CARGO) fmt --all --check
+	$(CARGO) clippy --workspace --all-targets -- -D warnings
+
+test: ## All tests, the ones on a real control plane included
+	$(OPEX_CLUSTER) build
+	$(CARGO) test --workspace
+
+cluster: ## Start a control plane to play with, and print how to reach it
+	@$(OPEX_CLUSTER) up --name $(NAME) --nodes $(NODES) --metrics
+
+cluster-down: ## End that control plane and remove it
+	@$(OPEX_CLUSTER) down --name $(NAME)
