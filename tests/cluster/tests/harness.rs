@@ -103,9 +103,7 @@ fn an_autoscaler_sees_annotated_usage() {
     let cluster = Cluster::start(&Options::new("hpa").nodes(1).metrics()).unwrap();
     cluster.apply(AUTOSCALED).expect();
     wait_for("the autoscaler to scale to its maximum", 4 * MINUTE, || {
-        cluster
-            .get(["deployment", "busy"])
-            .is_ok_and(|deployment| deployment["spec"]["replicas"] == 4)
+        cluster.get(["deployment", "busy"]).is_ok_and(|deployment| deployment["spec"]["replicas"] == 4)
     })
     .unwrap();
 }
@@ -148,9 +146,7 @@ fn child_that_is_killed() {
     }
     let cluster = Cluster::start(&Options::new("killed").nodes(1)).unwrap();
     let beside = Process::start(&cluster, "beside", Command::new("sleep").arg("600")).unwrap();
-    let mut pids: Vec<_> = Component::ALL
-        .map(|component| cluster.pid(component).unwrap().to_string())
-        .into();
+    let mut pids: Vec<_> = Component::ALL.map(|component| cluster.pid(component).unwrap().to_string()).into();
     pids.push(beside.pid().to_string());
     println!("cluster {} {}", cluster.dir().display(), pids.join(" "));
     wait_for("the kill", 10 * MINUTE, || false).unwrap();
