@@ -127,6 +127,8 @@ fn can_be_installed_again(cluster: &Cluster) {
 fn removes_everything_when_told(cluster: &Cluster) {
     helm(cluster, "upgrade opex-operator CHART --set crds.keep=false,replicaCount=0", &[]).expect();
     helm(cluster, "uninstall opex-operator", &[]).expect();
-    let definitions = cluster.kubectl(["get", "crd", "-oname"]).expect();
-    assert!(!definitions.contains("billing.opex.dev"), "{definitions}");
+    wait_for("the definitions to go", Duration::from_secs(30), || {
+        !cluster.kubectl(["get", "crd", "-oname"]).expect().contains("billing.opex.dev")
+    })
+    .unwrap();
 }

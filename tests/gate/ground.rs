@@ -5,6 +5,7 @@ use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
+use jiff::{SignedDuration, Timestamp};
 use opex_cluster::{Cluster, Options, wait_for, wait_until};
 
 use crate::manifests;
@@ -38,7 +39,11 @@ fn wait_for_guards(cluster: &Cluster) {
         ("opex-gate-guard", "--as=tenant label namespace default opex.dev/probe=1", String::new()),
         ("opex-crd-guard", "delete crd statements.billing.opex.dev", String::new()),
         ("opex-ledger-guard", "--as=tenant create -f -", manifests::statement("probe")),
-        ("opex-override-guard", "--as=tenant create -f -", manifests::budget_override("probe", "nobody", 1)),
+        (
+            "opex-override-guard",
+            "--as=tenant create -f -",
+            manifests::budget_override("probe", "nobody", "2026-01-01T00:00:00Z"),
+        ),
     ];
     for (policy, command, input) in asked {
         wait_for(policy, PATIENCE, || {
@@ -85,6 +90,12 @@ impl Ground {
         let get = ["-n", self.namespace, "get", &output];
         let object = object.split(' ');
         self.cluster.kubectl(get.into_iter().chain(object)).expect()
+    }
+
+    /// So much later than the namespace was made, by the API server's clock.
+    pub fn later(&self, time: SignedDuration) -> String {
+        let made = self.field(&format!("namespace/{}", self.namespace), ".metadata.creationTimestamp");
+        (made.parse::<Timestamp>().unwrap() + time).to_string()
     }
 
     /// Sets the gate as the operator does, in one patch, and waits until the API server goes by it.

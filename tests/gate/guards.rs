@@ -1,5 +1,7 @@
 //! Scenarios 13, 14 and 17: who may open a gate, write the ledger, and delete a definition.
 
+use jiff::SignedDuration;
+
 use crate::case::Want::{Allowed, Denied, Refused};
 use crate::case::{case, check, with};
 use crate::ground::{Ground, OPERATOR};
@@ -8,31 +10,32 @@ use crate::manifests::{budget, budget_override, statement};
 #[test]
 fn s13_an_override_is_its_makers_own() {
     let ground = Ground::new("opex-s13", &[]);
-    let week = 7 * 24 * 60;
+    let hours = |hours| ground.later(SignedDuration::from_hours(hours));
+    let (soon, week, longer) = (&hours(4), &hours(7 * 24), &hours(7 * 24 + 1));
     check(
         &ground,
         &[
-            with("--as=tenant create -f -", budget_override("own", "tenant", 240), Allowed),
+            with("--as=tenant create -f -", budget_override("own", "tenant", soon), Allowed),
             with(
                 "--as=tenant create -f -",
-                budget_override("forged", "alice", 240),
+                budget_override("forged", "alice", soon),
                 Denied("spec.grantedBy must be your own user name, \"tenant\""),
             ),
-            with("--as=finance create -f -", budget_override("for-alice", "alice", 240), Allowed),
+            with("--as=finance create -f -", budget_override("for-alice", "alice", soon), Allowed),
             with("--as=tenant create -f -", budget_override("week", "tenant", week), Allowed),
             with(
                 "--as=tenant create -f -",
-                budget_override("longer", "tenant", week + 2),
+                budget_override("longer", "tenant", longer),
                 Denied("spec.until must be at most 7 days ahead"),
             ),
             with(
                 "--as=finance create -f -",
-                budget_override("longer", "finance", week + 2),
+                budget_override("longer", "finance", longer),
                 Denied("spec.until must be at most 7 days ahead"),
             ),
             with(
                 "--as=tenant apply --server-side -f -",
-                budget_override("applied", "alice", 240),
+                budget_override("applied", "alice", soon),
                 Denied("must be your own user name"),
             ),
             case(
@@ -47,7 +50,7 @@ fn s13_an_override_is_its_makers_own() {
             case("--as=tenant delete bgto own --cascade=foreground --timeout=30s", Allowed),
             with(
                 "--as=admin-of-all-namespaces create -f -",
-                budget_override("other", "admin-of-all-namespaces", 60),
+                budget_override("other", "admin-of-all-namespaces", soon),
                 Refused("cannot create resource \"budgetoverrides\""),
             ),
         ],

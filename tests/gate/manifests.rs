@@ -1,7 +1,5 @@
 //! The objects of the scenarios, as small as the API server takes them.
 
-use std::time::{SystemTime, UNIX_EPOCH};
-
 const CONTAINER: &str = "{name: c, image: 'busybox:1', command: [sleep, infinity], resources: {requests: {cpu: 10m}}}";
 
 fn template(name: &str) -> String {
@@ -112,10 +110,8 @@ pub fn statement(name: &str) -> String {
     )
 }
 
-/// A BudgetOverride that ends so many minutes from now.
-pub fn budget_override(name: &str, granted_by: &str, minutes: i64) -> String {
-    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap();
-    let until = jiff::Timestamp::from_second(i64::try_from(now.as_secs()).unwrap() + minutes * 60).unwrap();
+/// A BudgetOverride.
+pub fn budget_override(name: &str, granted_by: &str, until: &str) -> String {
     format!(
         "{{apiVersion: billing.opex.dev/v1alpha1, kind: BudgetOverride, metadata: {{name: {name}}}, spec: {{budgetRef: {{kind: Budget, name: b}}, until: '{until}', reason: test, grantedBy: {granted_by}}}}}"
     )
