@@ -1,0 +1,134 @@
+//! The chart: what Helm makes of it on a real API server, from the first install to the last trace.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::Path;
+use std::time::Duration;
+
+use opex_cluster::{Cluster, Options, Output, needs_simulated_nodes, wait_for};
+
+const CHART: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/charts/opex-operator");
+const DEFINITIONS: [&str; 5] = ["budgetoverrides", "budgets", "clusterbudgets", "priceplans", "statements"];
+
+/// Helm reads nothing outside a chart, so the chart carries a copy.
+#[test]
+fn the_definitions_are_those_of_the_repository() {
+    let read = |directory: &str| -> BTreeMap<_, _> {
+        let directory = Path::new(env!("CARGO_MANIFEST_DIR")).join(directory);
+        fs::read_dir(&directory)
+            .unwrap()
+            .map(|entry| entry.unwrap().path())
+            .map(|path| (path.file_name().unwrap().to_owned(), fs::read_to_string(&path).unwrap()))
+            .collect()
+    };
+    let (copied, generated) = (read("charts/opex-operator/files/crds"), read("crds"));
+    assert!(copied == generated, "run `cp crds/*.yaml charts/opex-operator/files/crds/`");
+    assert_eq!(copied.len(), DEFINITIONS.len());
+}
+
+#[test]
+fn the_chart_lives_on_a_cluster() {
+    if needs_simulated_nodes() {
+        return;
+    }
+    let cluster = Cluster::start(&Options::new("chart").nodes(2)).unwrap();
+    lints(&cluster);
+    refuses_unknown_values(&cluster);
+    cluster.kubectl(["create", "namespace", "opex-system"]).expect();
+    let restricted = "pod-security.kubernetes.io/enforce=restricted";
+    cluster.kubectl(["label", "namespace", "opex-system", restricted]).expect();
+    passes_a_strict_dry_run(&cluster);
+    runs_two_restricted_pods(&cluster);
+    its_defaults_are_admitted(&cluster);
+    keeps_the_gate_over_an_upgrade(&cluster);
+    leaves_only_the_records(&cluster);
+    can_be_installed_again(&cluster);
+    removes_everything_when_told(&cluster);
+}
+
+fn helm(cluster: &Cluster, command: &str, more: &[&str]) -> Output {
+    let command = command.split(' ').map(|word| if word == "CHART" { CHART } else { word });
+    cluster.helm(["-n", "opex-system"].into_iter().chain(command).chain(more.iter().copied()))
+}
+
+fn lints(cluster: &Cluster) {
+    helm(cluster, "lint --strict CHART", &[]).expect();
+    let everything = "serviceMonitor.enabled=true,gate.exemptUsers={flux},networkPolicy.egress[0].ports[0].port=6443";
+    helm(cluster, "lint --strict CHART --set", &[everything]).expect();
+}
+
+fn refuses_unknown_values(cluster: &Cluster) {
+    for value in ["gate.exemptUser=x", "replicaCount=two", "replicas=2", "config.lag=10", "crds.keep=maybe"] {
+        helm(cluster, "template opex CHART --set", &[value]).expect_refused();
+    }
+}
+
+fn passes_a_strict_dry_run(cluster: &Cluster) {
+    let manifests = helm(cluster, "template opex-operator CHART", &[]).expect();
+    let apply = ["apply", "--dry-run=server", "--validate=strict", "-n", "opex-system", "-f", "-"];
+    cluster.kubectl_with_input(apply, &manifests).expect();
+}
+
+fn runs_two_restricted_pods(cluster: &Cluster) {
+    let notes = helm(cluster, "install opex-operator CHART --wait --timeout=90s", &[]).expect();
+    assert!(notes.contains("Nothing is blocked."), "{notes}");
+    let deployment = cluster.get(["-n", "opex-system", "deployment", "opex-operator"]).unwrap();
+    assert_eq!(deployment["status"]["readyReplicas"], 2);
+}
+
+/// What the operator creates when it is absent.
+fn its_defaults_are_admitted(cluster: &Cluster) {
+    let config = cluster.get(["-n", "opex-system", "configmap", "opex-operator"]).unwrap();
+    let config: serde_json::Value = serde_saphyr::from_str(config["data"]["config.yaml"].as_str().unwrap()).unwrap();
+    let defaults = config["defaults"].as_array().unwrap();
+    assert_eq!(defaults.len(), 2);
+    for default in defaults {
+        let create = ["create", "--validate=strict", "-f", "-"];
+        cluster.kubectl_with_input(create, &default.to_string()).expect();
+    }
+}
+
+fn keeps_the_gate_over_an_upgrade(cluster: &Cluster) {
+    cluster.kubectl(["create", "namespace", "team"]).expect();
+    cluster.kubectl(["label", "namespace", "team", "opex.dev/gate=block"]).expect();
+    wait_for("the gate", Duration::from_secs(30), || is_gated(cluster)).unwrap();
+    let uids = || {
+        let columns = "-ocustom-columns=UID:.metadata.uid";
+        cluster.kubectl(["get", "crd,validatingadmissionpolicy,validatingadmissionpolicybinding", columns]).expect()
+    };
+    let before = uids();
+    helm(cluster, "upgrade opex-operator CHART --set podAnnotations.a=b", &[]).expect();
+    assert_eq!(before, uids());
+    assert!(is_gated(cluster));
+}
+
+fn is_gated(cluster: &Cluster) -> bool {
+    let create = ["-n", "team", "create", "deployment", "x", "--image=x", "--dry-run=server"];
+    cluster.kubectl(create).stderr.contains("opex-new-spend")
+}
+
+fn leaves_only_the_records(cluster: &Cluster) {
+    helm(cluster, "uninstall opex-operator", &[]).expect();
+    for kind in DEFINITIONS {
+        cluster.kubectl(["get", "crd", &format!("{kind}.billing.opex.dev")]).expect();
+    }
+    cluster.kubectl(["get", "priceplan/default", "clusterbudget/cluster"]).expect();
+    let rest = "validatingadmissionpolicy,validatingadmissionpolicybinding,clusterrole,clusterrolebinding";
+    let rest = cluster.kubectl(["get", rest, "-oname"]).expect();
+    assert!(!rest.contains("/opex-"), "{rest}");
+    wait_for("an open gate", Duration::from_secs(30), || !is_gated(cluster)).unwrap();
+}
+
+fn can_be_installed_again(cluster: &Cluster) {
+    helm(cluster, "install opex-operator CHART --set replicaCount=0", &[]).expect();
+    cluster.kubectl(["get", "priceplan/default", "clusterbudget/cluster"]).expect();
+}
+
+fn removes_everything_when_told(cluster: &Cluster) {
+    helm(cluster, "upgrade opex-operator CHART --set crds.keep=false,replicaCount=0", &[]).expect();
+    helm(cluster, "uninstall opex-operator", &[]).expect();
+    wait_for("the definitions to go", Duration::from_secs(30), || {
+        !cluster.kubectl(["get", "crd", "-oname"]).expect().contains("billing.opex.dev")
+    })
+    .unwrap();
+}

@@ -1,0 +1,108 @@
+//! The gate on a real control plane, without an operator: namespaces are labelled by hand. The
+//! numbers are those of the scenarios that the gate must pass.
+
+#[path = "gate/case.rs"]
+mod case;
+#[path = "gate/ground.rs"]
+mod ground;
+#[path = "gate/growth.rs"]
+mod growth;
+#[path = "gate/guards.rs"]
+mod guards;
+#[path = "gate/manifests.rs"]
+mod manifests;
+#[path = "gate/spend.rs"]
+mod spend;
+
+use std::time::Duration;
+
+use opex_cluster::{Component, needs_simulated_nodes, wait_for};
+
+use ground::{Ground, shared};
+use manifests::{budget_override, claim, database, deployment, statement};
+
+#[test]
+fn s08_the_clusters_own_namespaces_are_never_gated() {
+    if needs_simulated_nodes() {
+        return;
+    }
+    let cluster = shared();
+    for (namespace, name) in [("kube-system", "opex-s08"), ("opex-system", "opex-s08")] {
+        let namespaced = |args: &str| {
+            let args = ["-n", namespace].into_iter().chain(args.split(' '));
+            cluster.kubectl(args).expect()
+        };
+        let label = |gate: &str| cluster.kubectl(["label", "namespace", namespace, gate]).expect();
+        label("opex.dev/gate=block");
+        namespaced(&format!("create deployment {name} --image=busybox:1 --replicas=0"));
+        namespaced(&format!("scale deploy/{name} --replicas=1"));
+        namespaced(&format!("delete deploy/{name}"));
+        label("opex.dev/gate-");
+    }
+}
+
+#[test]
+fn s08_a_gated_namespace_can_be_deleted() {
+    let ground = Ground::new("opex-s08", &[deployment("web", 2), database("db", 2), claim("data")]);
+    ground.make(&statement("closing"));
+    ground.make(&budget_override("once", ground_user(), "2026-01-01T00:00:00Z"));
+    ground.gate("block", None);
+    let delete = ["delete", "namespace", ground.namespace, "--timeout=60s"];
+    ground.cluster.kubectl(delete).expect();
+}
+
+/// The user as which the tests themselves work.
+fn ground_user() -> &'static str {
+    static USER: std::sync::OnceLock<String> = std::sync::OnceLock::new();
+    USER.get_or_init(|| {
+        let whoami = ["auth", "whoami", "-ojsonpath={.status.userInfo.username}"];
+        shared().kubectl(whoami).expect()
+    })
+}
+
+#[test]
+fn s10_the_gate_holds_over_a_restart_of_the_api_server() {
+    if needs_simulated_nodes() {
+        return;
+    }
+    let cluster = ground::prepared("gate-restart");
+    let kubectl = |args: &str| cluster.kubectl(args.split(' '));
+    kubectl("create namespace blocked").expect();
+    kubectl("create namespace free").expect();
+    for namespace in ["blocked", "free"] {
+        kubectl(&format!("-n {namespace} create deployment web --image=busybox:1 --replicas=1")).expect();
+    }
+    kubectl("label namespace blocked opex.dev/gate=block").expect();
+    let denied = || kubectl("-n blocked scale deploy/web --replicas=2 --dry-run=server").stderr;
+    wait_for("the gate", Duration::from_secs(30), || denied().contains("opex-scale-gate")).unwrap();
+
+    cluster.kill9(Component::ApiServer).unwrap();
+    cluster.revive().unwrap();
+    for _ in 0..10 {
+        let first = kubectl("-n blocked scale deploy/web --replicas=2").expect_refused();
+        assert!(first.contains("(Forbidden)") && first.contains("opex-scale-gate"), "{first}");
+        kubectl("-n free scale deploy/web --replicas=2").expect();
+        kubectl("-n free scale deploy/web --replicas=1").expect();
+    }
+}
+
+#[test]
+fn the_policies_have_no_type_errors() {
+    let policies = shared().get(["validatingadmissionpolicies"]).unwrap();
+    let ours = policies["items"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .filter(|policy| policy["metadata"]["name"].as_str().unwrap().starts_with("opex-"));
+    let mut count = 0;
+    for policy in ours {
+        let name = policy["metadata"]["name"].as_str().unwrap();
+        wait_for("the type check", Duration::from_secs(30), || {
+            let checked = shared().get(["validatingadmissionpolicy", name]).unwrap();
+            checked["status"]["typeChecking"] == serde_json::json!({})
+        })
+        .unwrap();
+        count += 1;
+    }
+    assert_eq!(count, 7);
+}

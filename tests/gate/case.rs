@@ -1,0 +1,63 @@
+//! One attempt at the API server, and what must come of it.
+
+use crate::ground::Ground;
+use Want::{Allowed, Denied, Refused, Warned};
+
+/// What must come of an attempt.
+#[derive(Clone, Copy, Debug)]
+pub enum Want {
+    /// Done, without a warning.
+    Allowed,
+    /// Done, with a warning of a policy that contains this.
+    Warned(&'static str),
+    /// Refused by a policy, in words that contain this.
+    Denied(&'static str),
+    /// Refused, by whomever, in words that contain this.
+    Refused(&'static str),
+}
+
+/// A kubectl command, split at spaces, in the scenario's namespace.
+#[derive(Clone, Debug)]
+pub struct Case {
+    command: String,
+    input: String,
+    want: Want,
+}
+
+/// A command without input.
+pub fn case(command: impl Into<String>, want: Want) -> Case {
+    with(command, String::new(), want)
+}
+
+/// A command that reads a manifest.
+pub fn with(command: impl Into<String>, input: String, want: Want) -> Case {
+    Case { command: command.into(), input, want }
+}
+
+impl Case {
+    fn fault(&self, ground: &Ground) -> Option<String> {
+        let args = ["-n", ground.namespace].into_iter().chain(self.command.split(' '));
+        let output = ground.cluster.kubectl_with_input(args, &self.input);
+        let done = output.status.success();
+        let warned = output.stderr.contains("Validation failed for ValidatingAdmissionPolicy 'opex-");
+        let right = match self.want {
+            Allowed => done && !warned,
+            Warned(words) => done && warned && output.stderr.contains(words),
+            Denied(words) => {
+                !done
+                    && output.stderr.contains("Error from server (Forbidden)")
+                    && output.stderr.contains("ValidatingAdmissionPolicy 'opex-")
+                    && output.stderr.contains(words)
+            }
+            Refused(words) => !done && output.stderr.contains(words),
+        };
+        (!right).then(|| format!("wanted {:?}: {output}", self.want))
+    }
+}
+
+/// Makes the attempts one after the other, and panics with all that went another way.
+#[track_caller]
+pub fn check(ground: &Ground, cases: &[Case]) {
+    let faults: Vec<String> = cases.iter().filter_map(|case| case.fault(ground)).collect();
+    assert!(faults.is_empty(), "{}", faults.join("\n\n"));
+}
