@@ -58,10 +58,7 @@ pub struct Cluster {
 impl Options {
     /// A cluster without nodes.
     pub fn new(name: &str) -> Self {
-        Self {
-            name: name.to_owned(),
-            ..Self::default()
-        }
+        Self { name: name.to_owned(), ..Self::default() }
     }
 
     /// With this many simulated nodes.
@@ -105,11 +102,7 @@ impl Cluster {
             std::process::id(),
             COUNT.fetch_add(1, Ordering::Relaxed)
         ));
-        if current::is_wanted()? {
-            Self::adopt(options.name.clone(), dir)
-        } else {
-            Self::create(options, dir)
-        }
+        if current::is_wanted()? { Self::adopt(options.name.clone(), dir) } else { Self::create(options, dir) }
     }
 
     /// Starts a cluster in the directory that is known by its name, where [`Cluster::open`] finds
@@ -176,15 +169,11 @@ impl Cluster {
 
     /// The environment in which kubectl, Helm and an operator reach this cluster.
     pub fn env(&self) -> Vec<(&'static str, OsString)> {
-        let mut env = vec![
-            ("KUBECONFIG", self.kubeconfig.clone().into()),
-            ("KUBECACHEDIR", self.dir.join("cache").into()),
-        ];
-        for (name, dir) in [
-            ("HELM_CACHE_HOME", "helm/cache"),
-            ("HELM_CONFIG_HOME", "helm/config"),
-            ("HELM_DATA_HOME", "helm/data"),
-        ] {
+        let mut env =
+            vec![("KUBECONFIG", self.kubeconfig.clone().into()), ("KUBECACHEDIR", self.dir.join("cache").into())];
+        for (name, dir) in
+            [("HELM_CACHE_HOME", "helm/cache"), ("HELM_CONFIG_HOME", "helm/config"), ("HELM_DATA_HOME", "helm/data")]
+        {
             env.push((name, self.dir.join(dir).into()));
         }
         if let Some(programs) = &self.programs {
@@ -252,16 +241,17 @@ impl Cluster {
         fs::write(self.dir.join("kwokctl.yaml"), self.configuration()?)?;
         let mut create = self.kwokctl();
         create
-            .args(["create", "cluster", "--runtime", "binary", "--wait", "60s"])
+            .args(["create", "cluster", "--runtime", "binary", "-v", "ERROR"])
+            .args(["--timeout", "90s", "--wait", "60s"])
             .arg("--kubeconfig")
             .arg(&self.kubeconfig)
             .args(["--enable-crds", "Metric,ClusterResourceUsage"])
             .args(["--extra-args", "etcd=unsafe-no-fsync=true"]);
         // Nobody waits for the autoscaler's usual quarter of a minute.
         for (period, value) in [("sync-period", "5s"), ("initial-readiness-delay", "5s")] {
-            create.arg("--extra-args").arg(format!(
-                "kube-controller-manager=horizontal-pod-autoscaler-{period}={value}"
-            ));
+            create
+                .arg("--extra-args")
+                .arg(format!("kube-controller-manager=horizontal-pod-autoscaler-{period}={value}"));
         }
         if !options.feature_gates.is_empty() {
             create.args(["--kube-feature-gates", &options.feature_gates]);
@@ -269,9 +259,7 @@ impl Cluster {
         if options.unlimited {
             create.arg("--disable-qps-limits");
         }
-        run(&mut create, None)
-            .ok()
-            .with_context(|| format!("starting the control plane{}", self.component_tails()))?;
+        run(&mut create, None).ok().with_context(|| format!("starting the control plane{}", self.component_tails()))?;
         Ok(())
     }
 
@@ -283,10 +271,7 @@ impl Cluster {
             .args(["--name", &self.name, "--config"])
             .arg(self.dir.join("kwokctl.yaml"));
         if let Some(programs) = &self.programs {
-            kwokctl.env(
-                "KWOK_KUBE_VERSION",
-                format!("v{}", programs.kubernetes_version()),
-            );
+            kwokctl.env("KWOK_KUBE_VERSION", format!("v{}", programs.kubernetes_version()));
         }
         kwokctl
     }
@@ -323,9 +308,7 @@ impl Cluster {
             "kind": "KwokctlConfiguration",
             "options": options,
         });
-        Ok(format!(
-            "{configuration}\n---\n{NODE_STAGES}---\n{POD_STAGES}"
-        ))
+        Ok(format!("{configuration}\n---\n{NODE_STAGES}---\n{POD_STAGES}"))
     }
 
     fn wait_for_service_account(&self, namespace: &str) -> Result<()> {
@@ -338,10 +321,7 @@ impl Cluster {
 
 /// Makes a directory for keys and tokens.
 fn make_private(dir: &Path) -> Result<()> {
-    fs::DirBuilder::new()
-        .recursive(true)
-        .mode(0o700)
-        .create(dir)?;
+    fs::DirBuilder::new().recursive(true).mode(0o700).create(dir)?;
     Ok(())
 }
 

@@ -27,13 +27,7 @@ pub enum Component {
 
 impl Component {
     /// All of them, in the order in which they start.
-    pub const ALL: [Self; 5] = [
-        Self::Etcd,
-        Self::ApiServer,
-        Self::ControllerManager,
-        Self::Scheduler,
-        Self::Kubelets,
-    ];
+    pub const ALL: [Self; 5] = [Self::Etcd, Self::ApiServer, Self::ControllerManager, Self::Scheduler, Self::Kubelets];
 
     /// The name that kwokctl gives the process.
     pub(crate) fn name(self) -> &'static str {

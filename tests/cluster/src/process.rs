@@ -54,13 +54,7 @@ impl Process {
             shell.current_dir(dir);
         }
         let child = shell.spawn().with_context(|| format!("starting {name}"))?;
-        Ok(Self {
-            name: name.to_owned(),
-            child,
-            log,
-            pid_file,
-            detached: false,
-        })
+        Ok(Self { name: name.to_owned(), child, log, pid_file, detached: false })
     }
 
     /// Its process id.
@@ -99,11 +93,7 @@ impl Process {
     /// Waits for its own end.
     pub fn wait(&mut self, timeout: Duration) -> Result<ExitStatus> {
         let what = format!("{} to end", self.name);
-        wait_until(&what, timeout, || {
-            self.child
-                .try_wait()?
-                .ok_or_else(|| anyhow!("it still runs"))
-        })
+        wait_until(&what, timeout, || self.child.try_wait()?.ok_or_else(|| anyhow!("it still runs")))
     }
 
     /// `kill -STOP`: it hangs.
@@ -145,33 +135,10 @@ impl Drop for Process {
 impl Cluster {
     /// Writes a kubeconfig with which one acts as a ServiceAccount, for this long (at least ten
     /// minutes: the API server grants no shorter token).
-    pub fn service_account_kubeconfig(
-        &self,
-        namespace: &str,
-        name: &str,
-        duration: Duration,
-    ) -> Result<PathBuf> {
+    pub fn service_account_kubeconfig(&self, namespace: &str, name: &str, duration: Duration) -> Result<PathBuf> {
         let duration = format!("{}s", duration.as_secs());
-        let token = self
-            .kubectl([
-                "create",
-                "token",
-                name,
-                "-n",
-                namespace,
-                "--duration",
-                &duration,
-            ])
-            .ok()?;
-        let view = [
-            "config",
-            "view",
-            "--raw",
-            "--minify",
-            "--flatten",
-            "-o",
-            "json",
-        ];
+        let token = self.kubectl(["create", "token", name, "-n", namespace, "--duration", &duration]).ok()?;
+        let view = ["config", "view", "--raw", "--minify", "--flatten", "-o", "json"];
         let mut config = self.kubectl(view).json()?;
         config["users"][0]["user"] = serde_json::json!({"token": token.trim()});
         let path = self.dir().join(format!("{namespace}-{name}.kubeconfig"));
@@ -184,12 +151,7 @@ impl Cluster {
 fn write_private(path: &Path, content: impl AsRef<[u8]>) -> Result<()> {
     use std::io::Write;
     use std::os::unix::fs::OpenOptionsExt;
-    let mut file = File::options()
-        .write(true)
-        .create(true)
-        .truncate(true)
-        .mode(0o600)
-        .open(path)?;
+    let mut file = File::options().write(true).create(true).truncate(true).mode(0o600).open(path)?;
     file.write_all(content.as_ref())?;
     Ok(())
 }

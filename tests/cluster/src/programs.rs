@@ -44,10 +44,7 @@ const PROGRAMS: &[Program] = &[
         module: "kubernetes",
         binaries: &[
             ("kube-apiserver", "k8s.io/kubernetes/cmd/kube-apiserver"),
-            (
-                "kube-controller-manager",
-                "k8s.io/kubernetes/cmd/kube-controller-manager",
-            ),
+            ("kube-controller-manager", "k8s.io/kubernetes/cmd/kube-controller-manager"),
             ("kube-scheduler", "k8s.io/kubernetes/cmd/kube-scheduler"),
             ("kubectl", "k8s.io/kubernetes/cmd/kubectl"),
         ],
@@ -57,10 +54,7 @@ const PROGRAMS: &[Program] = &[
         name: "kwok",
         version: "0.8.0",
         module: "kwok",
-        binaries: &[
-            ("kwok", "sigs.k8s.io/kwok/cmd/kwok"),
-            ("kwokctl", "sigs.k8s.io/kwok/cmd/kwokctl"),
-        ],
+        binaries: &[("kwok", "sigs.k8s.io/kwok/cmd/kwok"), ("kwokctl", "sigs.k8s.io/kwok/cmd/kwokctl")],
         minutes: 1.5,
     },
     Program {
@@ -74,10 +68,7 @@ const PROGRAMS: &[Program] = &[
         name: "metrics-server",
         version: "0.9.0",
         module: "metrics-server",
-        binaries: &[(
-            "metrics-server",
-            "sigs.k8s.io/metrics-server/cmd/metrics-server",
-        )],
+        binaries: &[("metrics-server", "sigs.k8s.io/metrics-server/cmd/metrics-server")],
         minutes: 3.0,
     },
 ];
@@ -95,20 +86,10 @@ impl Programs {
         let kubernetes = env::var("KUBERNETES").unwrap_or_else(|_| KUBERNETES.to_owned());
         let kubernetes = kubernetes.trim_start_matches('v').to_owned();
         if !rows(&kubernetes).any(|row| row.name == "kubernetes") {
-            let known: Vec<_> = PROGRAMS
-                .iter()
-                .filter(|row| row.name == "kubernetes")
-                .map(|row| row.version)
-                .collect();
-            bail!(
-                "KUBERNETES={kubernetes} has no pinned module here; there is {}",
-                known.join(", ")
-            );
+            let known: Vec<_> = PROGRAMS.iter().filter(|row| row.name == "kubernetes").map(|row| row.version).collect();
+            bail!("KUBERNETES={kubernetes} has no pinned module here; there is {}", known.join(", "));
         }
-        let programs = Self {
-            cache: cache_dir()?,
-            kubernetes,
-        };
+        let programs = Self { cache: cache_dir()?, kubernetes };
         for row in rows(&programs.kubernetes) {
             row.build_into(&programs.cache)?;
         }
@@ -127,10 +108,7 @@ impl Programs {
     pub fn path(&self, binary: &str) -> PathBuf {
         rows(&self.kubernetes)
             .find(|row| row.binaries.iter().any(|(name, _)| *name == binary))
-            .map_or_else(
-                || panic!("no program is called {binary}"),
-                |row| row.dir(&self.cache).join(binary),
-            )
+            .map_or_else(|| panic!("no program is called {binary}"), |row| row.dir(&self.cache).join(binary))
     }
 
     /// `PATH` with the binaries before everything else.
@@ -149,18 +127,14 @@ pub(crate) fn cache_dir() -> Result<PathBuf> {
     }
     let parent = match env::var_os("XDG_CACHE_HOME") {
         Some(dir) => dir.into(),
-        None => env::home_dir()
-            .context("neither OPEX_CACHE nor XDG_CACHE_HOME nor HOME is set")?
-            .join(".cache"),
+        None => env::home_dir().context("neither OPEX_CACHE nor XDG_CACHE_HOME nor HOME is set")?.join(".cache"),
     };
     Ok(parent.join("opex-operator"))
 }
 
 /// The rows of the table that make up a control plane of this Kubernetes version.
 fn rows(kubernetes: &str) -> impl Iterator<Item = &'static Program> {
-    PROGRAMS
-        .iter()
-        .filter(move |row| row.name != "kubernetes" || row.version == kubernetes)
+    PROGRAMS.iter().filter(move |row| row.name != "kubernetes" || row.version == kubernetes)
 }
 
 impl Program {
@@ -170,9 +144,7 @@ impl Program {
 
     fn is_built(&self, cache: &Path) -> bool {
         let dir = self.dir(cache);
-        self.binaries
-            .iter()
-            .all(|(name, _)| dir.join(name).exists())
+        self.binaries.iter().all(|(name, _)| dir.join(name).exists())
     }
 
     fn build_into(&self, cache: &Path) -> Result<()> {
@@ -191,54 +163,31 @@ impl Program {
         }
         let started = Instant::now();
         let expected = Duration::from_secs_f64(self.minutes * 60.0);
-        eprintln!(
-            "{} {}: building, once (about {} on two cores)",
-            self.name,
-            self.version,
-            minutes(expected)
-        );
+        eprintln!("{} {}: building, once (about {} on two cores)", self.name, self.version, minutes(expected));
         let partial = dir.with_added_extension("partial");
         if partial.exists() {
             fs::remove_dir_all(&partial)?;
         }
         fs::create_dir_all(&partial)?;
-        self.compile(&partial)
-            .with_context(|| format!("building {} {}", self.name, self.version))?;
+        self.compile(&partial).with_context(|| format!("building {} {}", self.name, self.version))?;
         if dir.exists() {
             fs::remove_dir_all(&dir)?;
         }
         fs::rename(&partial, &dir)?;
-        eprintln!(
-            "{} {}: built in {}",
-            self.name,
-            self.version,
-            minutes(started.elapsed())
-        );
+        eprintln!("{} {}: built in {}", self.name, self.version, minutes(started.elapsed()));
         Ok(())
     }
 
     /// One `go build` for all binaries, so that what they share is compiled once.
     fn compile(&self, into: &Path) -> Result<()> {
-        let module = Path::new(env!("CARGO_MANIFEST_DIR"))
-            .join("go")
-            .join(self.module);
+        let module = Path::new(env!("CARGO_MANIFEST_DIR")).join("go").join(self.module);
         let mut go = Command::new("go");
-        go.current_dir(&module).env("GOWORK", "off").args([
-            "build",
-            "-trimpath",
-            "-ldflags",
-            &self.ldflags(),
-            "-o",
-        ]);
+        go.current_dir(&module).env("GOWORK", "off").args(["build", "-trimpath", "-ldflags", &self.ldflags(), "-o"]);
         match self.binaries {
             [(name, package)] => go.arg(into.join(name)).arg(package),
-            several => go
-                .arg(into.join(""))
-                .args(several.iter().map(|(_, package)| package)),
+            several => go.arg(into.join("")).args(several.iter().map(|(_, package)| package)),
         };
-        let status = go
-            .status()
-            .context("running go (install Go 1.26 or newer)")?;
+        let status = go.status().context("running go (install Go 1.26 or newer)")?;
         if !status.success() {
             bail!("go build in {} failed: {status}", module.display());
         }
@@ -253,10 +202,7 @@ impl Program {
             let mut parts = version.split('.');
             let major = parts.next().unwrap_or_default();
             let minor = parts.next().unwrap_or_default();
-            for package in [
-                "k8s.io/component-base/version",
-                "k8s.io/client-go/pkg/version",
-            ] {
+            for package in ["k8s.io/component-base/version", "k8s.io/client-go/pkg/version"] {
                 for (variable, value) in [
                     ("gitVersion", format!("v{version}")),
                     ("gitMajor", major.to_owned()),

@@ -25,21 +25,9 @@ impl Cluster {
         let port = self.port();
         self.start_metrics_server(port)?;
         self.apply(&registration(port)).ok()?;
-<<<<<<< HEAD
         let wait = ["wait", "apiservice/v1beta1.metrics.k8s.io", "--for=condition=Available", "--timeout=5s"];
-        wait_until("the metrics API", Duration::from_mins(1), || self.kubectl(wait).ok())?;
-=======
-        let wait = [
-            "wait",
-            "apiservice/v1beta1.metrics.k8s.io",
-            "--for=condition=Available",
-            "--timeout=5s",
-        ];
-        wait_until("the metrics API", Duration::from_mins(1), || {
-            self.kubectl(wait).ok()
-        })
-        .with_context(|| log::tail(&log::read(&self.metrics_log()), log::MANY))?;
->>>>>>> harness
+        wait_until("the metrics API", Duration::from_mins(1), || self.kubectl(wait).ok())
+            .with_context(|| log::tail(&log::read(&self.metrics_log()), log::MANY))?;
         Ok(())
     }
 

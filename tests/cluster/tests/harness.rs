@@ -60,7 +60,9 @@ fn pods_live_as_long_as_they_say() {
         .unwrap();
         pod(name).unwrap()
     };
-    assert_eq!(seconds(&in_phase("completes", "Succeeded")), 3);
+    // Not zero, as with the Stages that KWOK ships; a busy machine is late.
+    let ran = seconds(&in_phase("completes", "Succeeded"));
+    assert!((3..30).contains(&ran), "ran for {ran} s");
     let failed = in_phase("fails", "Failed");
     assert_eq!(terminated(&failed)["exitCode"], 7);
 
