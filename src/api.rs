@@ -4,6 +4,8 @@
 //! with a message that says what is allowed. Doc comments of kinds and fields are what `kubectl explain` prints.
 //! Amounts stay the decimal text that was written; what they are worth is [`crate::engine::money`]'s business.
 
+#![warn(missing_docs)]
+
 mod amount;
 mod budget;
 mod budget_override;

@@ -5,7 +5,7 @@
 //! before it back and adding those from after it.
 
 use super::history::History;
-use super::item::{Item, LOAD_BALANCER, NEVER, STORAGE};
+use super::item::{Item, LOAD_BALANCER, STORAGE};
 use super::ledger::LineKey;
 use super::observed::Source;
 use super::rate::{self, PriceList, Rates};
@@ -140,7 +140,7 @@ impl Piece<'_> {
                 rate: rates.id(PriceList::rate(list, &terms.plan, held)),
             };
             // What runs to the end of the span has no end in it: a ledger is never read beyond.
-            if to < span.until.min(NEVER) {
+            if to < span.until {
                 out.push(Growth { line: line.clone(), at: to, rate: -sign * per_second });
             }
             out.push(Growth { line, at: from, rate: sign * per_second });

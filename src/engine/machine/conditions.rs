@@ -110,6 +110,9 @@ impl Machine {
         if gate == Gate::Open {
             return (true, "NotRequired", "nothing is blocked".to_owned());
         }
+        if self.settings.replay {
+            return (true, "Replayed", "a replay has no admission".to_owned());
+        }
         if let Some(policy) = self.missing_policy() {
             return (
                 false,

@@ -41,6 +41,17 @@ impl Machine {
         self.touched.insert(key.clone());
     }
 
+    /// A Pod of the operator's namespace came: it may be a replica, which is ready only once everything is persisted
+    /// past its own first lists.
+    pub(super) fn urge_all(&mut self, at: Seconds) {
+        if self.leading {
+            for key in self.budgets.keys().cloned().collect::<Vec<_>>() {
+                self.urge(&key);
+                self.wake_budget(&key, at + self.settings.lag);
+            }
+        }
+    }
+
     /// The writes of this pass: gates first and never limited, then what is urgent, then what waited longest.
     pub(super) fn wanted(&mut self, now: Seconds) -> Vec<Write> {
         if !self.leading {

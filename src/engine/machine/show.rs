@@ -143,7 +143,9 @@ impl Machine {
             status.spent = Some(text(&figures.spent));
             status.remaining = limit.as_ref().map(|limit| text(&(limit - &figures.spent)));
             status.used_percent = limit.as_ref().map(|limit| used_percent(&figures.spent, limit));
-            let exhausts = limit.as_ref().and_then(|limit| figures.reaches(limit)).filter(|t| *t <= ledger.span.until);
+            let used_up = state.latches.get(&(100, Measure::Actual)).and_then(|latch| latch.crossed_at);
+            let ahead = || limit.as_ref().and_then(|limit| figures.reaches(limit));
+            let exhausts = used_up.or_else(ahead).filter(|t| *t <= ledger.span.until);
             status.forecast = Some(Forecast { amount: text(&figures.forecast), exhausts_at: exhausts.map(time) });
             status.burn_rate = Some(BurnRate { per_day: text(&figures.per_day()) });
             status.breakdown = Some(self.breakdown(key, entry, money, figures.at));
