@@ -8,7 +8,9 @@ use num_traits::Zero;
 
 use super::persist::{currency, time};
 use super::{BudgetState, Entry, Machine};
-use crate::api::{Breakdown, BudgetStatus, BurnRate, CostShare, Forecast, Gate, PeriodStatus, Prices, ThresholdStatus};
+use crate::api::{
+    Breakdown, BudgetStatus, BurnRate, CostShare, Forecast, Gate, Measure, PeriodStatus, Prices, ThresholdStatus,
+};
 use crate::engine::budget::{Budget, BudgetKey};
 use crate::engine::evaluate::Figures;
 use crate::engine::ledger::{self};
