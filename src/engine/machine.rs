@@ -158,7 +158,8 @@ pub struct Machine {
     gone: VecDeque<(Seconds, metered::Which)>,
     /// Statements seen before the first lists were complete.
     unrestored: BTreeMap<(Name, Name), api::Statement>,
-    retry_gates: Seconds,
+    /// Gates that could not be written, and when to try again.
+    failed_gates: BTreeMap<Name, Seconds>,
     folded: Seconds,
     dirty_gates: BTreeSet<Name>,
     inflight: HashSet<WriteKey>,
@@ -254,7 +255,7 @@ struct OverrideState {
     status: api::BudgetOverrideStatus,
 }
 
-#[derive(Debug)]
+#[derive(Debug, Default)]
 struct PlanState {
     uid: Option<String>,
     generation: i64,
@@ -303,7 +304,7 @@ impl Machine {
             touched: BTreeSet::new(),
             gone: VecDeque::new(),
             unrestored: BTreeMap::new(),
-            retry_gates: Seconds::MIN,
+            failed_gates: BTreeMap::new(),
             folded: 0,
             dirty_gates: BTreeSet::new(),
             inflight: HashSet::new(),

@@ -85,7 +85,7 @@ impl Rates {
         if let Some(id) = self.ids.get(&rate) {
             return *id;
         }
-        let id = RateId(u32::try_from(self.all.len()).expect("fewer rates than memory"));
+        let id = RateId(u32::try_from(self.all.len()).unwrap_or(u32::MAX));
         self.all.push(rate.clone());
         self.ids.insert(rate, id);
         id

@@ -84,7 +84,7 @@ impl World {
         match lives.iter_mut().find(|life| life.id == id) {
             Some(life) => life.labels.set(at, node.labels.clone()),
             None => {
-                lives.push(Node { id, labels: History::starting(Seconds::MIN, node.labels.clone()), removed: NEVER })
+                lives.push(Node { id, labels: History::starting(Seconds::MIN, node.labels.clone()), removed: NEVER });
             }
         }
     }

@@ -28,23 +28,20 @@ impl Report {
         let (mut budgets, mut cluster_budgets) = (Vec::new(), Vec::new());
         for figures in shown.budgets {
             let status = (*figures.status).clone();
-            match &figures.key.namespace {
-                Some(namespace) => {
-                    let mut budget = Budget::new(&figures.key.name, (*figures.spec).clone());
-                    budget.metadata.namespace = Some(namespace.to_string());
-                    budget.status = Some(status);
-                    budgets.push(budget);
-                }
-                None => {
-                    let spec = ClusterBudgetSpec {
-                        budget: (*figures.spec).clone(),
-                        namespace_selector: figures.namespace_selector,
-                        ..ClusterBudgetSpec::default()
-                    };
-                    let mut budget = ClusterBudget::new(&figures.key.name, spec);
-                    budget.status = Some(ClusterBudgetStatus { namespaces: figures.namespaces, budget: status });
-                    cluster_budgets.push(budget);
-                }
+            if let Some(namespace) = &figures.key.namespace {
+                let mut budget = Budget::new(&figures.key.name, (*figures.spec).clone());
+                budget.metadata.namespace = Some(namespace.to_string());
+                budget.status = Some(status);
+                budgets.push(budget);
+            } else {
+                let spec = ClusterBudgetSpec {
+                    budget: (*figures.spec).clone(),
+                    namespace_selector: figures.namespace_selector,
+                    ..ClusterBudgetSpec::default()
+                };
+                let mut budget = ClusterBudget::new(&figures.key.name, spec);
+                budget.status = Some(ClusterBudgetStatus { namespaces: figures.namespaces, budget: status });
+                cluster_budgets.push(budget);
             }
         }
         let statements = machine.statements(at).into_iter().map(statement).collect();

@@ -108,12 +108,11 @@ impl Machine {
         state.specs.set(from, Some(Arc::new(spec)));
         if self.running {
             let open = self.current(key, at).filter(|id| self.ledgers[id].ledger.span.until > at);
-            match open {
-                Some(_) => self.set_terms(key, tag, from, Some(&terms)),
-                None => {
-                    self.budgets.get_mut(key).expect("present").since = from;
-                    self.roll(key, at);
-                }
+            if open.is_some() {
+                self.set_terms(key, tag, from, Some(&terms));
+            } else {
+                self.budgets.get_mut(key).expect("present").since = from;
+                self.roll(key, at);
             }
             self.find_boundary(at);
         } else {
@@ -233,7 +232,7 @@ impl Machine {
 
     fn price(&mut self, tag: Tag, name: &Name, from: Seconds, list: Option<Arc<PriceList>>, at: Seconds) {
         let first = !self.world.plans.contains_key(name);
-        let older = first.then(|| self.older_versions(name)).unwrap_or_default();
+        let older = if first { self.older_versions(name) } else { Vec::new() };
         let touched = if self.running { self.everything() } else { Vec::new() };
         self.change(&touched, tag, at, |machine| {
             let plan = machine.world.plans.entry(name.clone()).or_default();
@@ -359,20 +358,6 @@ impl OverrideState {
 }
 
 // === impl PlanState ===
-
-impl Default for PlanState {
-    fn default() -> Self {
-        Self {
-            uid: None,
-            generation: 0,
-            written: None,
-            versions: Vec::new(),
-            status: api::PricePlanStatus::default(),
-            exists: false,
-            invalid: None,
-        }
-    }
-}
 
 impl PlanState {
     /// Takes over what an earlier leader wrote down: every version but the newest, which the manifest shows.

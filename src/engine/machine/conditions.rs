@@ -113,12 +113,12 @@ impl Machine {
         if self.settings.replay {
             return (true, "Replayed", "a replay has no admission".to_owned());
         }
-        if let Some(policy) = self.missing_policy() {
+        if let Some(policy) = self.missing_policy(gate) {
             return (
                 false,
                 "PolicyMissing",
                 format!(
-                    "ValidatingAdmissionPolicy {policy} or its binding does not exist: install the chart with gate.enabled"
+                    "ValidatingAdmissionPolicy {policy} or its binding does not exist: install the chart with gate.enabled=true"
                 ),
             );
         }

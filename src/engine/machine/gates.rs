@@ -20,7 +20,7 @@ const MESSAGE: usize = 512;
 /// Namespaces whose gate the policies leave out, so that nothing that heals the cluster is ever gated.
 const EXEMPT: [&str; 3] = ["kube-system", "kube-public", "kube-node-lease"];
 
-/// Policies that enforce the gate; each has a binding of its own name, or several that begin with it.
+/// Policies that enforce the gate. Each has a binding for the states that deny, and one for those that warn.
 const POLICIES: [&str; 2] = ["opex-scale-gate", "opex-new-spend"];
 
 /// The replicas of one workload over the last 24 hours: a queue that falls, so that its head is the most.
@@ -53,11 +53,10 @@ impl Machine {
     }
 
     /// Whether the policies that enforce a gate are there.
-    pub(super) fn missing_policy(&self) -> Option<&'static str> {
-        POLICIES.into_iter().find(|name| {
-            let named = |prefix: &str| self.policies.iter().any(|p| p.starts_with(prefix));
-            !named(&format!("policy/{name}")) || !named(&format!("binding/{name}"))
-        })
+    pub(super) fn missing_policy(&self, gate: Gate) -> Option<&'static str> {
+        let action = if gate == Gate::Warn { "warn" } else { "deny" };
+        let there = |name: String| self.policies.contains(name.as_str());
+        POLICIES.into_iter().find(|name| !there(format!("policy/{name}")) || !there(format!("binding/{name}-{action}")))
     }
 
     /// Writes the gates of the namespaces that may have changed.
@@ -65,6 +64,8 @@ impl Machine {
         if !self.leading && !self.settings.replay {
             return;
         }
+        let again = self.failed_gates.extract_if(.., |_, at| *at <= now).map(|(namespace, _)| namespace);
+        self.dirty_gates.extend(again);
         for namespace in std::mem::take(&mut self.dirty_gates) {
             if self.inflight.contains(&WriteKey::Gate(namespace.clone())) {
                 self.dirty_gates.insert(namespace);
@@ -141,7 +142,7 @@ impl Machine {
             write!(text, " ({limit} {} for {label}, since {since}, resets {resets}).", currency.code())
                 .expect("a string");
         }
-        if let Some(contact) = &spec.contact {
+        if let Some(contact) = spec.contact.as_ref().filter(|_| state.decision.gate > Gate::Warn) {
             write!(text, " Ask {} for a BudgetOverride.", one_line(contact)).expect("a string");
         }
         truncate(text, MESSAGE)

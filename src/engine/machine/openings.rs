@@ -270,6 +270,7 @@ impl Machine {
         let gone: Vec<_> = self.budgets.keys().filter(|k| k.namespace.as_ref() == Some(namespace)).cloned().collect();
         for key in gone {
             self.forget_budget(&key, at);
+            self.wake_budget(&key, at);
         }
         self.statements.retain(|(ns, _), _| ns != namespace);
         self.find_boundary(at);

@@ -108,8 +108,9 @@ impl Machine {
         }
         let Some(listed) = self.listed.values().max() else { return Vec::new() };
         let behind = |e: &&Entry| {
+            let from = e.ledger.span.from;
             let watermark = e.persisted.as_ref().map_or(Seconds::MIN, |p| p.watermark);
-            e.closed_at.is_none() && watermark < e.ledger.clamp(*listed)
+            is_billable(e) && from < *listed && watermark < e.ledger.clamp(*listed)
         };
         self.ledgers.values().filter(behind).map(|e| format!("Statement {}/{}", e.namespace, e.name)).collect()
     }
@@ -117,7 +118,11 @@ impl Machine {
     /// When to pass again at the latest.
     pub fn wake(&self) -> Option<Seconds> {
         let due = self.due.first().map(|(due, _)| *due);
-        [due, Some(self.boundary)].into_iter().flatten().min().filter(|t| *t != Seconds::MAX)
+        [due, Some(self.boundary), self.failed_gates.values().min().copied()]
+            .into_iter()
+            .flatten()
+            .min()
+            .filter(|t| *t != Seconds::MAX)
     }
 
     pub(super) fn lead(&mut self, leading: bool, at: Seconds) {
@@ -152,15 +157,9 @@ impl Machine {
                 }
                 self.wake_budget(budget, at + RETRY);
             }
-            WriteKey::Gate(namespace) if !matches!(outcome, Outcome::Written { .. } | Outcome::Gone) => {
-                self.dirty_gates.insert(namespace.clone());
-                self.retry_gates = at + RETRY;
-            }
             WriteKey::Gate(namespace) => {
-                self.dirty_gates.insert(namespace.clone());
-                self.retry_gates = at + RETRY;
-                for budget in self.budgets_over(namespace) {
-                    self.wake_budget(&budget, at);
+                if matches!(outcome, Outcome::Conflict | Outcome::Failed) {
+                    self.failed_gates.insert(namespace.clone(), at + RETRY);
                 }
             }
             WriteKey::Plan(_) => {
@@ -204,9 +203,7 @@ impl Machine {
         if !self.plan_is_written(key) {
             return;
         }
-        // Without a plan and a limit there is no currency to bill in, and nothing priced.
-        let billable = |e: &Entry| e.closed_at.is_none() && *e.ledger.currency != *Currency::XXX.code();
-        let own = self.ledgers_of(key).filter(|(_, e)| billable(e));
+        let own = self.ledgers_of(key).filter(|(_, e)| is_billable(e));
         let due: Vec<_> = own.filter(|(_, e)| self.is_due(e, now)).map(|(id, _)| id).collect();
         for id in due {
             writes.push(self.statement_write(id, now));
@@ -303,6 +300,11 @@ impl Machine {
         self.tokens = (self.tokens + rate * passed.min(10)).min(rate);
         self.refilled = now;
     }
+}
+
+/// Whether a ledger is still to be written. Without a plan and a limit there is no currency to bill in, and no price.
+fn is_billable(entry: &Entry) -> bool {
+    entry.closed_at.is_none() && *entry.ledger.currency != *Currency::XXX.code()
 }
 
 /// Readings of the last minutes stay exact, so that a crossing is dated to the second.
