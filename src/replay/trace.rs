@@ -123,7 +123,7 @@ impl<R: BufRead> Trace<R> {
         Ok(event)
     }
 
-    fn error(&self, what: impl ToString) -> TraceError {
+    fn error(&self, what: impl std::fmt::Display) -> TraceError {
         TraceError { line: self.number, what: what.to_string() }
     }
 }
