@@ -105,11 +105,19 @@ impl Machine {
         let terms = spec.terms.clone();
         let state = self.budgets.get_mut(key).expect("present");
         let from = if fresh { created } else { created.max(state.specs.since().unwrap_or(created)) };
+        let schedule = spec.schedule.clone();
         state.specs.set(from, Some(Arc::new(spec)));
         if self.running {
-            let open = self.current(key, at).filter(|id| self.ledgers[id].ledger.span.until > at);
-            if open.is_some() {
-                self.set_terms(key, tag, from, Some(&terms));
+            let open =
+                self.current(key, at).map(|id| &self.ledgers[&id].ledger).filter(|ledger| ledger.span.until > at);
+            if let Some(ledger) = open {
+                let continues = schedule.at(ledger.window.start).as_ref() == Some(&ledger.window);
+                if continues {
+                    self.set_terms(key, tag, from, Some(&terms));
+                    self.follow_currency(key, at);
+                } else {
+                    self.cut_at(key, from);
+                }
             } else {
                 self.budgets.get_mut(key).expect("present").since = from;
                 self.roll(key, at);
@@ -181,9 +189,15 @@ impl Machine {
         let status = plan.status.clone().unwrap_or_default();
         let known = self.plans.get(&name).filter(|state| state.exists);
         let from = match known {
-            None => {
-                plan.metadata.creation_timestamp.as_ref().map_or(self.settings.from.unwrap_or(at), |t| t.0.as_second())
-            }
+            None => match status.versions.first().filter(|newest| newest.generation < generation) {
+                // Edited while nobody watched.
+                Some(before) => written.unwrap_or(at).max(before.from.0.as_second()),
+                None => plan
+                    .metadata
+                    .creation_timestamp
+                    .as_ref()
+                    .map_or(self.settings.from.unwrap_or(at), |t| t.0.as_second()),
+            },
             Some(state) => self.edited_at(&name, state, written, at),
         };
         // What the leader wrote down decides, so that all replicas price alike.

@@ -179,8 +179,7 @@ impl Machine {
 
     pub(super) fn namespace_count(&self, key: &BudgetKey, now: Seconds) -> Option<i64> {
         let Scope::Namespaces(selector) = self.budgets.get(key)?.scope()? else { return None };
-        let selected =
-            self.namespaces.keys().filter(|n| self.world.namespace_labels(n, now).is_some_and(|l| selector.matches(l)));
+        let selected = self.namespaces.keys().filter(|n| selector.matches(&self.world.namespace_labels(n, now)));
         i64::try_from(selected.count()).ok()
     }
 
