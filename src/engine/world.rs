@@ -111,15 +111,12 @@ impl World {
     /// A Namespace as of `at`. Its first labels hold for the time before as well; one that is made again under the
     /// name goes on from there.
     pub fn put_namespace(&mut self, id: ObjectId, name: &Name, labels: Labels, at: Seconds) {
-        match self.namespaces.get_mut(name) {
-            Some(known) => {
-                known.labels.set(at, labels);
-                (known.id, known.exists) = (id, true);
-            }
-            None => {
-                let labels = History::starting(Seconds::MIN, labels);
-                self.namespaces.insert(name.clone(), Namespace { id, labels, exists: true });
-            }
+        if let Some(known) = self.namespaces.get_mut(name) {
+            known.labels.set(at, labels);
+            (known.id, known.exists) = (id, true);
+        } else {
+            let labels = History::starting(Seconds::MIN, labels);
+            self.namespaces.insert(name.clone(), Namespace { id, labels, exists: true });
         }
     }
 
