@@ -165,6 +165,8 @@ pub struct Machine {
     failed_gates: BTreeMap<Name, Seconds>,
     folded: Seconds,
     dirty_gates: BTreeSet<Name>,
+    /// Whether the status of a plan may have to be written.
+    dirty_plans: bool,
     inflight: HashSet<WriteKey>,
     outbox: Vec<Write>,
     tokens: i64,
@@ -310,6 +312,7 @@ impl Machine {
             failed_gates: BTreeMap::new(),
             folded: 0,
             dirty_gates: BTreeSet::new(),
+            dirty_plans: false,
             inflight: HashSet::new(),
             outbox: Vec::new(),
             tokens: 0,

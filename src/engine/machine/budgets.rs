@@ -75,6 +75,7 @@ impl Machine {
             }
         };
         self.settle_before_edit(key, at);
+        self.dirty_plans = true;
         let fresh = !self.budgets.contains_key(key);
         let again = self.budgets.get(key).is_some_and(|state| !state.exists || state.id != id);
         let state = self.budgets.entry(key.clone()).or_insert_with(|| BudgetState::new(created));
@@ -158,6 +159,7 @@ impl Machine {
         }
         state.exists = false;
         state.specs.set(at, None);
+        self.dirty_plans = true;
         self.set_terms(key, tag, at, None);
         self.dirty_scope(key);
         self.wake_budget(key, at);
@@ -225,6 +227,7 @@ impl Machine {
         if edited {
             self.price(tag, &name, from, Some(Arc::new(list)), at);
         }
+        self.dirty_plans = true;
         self.wake_users(&name, at);
     }
 
@@ -328,6 +331,7 @@ impl Machine {
             status: grant.status.clone().unwrap_or_default(),
         };
         self.overrides.insert((namespace, name), state);
+        self.touched.insert(budget.clone());
         self.wake_budget(&budget, at);
     }
 

@@ -202,7 +202,7 @@ impl Machine {
             return;
         }
         let (status, namespaces) = (self.status(key, now), self.namespace_count(key, now));
-        let many = i64::try_from(self.budgets.len()).unwrap_or(i64::MAX) / self.settings.writes_per_second.max(1) * 3;
+        let many = i64::try_from(self.budgets.len()).unwrap_or(i64::MAX) / self.settings.writes_per_second.max(1);
         self.event_writes(key, &status, now, writes);
         let state = self.budgets.get_mut(key).expect("present");
         let same = BudgetStatus { updated: None, ..status.clone() }
