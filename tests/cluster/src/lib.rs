@@ -8,6 +8,7 @@
 mod cluster;
 mod command;
 mod current;
+pub mod demo;
 mod faults;
 mod log;
 mod nodes;
