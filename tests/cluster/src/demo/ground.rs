@@ -2,6 +2,8 @@
 
 use std::env;
 use std::fs;
+use std::io::{Read, Write};
+use std::net::TcpStream;
 use std::path::PathBuf;
 use std::process::Command;
 use std::time::{Duration, Instant};
@@ -82,13 +84,23 @@ fn start(cluster: &Cluster, name: &str, config: &PathBuf) -> Result<Process> {
         .args(["--listen", &listen])
         .env("KUBECONFIG", cluster.service_account_kubeconfig(NAMESPACE, RELEASE, TOKEN)?);
     let mut process = Process::start(cluster, name, &run)?;
-    let watches = wait_until("its first lists", Duration::from_secs(30), || {
-        ensure!(process.is_running(), "it ended");
-        ensure!(process.log().contains("leading") || process.log().contains("standby"), "nothing yet");
-        Ok(())
+    let ready = wait_until(&format!("{name} to be ready"), Duration::from_secs(30), || {
+        // One that ended will not be ready later either.
+        Ok(if process.is_running() { Some(probe(&listen)?) } else { None })
     });
-    watches.with_context(|| format!("{name} wrote:\n{}", process.log()))?;
+    ready?.with_context(|| format!("{name} ended:\n{}", process.log()))?;
     Ok(process)
+}
+
+/// Asks `/readyz`, as a kubelet does.
+fn probe(address: &str) -> Result<()> {
+    let mut stream = TcpStream::connect(address)?;
+    stream.set_read_timeout(Some(Duration::from_secs(5)))?;
+    write!(stream, "GET /readyz HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n\r\n")?;
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer)?;
+    ensure!(answer.starts_with("HTTP/1.1 200"), "it answers:\n{answer}");
+    Ok(())
 }
 
 /// A program of this repository, built beside this one.
