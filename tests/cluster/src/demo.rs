@@ -9,7 +9,7 @@ mod ground;
 mod stage;
 mod steps;
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Instant;
 
 use anyhow::{Context, Result, bail};
@@ -19,7 +19,7 @@ use crate::current;
 use borrowed::Guard;
 use stage::Stage;
 
-/// The cluster's name.
+/// The name of the demo's cluster.
 const NAME: &str = "demo";
 
 /// One thing that is shown.
@@ -39,19 +39,15 @@ const STEPS: [(&str, Step); 11] = [
     ("The Statement: what it cost, exactly", steps::statement),
 ];
 
-/// Plays the demo, and leaves its cluster running.
-pub fn run() -> Result<()> {
+/// Plays the demo with the operator of the directory `programs`, and leaves its cluster running.
+pub fn run(programs: &Path) -> Result<()> {
     if Cluster::open(NAME).is_ok() {
         bail!("the demo's cluster is up already; `make demo-down` removes it");
     }
     let (cluster, guard) = prepare()?;
-    let stage = Stage::new(cluster);
     let started = Instant::now();
-    for (number, (name, step)) in STEPS.iter().enumerate() {
-        stage.heading(number + 1, STEPS.len(), name);
-        step(&stage).with_context(|| format!("step {}, \"{name}\", did not come out", number + 1))?;
-    }
-    stage.part_with(started.elapsed());
+    let stage = play(cluster, programs)?;
+    stage.part(started.elapsed());
     stage.into_cluster().keep()?;
     guard.map_or(Ok(()), Guard::dismiss)
 }
@@ -67,19 +63,33 @@ pub fn down() -> Result<bool> {
     Cluster::down(NAME)
 }
 
-/// A cluster in which some teams work, and on a user's own one what cleans up if this ends early.
+/// Plays the demo on a cluster that ends with the demo, and returns all that it showed.
+pub fn rehearse(programs: &Path) -> Result<String> {
+    let stage = play(Cluster::start(&ground::options("rehearsal"))?, programs)?;
+    Ok(stage.transcript())
+}
+
+fn play(cluster: Cluster, programs: &Path) -> Result<Stage> {
+    ground::settle(&cluster)?;
+    let stage = Stage::new(cluster, programs);
+    for (number, (name, step)) in STEPS.iter().enumerate() {
+        stage.heading(number + 1, STEPS.len(), name);
+        step(&stage).with_context(|| format!("step {}, \"{name}\", did not come out", number + 1))?;
+    }
+    Ok(stage)
+}
+
+/// The embedded cluster, or the user's own one and what cleans it up if this ends early.
 fn prepare() -> Result<(Cluster, Option<Guard>)> {
     if !current::is_wanted()? {
-        return Ok((ground::embedded()?, None));
+        return Ok((ground::embedded(NAME)?, None));
     }
     let cluster = Cluster::borrow(NAME)?;
     borrowed::refuse_used(&cluster)?;
     let guard = Guard::start()?;
     // From here on the guard ends it all, in its order.
     cluster.keep()?;
-    let cluster = Cluster::open(NAME)?;
-    ground::teams(&cluster)?;
-    Ok((cluster, Some(guard)))
+    Ok((Cluster::open(NAME)?, Some(guard)))
 }
 
 /// The repository, from where the demo's commands are run.

@@ -12,6 +12,7 @@ pub mod demo;
 mod faults;
 mod log;
 mod nodes;
+mod operator;
 mod ports;
 mod process;
 mod programs;

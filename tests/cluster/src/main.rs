@@ -1,5 +1,6 @@
 //! Builds, starts and ends embedded clusters for people; the tests use the library.
 
+use std::env;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result};
@@ -57,7 +58,7 @@ fn main() -> Result<()> {
             print_env(&Cluster::open(&name)?);
             Ok(())
         }
-        Task::Demo => demo::run(),
+        Task::Demo => demo::run(env::current_exe()?.parent().context("a program is in a directory")?),
         Task::DemoDown => {
             eprintln!("{}", if demo::down()? { "the demo is gone" } else { "there is no demo" });
             Ok(())

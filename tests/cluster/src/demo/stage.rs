@@ -1,6 +1,8 @@
 //! How the demo is told: a line of explanation, the command as typed, what it answered.
 
+use std::cell::RefCell;
 use std::io::{BufRead, BufReader, IsTerminal, stdout};
+use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::sync::mpsc;
 use std::thread;
@@ -15,6 +17,11 @@ use crate::command::{Output, run};
 /// How long a watched object may take to get where it should.
 const PATIENCE: Duration = Duration::from_mins(1);
 
+/// Colours, as terminals number them.
+const PLAIN: &str = "0";
+const BOLD: &str = "1";
+const GREEN: &str = "32";
+
 /// What to try when the demo is over.
 const NEXT: [&str; 6] = [
     "kubectl get budgets -A --watch",
@@ -28,19 +35,32 @@ const NEXT: [&str; 6] = [
 /// Where the demo plays.
 pub struct Stage {
     cluster: Cluster,
+    programs: PathBuf,
     colour: bool,
+    /// What was shown, without colours.
+    shown: RefCell<String>,
 }
 
 // === impl Stage ===
 
 impl Stage {
-    pub fn new(cluster: Cluster) -> Self {
+    /// `programs` is the directory of the operator and the kubectl plugin.
+    pub fn new(cluster: Cluster, programs: &Path) -> Self {
         let plain = std::env::var_os("NO_COLOR").is_some_and(|set| !set.is_empty());
-        Self { cluster, colour: stdout().is_terminal() && !plain }
+        let colour = stdout().is_terminal() && !plain;
+        Self { cluster, programs: programs.to_owned(), colour, shown: RefCell::default() }
     }
 
     pub fn cluster(&self) -> &Cluster {
         &self.cluster
+    }
+
+    pub fn programs(&self) -> &Path {
+        &self.programs
+    }
+
+    pub fn transcript(self) -> String {
+        self.shown.into_inner()
     }
 
     pub fn into_cluster(self) -> Cluster {
@@ -48,26 +68,24 @@ impl Stage {
     }
 
     pub fn heading(&self, number: usize, of: usize, name: &str) {
-        println!("\n{}", self.painted("1", &format!("[{number}/{of}] {name}")));
+        self.show(BOLD, &format!("\n[{number}/{of}] {name}"));
     }
 
     /// How long it took, and what to try next.
-    pub fn part_with(&self, took: Duration) {
-        println!(
-            "\n{}",
-            self.painted("1", &format!("That took {} s. The cluster stays up: look around in it.", took.as_secs()))
-        );
-        for line in self.cluster.exports() {
-            println!("  {line}");
+    pub fn part(&self, took: Duration) {
+        self.show(BOLD, &format!("\nThat took {} s. The cluster stays up; look around in it:", took.as_secs()));
+        let programs = format!("export PATH='{}':\"$PATH\"", self.programs.display());
+        for line in self.cluster.exports().into_iter().chain([programs]) {
+            self.show(PLAIN, &format!("  {line}"));
         }
         for line in NEXT {
-            println!("  {line}");
+            self.show(PLAIN, &format!("  {line}"));
         }
     }
 
     /// What happens next, in a line.
     pub fn say(&self, text: &str) {
-        println!("{}", self.painted("32", text));
+        self.show(GREEN, text);
     }
 
     /// Shows a shell command and its answer; it must succeed.
@@ -91,7 +109,7 @@ impl Stage {
 
     /// Shows a `kubectl get --watch` until it prints a row with this word.
     pub fn watch(&self, line: &str, word: &str) -> Result<()> {
-        println!("{}", self.painted("1", &format!("$ {line}")));
+        self.show(BOLD, &format!("$ {line}"));
         let mut child = self.shell(&format!("exec {line}")).stdout(Stdio::piped()).stdin(Stdio::null()).spawn()?;
         let rows = BufReader::new(child.stdout.take().context("its output is piped")?).lines();
         let (sender, receiver) = mpsc::channel();
@@ -100,7 +118,7 @@ impl Stage {
         let found = loop {
             match receiver.recv_timeout(PATIENCE.saturating_sub(started.elapsed())) {
                 Ok(row) => {
-                    println!("{row}");
+                    self.show(PLAIN, &row);
                     if row.split_whitespace().any(|cell| cell == word) {
                         break true;
                     }
@@ -116,9 +134,9 @@ impl Stage {
 
     /// Both outputs of the command go where standard output goes, in the order in which they were written.
     fn play(&self, line: &str) -> Output {
-        println!("{}", self.painted("1", &format!("$ {line}")));
+        self.show(BOLD, &format!("$ {line}"));
         let output = run(&mut self.shell(line), None);
-        print!("{}", output.stdout);
+        self.show(PLAIN, output.stdout.trim_end());
         output
     }
 
@@ -128,8 +146,15 @@ impl Stage {
         shell
     }
 
-    fn painted(&self, code: &str, text: &str) -> String {
-        if self.colour { format!("\x1b[{code}m{text}\x1b[0m") } else { text.to_owned() }
+    fn show(&self, colour: &str, text: &str) {
+        let mut shown = self.shown.borrow_mut();
+        shown.push_str(text);
+        shown.push('\n');
+        if self.colour && colour != PLAIN {
+            println!("\x1b[{colour}m{text}\x1b[0m");
+        } else if !text.is_empty() {
+            println!("{text}");
+        }
     }
 }
 
