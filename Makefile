@@ -1,6 +1,6 @@
 # Each target says what it does: `make help`.
 .DEFAULT_GOAL := help
-.PHONY: help build check test cluster cluster-down
+.PHONY: help build check test demo demo-down cluster cluster-down
 
 CARGO ?= cargo
 # Name and size of the cluster of `make cluster`.
@@ -13,8 +13,15 @@ help: ## What can be made
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 	@echo
 	@echo "Variables: KUBERNETES=1.37.2 (its version), NAME=dev, NODES=3,"
-	@echo "CLUSTER=current (test on the cluster of your current kubeconfig context),"
+	@echo "CLUSTER=current (demo and tests on the cluster of your current kubeconfig context),"
 	@echo "OPEX_CACHE=~/.cache/opex-operator (where built programs are kept)"
+
+demo: ## See a budget fill up and stop a scale-up, on a real Kubernetes API server
+	$(CARGO) build --workspace
+	@$(OPEX_CLUSTER) demo
+
+demo-down: ## Remove what the demo left running
+	@$(OPEX_CLUSTER) demo-down
 
 build: ## Build the operator, the kubectl plugin and the control plane that the tests run on
 	$(CARGO) build --workspace

@@ -115,6 +115,15 @@ impl Cluster {
         Self::create(options, dir)
     }
 
+    /// As [`Cluster::up`], of the user's own cluster: only a private directory is made, known by this name.
+    pub fn borrow(name: &str) -> Result<Self> {
+        let dir = dev_dir(name)?;
+        if dir.exists() {
+            bail!("there is a cluster {name} already");
+        }
+        Self::adopt(name.to_owned(), dir)
+    }
+
     /// Lets the cluster outlive this value and this process, until [`Cluster::down`].
     pub fn keep(mut self) -> Result<()> {
         self.reaper.take().map_or(Ok(()), Reaper::dismiss)
@@ -127,11 +136,13 @@ impl Cluster {
         if !kubeconfig.exists() {
             bail!("there is no cluster {name}");
         }
+        // A borrowed cluster has no control plane here.
+        let programs = dir.join("kwokctl.yaml").exists().then(Programs::build).transpose()?;
         Ok(Self {
             name: name.to_owned(),
             kubeconfig,
             dir,
-            programs: Some(Programs::build()?),
+            programs,
             ports: Ports::claim(&cache_dir()?.join("ports"))?,
             reaper: None,
         })
@@ -180,6 +191,19 @@ impl Cluster {
             env.push(("PATH", programs.search_path()));
         }
         env
+    }
+
+    /// The same environment as lines for a shell's `eval`.
+    pub fn exports(&self) -> Vec<String> {
+        let inherited = env::var("PATH").unwrap_or_default();
+        let line = |(key, value): (&str, OsString)| {
+            let value = value.to_string_lossy().replace('\'', r"'\''");
+            match value.strip_suffix(&inherited).filter(|_| key == "PATH") {
+                Some(ours) => format!("export PATH='{ours}'\"$PATH\""),
+                None => format!("export {key}='{value}'"),
+            }
+        };
+        self.env().into_iter().map(line).collect()
     }
 
     /// A command of the control plane's programs, or of `PATH` for the user's own cluster.

@@ -8,9 +8,11 @@
 mod cluster;
 mod command;
 mod current;
+pub mod demo;
 mod faults;
 mod log;
 mod nodes;
+mod operator;
 mod ports;
 mod process;
 mod programs;

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result};
 use clap::{Parser, Subcommand};
-use opex_cluster::{Cluster, Options, Programs};
+use opex_cluster::{Cluster, Options, Programs, demo};
 
 /// A real Kubernetes control plane on this machine.
 #[derive(Parser)]
@@ -43,6 +43,10 @@ enum Task {
         #[arg(long, default_value = "dev")]
         name: String,
     },
+    /// Show a budget that fills up and stops a scale-up, and leave the cluster running.
+    Demo,
+    /// End the demo's operators and cluster.
+    DemoDown,
 }
 
 fn main() -> Result<()> {
@@ -52,6 +56,11 @@ fn main() -> Result<()> {
         Task::Down { name } => down(&name),
         Task::Env { name } => {
             print_env(&Cluster::open(&name)?);
+            Ok(())
+        }
+        Task::Demo => demo::run(env::current_exe()?.parent().context("a program is in a directory")?),
+        Task::DemoDown => {
+            eprintln!("{}", if demo::down()? { "the demo is gone" } else { "there is no demo" });
             Ok(())
         }
     }
@@ -86,14 +95,8 @@ fn down(name: &str) -> Result<()> {
     Ok(())
 }
 
-/// Lines for a shell's `eval`.
 fn print_env(cluster: &Cluster) {
-    let inherited = env::var("PATH").unwrap_or_default();
-    for (key, value) in cluster.env() {
-        let value = value.to_string_lossy().replace('\'', r"'\''");
-        match value.strip_suffix(&inherited).filter(|_| key == "PATH") {
-            Some(ours) => println!("export PATH='{ours}'\"$PATH\""),
-            None => println!("export {key}='{value}'"),
-        }
+    for line in cluster.exports() {
+        println!("{line}");
     }
 }
