@@ -250,7 +250,9 @@ impl Machine {
             return;
         }
         let budget = self.ledgers[&closed].budget.clone();
-        let Some(open) = self.open_ledger(&budget, at) else {
+        let currency = self.ledgers[&closed].ledger.currency.clone();
+        let same = |id: &LedgerId| self.ledgers[id].ledger.currency == currency;
+        let Some(open) = self.open_ledger(&budget, at).filter(same) else {
             let name = self.ledgers[&closed].name.clone();
             self.trouble(
                 "LateFact",
