@@ -1,15 +1,19 @@
 //! The gate on a real control plane, without an operator: namespaces are labelled by hand. The
 //! numbers are those of the scenarios that the gate must pass.
 
-#[path = "gate/case.rs"]
+#[path = "gate/by_hand.rs"]
+mod by_hand;
+#[path = "support/case.rs"]
 mod case;
-#[path = "gate/ground.rs"]
+#[path = "support/ground.rs"]
 mod ground;
 #[path = "gate/growth.rs"]
 mod growth;
 #[path = "gate/guards.rs"]
 mod guards;
-#[path = "gate/manifests.rs"]
+#[path = "support/installed.rs"]
+mod installed;
+#[path = "support/manifests.rs"]
 mod manifests;
 #[path = "gate/spend.rs"]
 mod spend;
@@ -18,7 +22,8 @@ use std::time::Duration;
 
 use opex_cluster::{Component, needs_simulated_nodes, wait_for};
 
-use ground::{Ground, shared};
+use by_hand::shared;
+use ground::Ground;
 use manifests::{budget_override, claim, database, deployment, statement};
 
 #[test]
@@ -65,7 +70,7 @@ fn s10_the_gate_holds_over_a_restart_of_the_api_server() {
     if needs_simulated_nodes() {
         return;
     }
-    let cluster = ground::prepared("gate-restart");
+    let cluster = installed::prepared("gate-restart");
     let kubectl = |args: &str| cluster.kubectl(args.split(' '));
     kubectl("create namespace blocked").expect();
     kubectl("create namespace free").expect();

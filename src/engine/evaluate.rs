@@ -46,7 +46,7 @@ impl Figures {
 /// The first whole second `t` in `(after, now]` at which the spend of `[start, t)` is at least `level`; `after` itself
 /// where it was so then already.
 pub fn crossed(ledger: &Ledger, rates: &Rates, level: &Exact, after: Seconds, now: Seconds) -> Option<Seconds> {
-    let (after, now) = (ledger.clamp(after), ledger.clamp(now));
+    let (after, now) = (ledger.clamp(after).max(ledger.folded()), ledger.clamp(now));
     if ledger.spent(rates, now) < *level {
         return None;
     }

@@ -67,6 +67,11 @@ impl Ledger {
         total(&mut self.totals, line.rate).add(ramp);
     }
 
+    /// Readings before this instant are lost.
+    pub fn folded(&self) -> Seconds {
+        self.folded
+    }
+
     /// What was spent in `[from, t)`, priced and exact.
     pub fn spent(&self, rates: &Rates, t: Seconds) -> Exact {
         let t = self.clamp(t);

@@ -40,6 +40,9 @@ pub const CLOSING: Seconds = 600;
 /// How far back a replay can tell when exactly something happened.
 const REPLAYED_HISTORY: Seconds = 7200;
 
+/// How long a Node that is gone is remembered: its Pods may still be there.
+const FORGOTTEN: Seconds = 86_400;
+
 /// How the machine is set up.
 #[derive(Clone, Debug)]
 pub struct Settings {
@@ -162,6 +165,8 @@ pub struct Machine {
     failed_gates: BTreeMap<Name, Seconds>,
     folded: Seconds,
     dirty_gates: BTreeSet<Name>,
+    /// Whether the status of a plan may have to be written.
+    dirty_plans: bool,
     inflight: HashSet<WriteKey>,
     outbox: Vec<Write>,
     tokens: i64,
@@ -307,6 +312,7 @@ impl Machine {
             failed_gates: BTreeMap::new(),
             folded: 0,
             dirty_gates: BTreeSet::new(),
+            dirty_plans: false,
             inflight: HashSet::new(),
             outbox: Vec::new(),
             tokens: 0,
@@ -384,7 +390,7 @@ impl Machine {
 
     /// Forgets names, rates and objects that nothing refers to any more. To be called now and then.
     pub fn sweep(&mut self) {
-        self.world.sweep();
+        self.world.sweep(self.now - FORGOTTEN);
     }
 
     /// Straightens what happened before `t`.
@@ -427,8 +433,14 @@ impl Machine {
                 self.apply_pod(tag, id, &pod, end);
                 self.end_item(tag, &pod.namespace, id, end, at);
             }
-            Fact::Claim(claim) => self.end_item(tag, &claim.namespace, id, end, at),
-            Fact::Service(service) => self.end_item(tag, &service.namespace, id, end, at),
+            Fact::Claim(claim) => {
+                self.apply_claim(tag, id, &claim, end);
+                self.end_item(tag, &claim.namespace, id, end, at);
+            }
+            Fact::Service(service) => {
+                self.apply_service(tag, id, &service, end);
+                self.end_item(tag, &service.namespace, id, end, at);
+            }
             Fact::Node(node) => self.delete_node(tag, id, &node, end),
             Fact::Namespace(namespace) => self.delete_namespace(tag, &namespace.name, at),
             Fact::Owner(_) => {

@@ -104,9 +104,7 @@ impl Terms {
     fn cover(&self, world: &World, item: &Item, labels: &Labels, t: Seconds) -> bool {
         let in_scope = match &self.scope {
             Scope::Namespace(namespace) => *namespace == item.namespace,
-            Scope::Namespaces(selector) => {
-                world.namespace_labels(&item.namespace, t).is_some_and(|l| selector.matches(l))
-            }
+            Scope::Namespaces(selector) => selector.matches(&world.namespace_labels(&item.namespace, t)),
         };
         in_scope && self.pods.as_ref().is_none_or(|pods| item.source == Source::Pods && pods.matches(labels))
     }

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use super::history::History;
 use super::item::{Item, NEVER};
 use super::rate::PriceList;
-use crate::facts::{Labels, Name, NodeFact, ObjectId, Seconds};
+use crate::facts::{Labels, Name, NodeFact, ObjectId, Seconds, no_labels};
 
 /// Everything observed that metering depends on.
 #[derive(Debug, Default)]
@@ -33,6 +33,7 @@ pub struct Node {
 pub struct Namespace {
     pub id: ObjectId,
     pub labels: History<Labels>,
+    pub exists: bool,
 }
 
 /// A PricePlan's versions. `None` holds while it is deleted.
@@ -73,8 +74,14 @@ impl World {
         }
     }
 
-    /// Forgets names that nothing bears any more.
-    pub fn sweep(&mut self) {
+    /// Forgets what went before `t` and the names that nothing bears any more.
+    pub fn sweep(&mut self, t: Seconds) {
+        for lives in self.nodes.values_mut() {
+            lives.retain(|life| life.removed > t);
+        }
+        self.nodes.retain(|_, lives| !lives.is_empty());
+        let items = &self.items;
+        self.namespaces.retain(|name, namespace| namespace.exists || items.contains_key(name));
         self.names.retain(|name| Arc::strong_count(name) > 1);
     }
 
@@ -101,9 +108,28 @@ impl World {
         self.nodes.get(name)?.iter().find(|life| life.removed > start)
     }
 
-    /// A Namespace's labels. Its first ones hold for the time before as well.
-    pub fn namespace_labels(&self, namespace: &str, t: Seconds) -> Option<&Labels> {
-        self.namespaces.get(namespace)?.labels.at(t)
+    /// A Namespace as of `at`. Its first labels hold for the time before as well; one that is made again under the
+    /// name goes on from there.
+    pub fn put_namespace(&mut self, id: ObjectId, name: &Name, labels: Labels, at: Seconds) {
+        if let Some(known) = self.namespaces.get_mut(name) {
+            known.labels.set(at, labels);
+            (known.id, known.exists) = (id, true);
+        } else {
+            let labels = History::starting(Seconds::MIN, labels);
+            self.namespaces.insert(name.clone(), Namespace { id, labels, exists: true });
+        }
+    }
+
+    /// It is gone; its labels are still needed by what is learned late of its objects.
+    pub fn forget_namespace(&mut self, name: &str) {
+        if let Some(namespace) = self.namespaces.get_mut(name) {
+            namespace.exists = false;
+        }
+    }
+
+    /// A Namespace's labels; one that was never seen has none.
+    pub fn namespace_labels(&self, namespace: &str, t: Seconds) -> Labels {
+        self.namespaces.get(namespace).and_then(|n| n.labels.at(t)).cloned().unwrap_or_else(no_labels)
     }
 
     /// The price list in force.

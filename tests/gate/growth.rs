@@ -4,9 +4,10 @@ use std::time::Duration;
 
 use opex_cluster::{needs_simulated_nodes, wait_for};
 
+use crate::by_hand::WHY;
 use crate::case::Want::{Allowed, Denied};
 use crate::case::{case, check, with};
-use crate::ground::{Ground, WHY};
+use crate::ground::Ground;
 use crate::manifests::{database, deployment, job, owned, replication_controller, scale, workload};
 
 #[test]

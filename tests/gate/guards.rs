@@ -4,7 +4,8 @@ use jiff::SignedDuration;
 
 use crate::case::Want::{Allowed, Denied, Refused};
 use crate::case::{case, check, with};
-use crate::ground::{Ground, OPERATOR};
+use crate::ground::Ground;
+use crate::installed::OPERATOR;
 use crate::manifests::{budget, budget_override, statement};
 
 #[test]

@@ -75,6 +75,7 @@ impl Machine {
             }
         };
         self.settle_before_edit(key, at);
+        self.dirty_plans = true;
         let fresh = !self.budgets.contains_key(key);
         let again = self.budgets.get(key).is_some_and(|state| !state.exists || state.id != id);
         let state = self.budgets.entry(key.clone()).or_insert_with(|| BudgetState::new(created));
@@ -105,11 +106,19 @@ impl Machine {
         let terms = spec.terms.clone();
         let state = self.budgets.get_mut(key).expect("present");
         let from = if fresh { created } else { created.max(state.specs.since().unwrap_or(created)) };
+        let schedule = spec.schedule.clone();
         state.specs.set(from, Some(Arc::new(spec)));
         if self.running {
-            let open = self.current(key, at).filter(|id| self.ledgers[id].ledger.span.until > at);
-            if open.is_some() {
-                self.set_terms(key, tag, from, Some(&terms));
+            let open =
+                self.current(key, at).map(|id| &self.ledgers[&id].ledger).filter(|ledger| ledger.span.until > at);
+            if let Some(ledger) = open {
+                let continues = schedule.at(ledger.window.start).as_ref() == Some(&ledger.window);
+                if continues {
+                    self.set_terms(key, tag, from, Some(&terms));
+                    self.follow_currency(key, at);
+                } else {
+                    self.cut_at(key, from);
+                }
             } else {
                 self.budgets.get_mut(key).expect("present").since = from;
                 self.roll(key, at);
@@ -150,6 +159,7 @@ impl Machine {
         }
         state.exists = false;
         state.specs.set(at, None);
+        self.dirty_plans = true;
         self.set_terms(key, tag, at, None);
         self.dirty_scope(key);
         self.wake_budget(key, at);
@@ -181,9 +191,15 @@ impl Machine {
         let status = plan.status.clone().unwrap_or_default();
         let known = self.plans.get(&name).filter(|state| state.exists);
         let from = match known {
-            None => {
-                plan.metadata.creation_timestamp.as_ref().map_or(self.settings.from.unwrap_or(at), |t| t.0.as_second())
-            }
+            None => match status.versions.first().filter(|newest| newest.generation < generation) {
+                // Edited while nobody watched.
+                Some(before) => written.unwrap_or(at).max(before.from.0.as_second()),
+                None => plan
+                    .metadata
+                    .creation_timestamp
+                    .as_ref()
+                    .map_or(self.settings.from.unwrap_or(at), |t| t.0.as_second()),
+            },
             Some(state) => self.edited_at(&name, state, written, at),
         };
         // What the leader wrote down decides, so that all replicas price alike.
@@ -211,6 +227,7 @@ impl Machine {
         if edited {
             self.price(tag, &name, from, Some(Arc::new(list)), at);
         }
+        self.dirty_plans = true;
         self.wake_users(&name, at);
     }
 
@@ -314,6 +331,7 @@ impl Machine {
             status: grant.status.clone().unwrap_or_default(),
         };
         self.overrides.insert((namespace, name), state);
+        self.touched.insert(budget.clone());
         self.wake_budget(&budget, at);
     }
 

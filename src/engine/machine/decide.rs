@@ -122,7 +122,8 @@ impl Machine {
         let entry = &self.ledgers[&id];
         let state = self.budgets.get_mut(key).expect("evaluated");
         let same_period = state.latched == Some(id);
-        if state.latched.is_some() && !same_period {
+        let shown = state.status.period.as_ref().map(|p| p.start.0.as_second());
+        if !same_period && (state.latched.is_some() || shown != Some(entry.ledger.window.start)) {
             state.latches.clear();
         }
         let after = if same_period { state.evaluated } else { entry.ledger.span.from };

@@ -120,9 +120,7 @@ impl Machine {
         let specs = self.budgets.iter().filter_map(|(key, state)| Some((key, state, state.specs.last()?.as_deref()?)));
         specs.filter(move |(_, _, spec)| match &spec.terms.scope {
             Scope::Namespace(own) => own == namespace,
-            Scope::Namespaces(selector) => {
-                self.world.namespace_labels(namespace, now).is_some_and(|l| selector.matches(l))
-            }
+            Scope::Namespaces(selector) => selector.matches(&self.world.namespace_labels(namespace, now)),
         })
     }
 

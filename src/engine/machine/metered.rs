@@ -9,12 +9,10 @@ use super::{BudgetState, LedgerId, Machine, NamespaceState, Relist};
 use crate::api::Measure;
 use crate::engine::accrual::Ramp;
 use crate::engine::budget::BudgetKey;
-use crate::engine::history::History;
 use crate::engine::item::Item;
 use crate::engine::ledger::LineKey;
 use crate::engine::meter::{self, Growth};
 use crate::engine::observed::{Source, Tag};
-use crate::engine::world::Namespace;
 use crate::facts::{
     ClaimFact, Name, NamespaceFact, NodeFact, ObjectId, OwnerFact, OwnerRef, PodFact, Problem, Seconds, ServiceFact,
 };
@@ -91,21 +89,14 @@ impl Machine {
 
     pub(super) fn apply_namespace(&mut self, tag: Tag, id: ObjectId, fact: NamespaceFact, at: Seconds) {
         let name = fact.name.clone();
-        let known = self.world.namespaces.get(&name).is_some_and(|known| known.id == id);
-        let same = known && self.world.namespaces[&name].labels.last() == Some(&fact.labels);
+        let same =
+            self.world.namespaces.get(&name).is_some_and(|n| n.id == id && n.labels.last() == Some(&fact.labels));
         let labels = fact.labels.clone();
         let fresh = self.namespaces.insert(name.clone(), NamespaceState { fact }).is_none();
         self.dirty_gates.insert(name.clone());
         if !same {
             let touched = self.in_namespace(&name);
-            self.change(&touched, tag, at, |machine| {
-                if known {
-                    machine.world.namespaces.get_mut(&name).expect("known").labels.set(at, labels);
-                } else {
-                    let namespace = Namespace { id, labels: History::starting(Seconds::MIN, labels) };
-                    machine.world.namespaces.insert(name.clone(), namespace);
-                }
-            });
+            self.change(&touched, tag, at, |machine| machine.world.put_namespace(id, &name, labels, at));
         }
         if fresh || !same {
             self.wake_wide(at);
@@ -117,7 +108,7 @@ impl Machine {
             self.end_item(tag, &namespace, id, at, at);
         }
         self.close_namespace(name, at);
-        self.world.namespaces.remove(name);
+        self.world.forget_namespace(name);
         self.namespaces.remove(name);
         self.dirty_gates.remove(name);
         self.scales.remove(name);
@@ -259,7 +250,9 @@ impl Machine {
             return;
         }
         let budget = self.ledgers[&closed].budget.clone();
-        let Some(open) = self.open_ledger(&budget, at) else {
+        let currency = self.ledgers[&closed].ledger.currency.clone();
+        let same = |id: &LedgerId| self.ledgers[id].ledger.currency == currency;
+        let Some(open) = self.open_ledger(&budget, at).filter(same) else {
             let name = self.ledgers[&closed].name.clone();
             self.trouble(
                 "LateFact",
@@ -270,7 +263,8 @@ impl Machine {
         };
         let line = LineKey { rate: self.rates.correction(line.rate), ..line.clone() };
         let entry = self.ledgers.get_mut(&open).expect("found");
-        entry.ledger.add(&line, Ramp { at: at - 1, rate: 0, step: quantity, tag });
+        let booked = at.min(entry.ledger.span.until) - 1;
+        entry.ledger.add(&line, Ramp { at: booked, rate: 0, step: quantity, tag });
         self.wake_budget(&budget, at);
     }
 

@@ -92,7 +92,7 @@ impl Machine {
         let namespace = key.namespace.clone().unwrap_or_else(|| self.settings.namespace.clone());
         let name = self.free_name(&namespace, key, &window.label);
         let mut gaps = Vec::new();
-        if let Some(to) = self.unwatched_until(key, from) {
+        if let Some(to) = self.unwatched_until(from) {
             gaps.push(Gap { from, to, reason: "nothing watched the cluster".to_owned() });
         }
         let id = self.add(Entry {
@@ -322,10 +322,9 @@ impl Machine {
     }
 
     /// Where a live operator meters time from before its first list: until when nobody watched.
-    fn unwatched_until(&self, key: &BudgetKey, from: Seconds) -> Option<Seconds> {
+    fn unwatched_until(&self, from: Seconds) -> Option<Seconds> {
         let listed = *self.listed.values().max()?;
-        let watched = self.ledgers_of(key).next().is_some();
-        (!self.settings.replay && !watched && listed - from > 60).then_some(listed)
+        (!self.settings.replay && listed - from > 60).then_some(listed)
     }
 
     /// The next instant at which a period ends or begins, or a statement closes.

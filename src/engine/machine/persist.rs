@@ -60,7 +60,9 @@ impl Machine {
         }
         self.refill(now);
         let mut writes = std::mem::take(&mut self.outbox);
-        self.plan_writes(now, &mut writes);
+        if std::mem::take(&mut self.dirty_plans) {
+            self.plan_writes(now, &mut writes);
+        }
         let touched = std::mem::take(&mut self.touched);
         let mut waiting: Vec<_> = touched.into_iter().map(|key| (self.rank(&key), key)).collect();
         waiting.sort();
@@ -132,6 +134,7 @@ impl Machine {
         self.inflight.clear();
         self.outbox.clear();
         if leading {
+            self.dirty_plans = true;
             self.dirty_gates.extend(self.namespaces.keys().cloned());
             for key in self.budgets.keys().cloned().collect::<Vec<_>>() {
                 self.wake_budget(&key, at);
@@ -163,6 +166,7 @@ impl Machine {
                 }
             }
             WriteKey::Plan(_) => {
+                self.dirty_plans |= !matches!(outcome, Outcome::Written { .. });
                 for budget in self.budgets.keys().cloned().collect::<Vec<_>>() {
                     self.wake_budget(&budget, at + 1);
                 }
@@ -216,6 +220,10 @@ impl Machine {
             return false;
         }
         let Some(persisted) = &entry.persisted else { return true };
+        // A watermark never goes back: one ahead of time is waited for.
+        if persisted.watermark > entry.ledger.clamp(now - self.settings.lag) {
+            return false;
+        }
         let every = if entry.ledger.accrues(persisted.watermark) { ACCRUING } else { STILL };
         entry.urgent || now >= Self::closes_at(entry) || now - persisted.at >= every
     }

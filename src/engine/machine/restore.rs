@@ -138,8 +138,8 @@ impl Machine {
         }
         let ours =
             last_manager(statement.metadata.managed_fields.as_deref()).is_none_or(|manager| manager == FIELD_MANAGER);
-        if self.leading && !ours && entry.closed_at.is_none() {
-            entry.persisted = Some(Persisted { watermark: Seconds::MIN, ..persisted(statement, Cut::default(), at) });
+        if self.leading && !ours && entry.closed_at.is_none() && statement.spec.phase == Phase::Open {
+            entry.persisted = Some(persisted(statement, Cut::default(), at));
             entry.urgent = true;
             self.tell(
                 &budget,
@@ -151,12 +151,15 @@ impl Machine {
             return;
         }
         if statement.spec.phase == Phase::Closed {
+            // Closed before its time, it ends where it was metered to, and another goes on from there.
             entry.closed_at = statement.spec.closed_at.as_ref().map(|t| t.0.as_second()).or(Some(at));
+            entry.ledger.span.until = entry.ledger.span.until.min(statement.spec.watermark.0.as_second());
         }
         let cut = Cut::from_observed(&statement.spec.observed);
         entry.persisted = Some(persisted(statement, cut, at));
         entry.gaps = statement.spec.gaps.iter().map(gap).collect();
         self.adopt(id, statement);
+        self.roll(&budget, at);
         self.wake_budget(&budget, at);
     }
 

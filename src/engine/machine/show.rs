@@ -179,8 +179,7 @@ impl Machine {
 
     pub(super) fn namespace_count(&self, key: &BudgetKey, now: Seconds) -> Option<i64> {
         let Scope::Namespaces(selector) = self.budgets.get(key)?.scope()? else { return None };
-        let selected =
-            self.namespaces.keys().filter(|n| self.world.namespace_labels(n, now).is_some_and(|l| selector.matches(l)));
+        let selected = self.namespaces.keys().filter(|n| selector.matches(&self.world.namespace_labels(n, now)));
         i64::try_from(selected.count()).ok()
     }
 
@@ -203,7 +202,7 @@ impl Machine {
             return;
         }
         let (status, namespaces) = (self.status(key, now), self.namespace_count(key, now));
-        let many = i64::try_from(self.budgets.len()).unwrap_or(i64::MAX) / self.settings.writes_per_second.max(1) * 3;
+        let many = i64::try_from(self.budgets.len()).unwrap_or(i64::MAX) / self.settings.writes_per_second.max(1);
         self.event_writes(key, &status, now, writes);
         let state = self.budgets.get_mut(key).expect("present");
         let same = BudgetStatus { updated: None, ..status.clone() }

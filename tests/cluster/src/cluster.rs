@@ -102,7 +102,7 @@ impl Cluster {
             std::process::id(),
             COUNT.fetch_add(1, Ordering::Relaxed)
         ));
-        if current::is_wanted()? { Self::adopt(options.name.clone(), dir) } else { Self::create(options, dir) }
+        if current::current_is_wanted()? { Self::adopt(options.name.clone(), dir) } else { Self::create(options, dir) }
     }
 
     /// Starts a cluster in the directory that is known by its name, where [`Cluster::open`] finds
@@ -338,7 +338,7 @@ impl Cluster {
     fn wait_for_service_account(&self, namespace: &str) -> Result<()> {
         let what = format!("the default ServiceAccount of {namespace}");
         let get = ["get", "serviceaccount", "default", "-n", namespace];
-        wait_until(&what, Duration::from_secs(30), || self.kubectl(get).ok())?;
+        wait_until(&what, Duration::from_mins(1), || self.kubectl(get).ok())?;
         Ok(())
     }
 }

@@ -17,7 +17,7 @@ use crate::command::run;
 const PODS: usize = 20;
 
 /// Whether `CLUSTER` asks for the user's own cluster.
-pub(crate) fn is_wanted() -> Result<bool> {
+pub fn current_is_wanted() -> Result<bool> {
     match env::var("CLUSTER").as_deref() {
         Err(_) | Ok("" | "embedded") => Ok(false),
         Ok("current") => Ok(true),
@@ -31,7 +31,7 @@ pub(crate) fn is_wanted() -> Result<bool> {
 /// skipped on the user's own cluster.
 /// Such a test begins with `if needs_simulated_nodes() { return; }`.
 pub fn needs_simulated_nodes() -> bool {
-    let skipped = is_wanted().unwrap_or(false);
+    let skipped = current_is_wanted().unwrap_or(false);
     if skipped {
         let thread = std::thread::current();
         let test = thread.name().unwrap_or("a test");

@@ -15,7 +15,7 @@ use std::time::Instant;
 use anyhow::{Context, Result, bail};
 
 use crate::Cluster;
-use crate::current;
+use crate::current_is_wanted;
 use borrowed::Guard;
 use stage::Stage;
 
@@ -81,7 +81,7 @@ fn play(cluster: Cluster, programs: &Path) -> Result<Stage> {
 
 /// The embedded cluster, or the user's own one and what cleans it up if this ends early.
 fn prepare() -> Result<(Cluster, Option<Guard>)> {
-    if !current::is_wanted()? {
+    if !current_is_wanted()? {
         return Ok((ground::embedded(NAME)?, None));
     }
     let cluster = Cluster::borrow(NAME)?;

@@ -1,6 +1,7 @@
 //! Faults: components that are killed, stopped and started again, by their own pids.
 
 use std::fs;
+use std::path::PathBuf;
 use std::process::Command;
 use std::time::Duration;
 
@@ -8,7 +9,7 @@ use anyhow::{Context, Result, ensure};
 
 use crate::Cluster;
 use crate::command::run;
-use crate::wait::wait_until;
+use crate::wait::{wait_for, wait_until};
 
 /// A program of the control plane.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -50,19 +51,21 @@ impl Cluster {
         Ok(pid.trim().parse()?)
     }
 
-    /// `kill -9`, without starting it again.
+    /// `kill -9`, without starting it again; returns when it is gone.
     pub fn kill9(&self, component: Component) -> Result<()> {
-        signal("KILL", self.pid(component)?)?;
-        // kwokctl would take an unreaped process for a running one.
-        fs::remove_file(self.pid_file(component))?;
-        Ok(())
+        let pid = self.pid(component)?;
+        signal("KILL", pid)?;
+        wait_for(&format!("{} to be gone", component.name()), Duration::from_secs(30), || !is_alive(pid))
     }
 
     /// Starts the components that were killed, with the same arguments, and waits until the API
     /// server is ready.
     pub fn revive(&self) -> Result<()> {
-        run(self.kwokctl().args(["start", "cluster"]), None).ok()?;
-        self.wait_until_ready(Duration::from_mins(1))
+        wait_until("the control plane to be back", Duration::from_mins(1), || {
+            self.forget_the_dead()?;
+            run(self.kwokctl().args(["start", "cluster", "--timeout", "20s", "-v", "ERROR"]), None).ok()?;
+            self.is_ready()
+        })
     }
 
     /// [`Cluster::kill9`], then [`Cluster::revive`].
@@ -83,16 +86,35 @@ impl Cluster {
 
     /// Waits until the API server says that it is ready.
     pub fn wait_until_ready(&self, timeout: Duration) -> Result<()> {
-        wait_until("the API server to be ready", timeout, || {
-            self.kubectl(["get", "--raw", "/readyz", "--request-timeout=2s"]).ok()
-        })?;
+        wait_until("the API server to be ready", timeout, || self.is_ready())
+    }
+
+    fn is_ready(&self) -> Result<()> {
+        self.kubectl(["get", "--raw", "/readyz", "--request-timeout=2s"]).ok().map(drop)
+    }
+
+    /// kwokctl takes a process that nobody has reaped for a running one: it is not to hear of it.
+    fn forget_the_dead(&self) -> Result<()> {
+        for component in Component::ALL {
+            if self.pid(component).is_ok_and(|pid| !is_alive(pid)) {
+                fs::remove_file(self.pid_file(component))?;
+            }
+        }
         Ok(())
     }
 
-    fn pid_file(&self, component: Component) -> std::path::PathBuf {
+    fn pid_file(&self, component: Component) -> PathBuf {
         let name = component.name();
         self.control_plane_dir().join("pids").join(format!("{name}.pid"))
     }
+}
+
+/// Whether a process runs: not one that only waits for its parent to notice its end, unless a
+/// thread of it still holds its ports.
+fn is_alive(pid: u32) -> bool {
+    let ps = run(Command::new("ps").args(["-o", "stat=", "-p", &pid.to_string()]), None);
+    let state = ps.stdout.trim();
+    !state.is_empty() && (!state.starts_with('Z') || state.contains('l'))
 }
 
 /// Sends a signal to one process.

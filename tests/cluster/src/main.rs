@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result};
 use clap::{Parser, Subcommand};
-use opex_cluster::{Cluster, Options, Programs, demo};
+use opex_cluster::{Cluster, Options, Programs, current_is_wanted, demo};
 
 /// A real Kubernetes control plane on this machine.
 #[derive(Parser)]
@@ -17,7 +17,7 @@ struct Cli {
 
 #[derive(Subcommand)]
 enum Task {
-    /// Build the programs that the cache lacks.
+    /// Build the programs that the cache lacks; none with CLUSTER=current.
     Build,
     /// Start a cluster that stays, and print the environment in which kubectl reaches it.
     Up {
@@ -51,6 +51,7 @@ enum Task {
 
 fn main() -> Result<()> {
     match Cli::parse().command {
+        Task::Build if current_is_wanted()? => Ok(()),
         Task::Build => Programs::build().map(drop),
         Task::Up { name, nodes, metrics } => up(&Options { metrics, ..Options::new(&name).nodes(nodes) }),
         Task::Down { name } => down(&name),

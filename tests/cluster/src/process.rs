@@ -35,7 +35,7 @@ impl Process {
         // which the program runs and the reaper does not know it.
         let mut shell = Command::new("sh");
         shell
-            .args(["-c", "echo \"$$ $1\" >\"$0\"; exec \"$@\""])
+            .args(["-c", "echo \"$$ $1\" >\"$0\" && exec \"$@\""])
             .arg(&pid_file)
             .arg(command.get_program())
             .args(command.get_args())
@@ -86,7 +86,9 @@ impl Process {
 
     /// Asks it to end (SIGTERM) and waits; an error when it has not ended after `timeout`.
     pub fn terminate(&mut self, timeout: Duration) -> Result<ExitStatus> {
-        signal("TERM", self.pid())?;
+        if self.is_running() {
+            signal("TERM", self.pid())?;
+        }
         self.wait(timeout)
     }
 

@@ -16,7 +16,7 @@ done
 members() {
   ps -A -ww -o pid= -o command= | while read -r pid command; do
     case $command in
-      "$dir"/* | *"/kwokctl "*"$dir"/*) echo "$pid" ;;
+      "$dir"/* | *"/kwokctl "*"$dir"/* | "sh -c "*" $dir/processes/"*) echo "$pid" ;;
     esac
   done
   for file in "$dir"/processes/*; do

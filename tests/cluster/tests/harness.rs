@@ -11,7 +11,7 @@ use serde_json::Value;
 
 const MINUTE: Duration = Duration::from_mins(1);
 
-/// Names the directory that the child of the reaper test starts its cluster for.
+/// Set for the processes that a test starts of itself.
 const CHILD: &str = "OPEX_CLUSTER_TEST_CHILD";
 
 #[test]
@@ -152,6 +152,48 @@ fn child_that_is_killed() {
     pids.push(beside.pid().to_string());
     println!("cluster {} {}", cluster.dir().display(), pids.join(" "));
     wait_for("the kill", 10 * MINUTE, || false).unwrap();
+}
+
+#[test]
+fn the_current_cluster_is_entered_with_care() {
+    if needs_simulated_nodes() {
+        return;
+    }
+    let users_own = Cluster::start(&Options::new("own").nodes(1)).unwrap();
+    let enter = |force: &str| {
+        let child = Command::new(env::current_exe().unwrap())
+            .args(["--exact", "child_on_the_current_cluster", "--include-ignored", "--nocapture"])
+            .envs(users_own.env())
+            .envs([(CHILD, "1"), ("CLUSTER", "current"), ("FORCE", force)])
+            .output()
+            .unwrap();
+        (child.status.success(), String::from_utf8_lossy(&child.stderr).into_owned())
+    };
+    let (entered, said) = enter("");
+    assert!(entered, "{said}");
+    assert!(said.contains("CLUSTER=current: context kwok-own"), "{said}");
+    users_own.kubectl(["get", "configmap", "entered"]).expect();
+
+    users_own.kubectl(["create", "deployment", "work", "--image=none", "--replicas=21"]).expect();
+    users_own.kubectl(["rollout", "status", "deployment/work", "--timeout=60s"]).expect();
+    let (entered, said) = enter("");
+    assert!(!entered && said.contains("21 Pods outside kube-system"), "{said}");
+    users_own.kubectl(["delete", "configmap", "entered"]).expect();
+    let (entered, said) = enter("1");
+    assert!(entered, "{said}");
+}
+
+/// Not a test of its own: what `the_current_cluster_is_entered_with_care` starts.
+#[test]
+#[ignore = "the child of the_current_cluster_is_entered_with_care"]
+fn child_on_the_current_cluster() {
+    if env::var_os(CHILD).is_none() {
+        return;
+    }
+    let cluster = Cluster::start(&Options::new("current")).unwrap();
+    assert!(!cluster.is_embedded());
+    assert!(cluster.pid(Component::Etcd).is_err(), "nothing of the user's is to be harmed");
+    cluster.kubectl(["create", "configmap", "entered"]).expect();
 }
 
 /// A process that runs; not one that waits for its parent to notice its end.

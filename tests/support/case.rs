@@ -1,4 +1,5 @@
 //! One attempt at the API server, and what must come of it.
+#![allow(dead_code, reason = "each test takes what it needs")]
 
 use crate::ground::Ground;
 use Want::{Allowed, Denied, Refused, Warned};
@@ -35,7 +36,7 @@ pub fn with(command: impl Into<String>, input: String, want: Want) -> Case {
 }
 
 impl Case {
-    fn fault(&self, ground: &Ground) -> Option<String> {
+    fn fault(&self, ground: &Ground<'_>) -> Option<String> {
         let args = ["-n", ground.namespace].into_iter().chain(self.command.split(' '));
         let output = ground.cluster.kubectl_with_input(args, &self.input);
         let done = output.status.success();
@@ -57,7 +58,7 @@ impl Case {
 
 /// Makes the attempts one after the other, and panics with all that went another way.
 #[track_caller]
-pub fn check(ground: &Ground, cases: &[Case]) {
+pub fn check(ground: &Ground<'_>, cases: &[Case]) {
     let faults: Vec<String> = cases.iter().filter_map(|case| case.fault(ground)).collect();
     assert!(faults.is_empty(), "{}", faults.join("\n\n"));
 }

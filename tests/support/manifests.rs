@@ -1,4 +1,5 @@
 //! The objects of the scenarios, as small as the API server takes them.
+#![allow(dead_code, reason = "each test takes what it needs")]
 
 const CONTAINER: &str = "{name: c, image: 'busybox:1', command: [sleep, infinity], resources: {requests: {cpu: 10m}}}";
 

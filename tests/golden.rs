@@ -1,0 +1,52 @@
+//! Golden traces: each file under `golden/` is a trace, what it is priced by, and what `replay` must print for it.
+//! Each names the rule of the cost model that it holds the engine to, and is held to the reference as well.
+//! `GOLDEN=NAME cargo test --test golden -- --nocapture` runs the cases whose path contains NAME and prints their reports.
+
+#[path = "golden/case.rs"]
+mod case;
+#[path = "golden/check.rs"]
+mod check;
+#[path = "reference/reference.rs"]
+mod reference;
+#[path = "golden/shorthand.rs"]
+mod shorthand;
+
+use std::path::{Path, PathBuf};
+
+use case::Case;
+
+#[test]
+fn every_case_comes_out_as_written() {
+    let only = std::env::var("GOLDEN").ok();
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden");
+    let mut paths = Vec::new();
+    files(&root, &mut paths);
+    paths.sort();
+    paths.retain(|path| only.as_ref().is_none_or(|only| path.to_string_lossy().contains(only)));
+    let mut failed = Vec::new();
+    for path in &paths {
+        let name = path.strip_prefix(&root).expect("below the root").display().to_string();
+        let case = Case::read(path);
+        let outcome = case.run(&name);
+        if only.is_some() {
+            println!("{name}: {}", outcome.shown());
+        }
+        let faults = check::faults(&case, &outcome);
+        if !faults.is_empty() {
+            failed.push(format!("{name} ({}) {}\n  {}", case.rule, case.says, faults.join("\n  ")));
+        }
+    }
+    assert!(only.is_some() || paths.len() > 5, "only {} cases were found", paths.len());
+    assert!(failed.is_empty(), "{} of {} cases failed:\n\n{}\n", failed.len(), paths.len(), failed.join("\n\n"));
+}
+
+fn files(directory: &Path, found: &mut Vec<PathBuf>) {
+    for entry in std::fs::read_dir(directory).expect("a directory") {
+        let path = entry.expect("an entry").path();
+        if path.is_dir() {
+            files(&path, found);
+        } else if path.extension().is_some_and(|extension| extension == "yaml") {
+            found.push(path);
+        }
+    }
+}

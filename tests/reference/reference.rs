@@ -1,0 +1,78 @@
+//! What a trace costs, worked out the slow way from the cost model alone, to hold the engine to.
+//!
+//! Nothing is kept up to date here: for every stretch of time in which nothing changes, every object is looked at
+//! anew, as it is known by then, and what it holds is multiplied by the stretch's length. It shares no code with the
+//! engine. Meters Pods, claims and load balancers under node classes, edits of plans and budgets, and everything that
+//! is found late; it names no workloads and evaluates no limits.
+
+mod amounts;
+pub mod compare;
+mod ledger;
+mod periods;
+mod pods;
+mod prices;
+mod requests;
+mod selector;
+mod spells;
+mod world;
+
+use std::collections::BTreeMap;
+
+use num_bigint::BigInt;
+use num_rational::BigRational;
+use serde_json::Value;
+
+pub type Seconds = i64;
+
+/// One event of a trace.
+#[derive(Clone, Debug)]
+pub struct Event {
+    pub at: Seconds,
+    pub change: Change,
+    pub last_seen: Option<Seconds>,
+    pub object: Value,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Change {
+    Added,
+    Modified,
+    Deleted,
+}
+
+/// What to bill.
+#[derive(Clone, Debug)]
+pub struct Input {
+    pub from: Seconds,
+    pub to: Seconds,
+    pub given: Vec<Value>,
+    pub trace: Vec<Event>,
+}
+
+/// A Statement as it should be.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Bill {
+    pub label: String,
+    pub start: Seconds,
+    pub end: Seconds,
+    pub currency: String,
+    pub closed_at: Option<Seconds>,
+    pub lines: BTreeMap<Key, BigInt>,
+}
+
+/// What tells lines apart, workloads left aside.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Key {
+    pub namespace: String,
+    pub plan: Option<String>,
+    pub rate: String,
+    pub unit_price: Option<BigRational>,
+    pub unit: String,
+    pub factor: BigInt,
+    pub correction: bool,
+}
+
+/// All bills of a trace, by namespace and name.
+pub fn bills(input: &Input) -> BTreeMap<(String, String), Bill> {
+    ledger::bills(input)
+}
