@@ -7,7 +7,13 @@
 
 pub mod api;
 pub mod cli;
+pub mod clock;
+pub mod cluster;
+pub mod config;
 pub mod engine;
 pub mod facts;
+pub mod metrics;
 pub mod observe;
 pub mod replay;
+pub mod telemetry;
+pub mod web;

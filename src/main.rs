@@ -1,11 +1,7 @@
 //! `opex-operator`: the controller.
 
-use std::io::Write;
-use std::path::{Path, PathBuf};
-
-use anyhow::Context;
 use clap::{Parser, Subcommand};
-use opex_operator::api;
+use opex_operator::cli;
 
 /// Keeps the running costs of a Kubernetes cluster inside budgets.
 #[derive(Parser)]
@@ -17,30 +13,15 @@ struct Cli {
 
 #[derive(Subcommand)]
 enum Command {
-    /// Print the CustomResourceDefinitions.
-    Crds {
-        /// Write one file per kind into this directory instead.
-        #[arg(long, value_name = "DIR")]
-        out: Option<PathBuf>,
-    },
+    Run(cli::run::RunArgs),
+    Crds(cli::crds::CrdsArgs),
 }
 
 fn main() -> anyhow::Result<()> {
-    match Cli::parse().command {
-        Command::Crds { out } => crds(out.as_deref()),
+    let command = Cli::parse().command;
+    cli::install_crypto();
+    match command {
+        Command::Run(run) => run.run(),
+        Command::Crds(crds) => crds.run(),
     }
-}
-
-fn crds(out: Option<&Path>) -> anyhow::Result<()> {
-    for crd in api::crds() {
-        let yaml = serde_saphyr::to_string(&crd)?;
-        match out {
-            Some(directory) => {
-                let path = directory.join(format!("{}.yaml", crd.spec.names.plural));
-                std::fs::write(&path, yaml).with_context(|| format!("write {}", path.display()))?;
-            }
-            None => write!(std::io::stdout(), "---\n{yaml}")?,
-        }
-    }
-    Ok(())
 }

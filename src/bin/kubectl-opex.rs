@@ -13,11 +13,15 @@ struct Cli {
 
 #[derive(Subcommand)]
 enum Command {
+    Record(cli::record::RecordArgs),
     Replay(cli::replay::ReplayArgs),
 }
 
 fn main() -> anyhow::Result<()> {
-    match Cli::parse().command {
+    let command = Cli::parse().command;
+    cli::install_crypto();
+    match command {
+        Command::Record(record) => record.run(),
         Command::Replay(replay) => replay.run(),
     }
 }

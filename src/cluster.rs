@@ -1,0 +1,14 @@
+//! The only code that talks to the API server: watches in, writes out, and who of the replicas writes.
+
+pub mod backoff;
+pub mod board;
+pub mod connect;
+pub mod defaults;
+pub mod driver;
+pub mod follow;
+pub mod lease;
+pub mod record;
+pub mod resource;
+pub mod run;
+pub mod watch;
+pub mod write;

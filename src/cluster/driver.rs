@@ -1,0 +1,321 @@
+//! Drives the machine with what watches report and the clock says, and has its writes carried out.
+//!
+//! One task owns the machine. It passes when something happened (at once when idle, every [`COALESCED`] under load),
+//! when the machine asked to be woken, and every [`LATEST`] anyhow.
+
+use std::collections::HashSet;
+use std::future::Future;
+use std::hash::{DefaultHasher, Hash, Hasher};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::{Duration, Instant};
+
+use tokio::sync::{Semaphore, mpsc, oneshot, watch};
+use tokio::task::JoinSet;
+use tokio::time::{sleep_until, timeout_at};
+
+use super::follow::{News, Report};
+use super::record::Recorder;
+use super::write::Writer;
+use crate::clock::Clock;
+use crate::engine::machine::{Event, Machine, Pass, Shown, Trouble};
+use crate::engine::observed::Source;
+use crate::engine::write::{Outcome, Write, WriteKey};
+use crate::facts::Seconds;
+use crate::metrics::Counters;
+
+/// Under load no two passes are closer.
+const COALESCED: Duration = Duration::from_millis(50);
+
+/// A pass takes no more than one part in so many of the time.
+const SHARE: u32 = 4;
+
+/// No two passes are farther apart.
+const LATEST: Duration = Duration::from_secs(10);
+
+/// How long the last checkpoint may take.
+const CHECKPOINT: Duration = Duration::from_secs(3);
+
+/// How often what nothing refers to any more is forgotten.
+const SWEEP: Duration = Duration::from_mins(5);
+
+/// Reports taken in before anything else is looked at.
+const BATCH: usize = 256;
+
+/// Writes under way at a time, gates apart.
+const CONCURRENT: usize = 16;
+
+/// Troubles remembered, so that each is told once.
+const TOLD: usize = 10_000;
+
+/// A question to the driver, and where the answer goes.
+#[derive(Debug)]
+pub enum Query {
+    /// What is waited for before this replica could take over.
+    Waiting(oneshot::Sender<Vec<String>>),
+    Shown(oneshot::Sender<Standing>),
+}
+
+/// Where everything stands, for metrics.
+#[derive(Debug, Default)]
+pub struct Standing {
+    pub leading: bool,
+    pub shown: Shown,
+}
+
+/// Shows whether the driver still turns.
+#[derive(Clone, Debug)]
+pub struct Pulse(Arc<(Instant, AtomicU64)>);
+
+/// What the driver works with.
+#[derive(Debug)]
+pub struct Parts {
+    pub machine: Machine,
+    pub clock: Clock,
+    pub reports: mpsc::Receiver<Report>,
+    pub queries: mpsc::Receiver<Query>,
+    pub leading: watch::Receiver<bool>,
+    pub writer: Arc<Writer>,
+    pub recorder: Option<Recorder>,
+    pub counters: Counters,
+    pub pulse: Pulse,
+}
+
+/// See the module's documentation.
+#[derive(Debug)]
+pub struct Driver {
+    parts: Parts,
+    writes: JoinSet<(WriteKey, Outcome)>,
+    slots: Arc<Semaphore>,
+    /// The second up to which was passed.
+    passed: Seconds,
+    passed_at: Instant,
+    took: Duration,
+    /// When a pass is due, and the second at which the machine asked for one.
+    due: Instant,
+    wake: Option<Seconds>,
+    swept: Instant,
+    told: HashSet<u64>,
+}
+
+// === impl Pulse ===
+
+impl Default for Pulse {
+    fn default() -> Self {
+        Self(Arc::new((Instant::now(), AtomicU64::new(0))))
+    }
+}
+
+impl Pulse {
+    fn beat(&self) {
+        let since = u64::try_from(self.0.0.elapsed().as_millis()).unwrap_or(u64::MAX);
+        self.0.1.store(since, Ordering::Relaxed);
+    }
+
+    /// How long ago it last turned.
+    pub fn age(&self) -> Duration {
+        self.0.0.elapsed().saturating_sub(Duration::from_millis(self.0.1.load(Ordering::Relaxed)))
+    }
+}
+
+// === impl Driver ===
+
+impl Driver {
+    pub fn new(parts: Parts) -> Self {
+        let now = Instant::now();
+        Self {
+            parts,
+            writes: JoinSet::new(),
+            slots: Arc::new(Semaphore::new(CONCURRENT)),
+            passed: Seconds::MIN,
+            passed_at: now,
+            took: Duration::ZERO,
+            due: now,
+            wake: None,
+            swept: now,
+            told: HashSet::new(),
+        }
+    }
+
+    /// Drives until `stop`, then hands everything over.
+    pub async fn run(mut self, stop: impl Future<Output = ()>) {
+        let mut stop = std::pin::pin!(stop);
+        let mut batch = Vec::with_capacity(BATCH);
+        loop {
+            self.parts.pulse.beat();
+            let next = self.next_pass();
+            tokio::select! {
+                biased;
+                () = &mut stop => break,
+                () = sleep_until(next.into()) => self.pass(),
+                Ok(()) = self.parts.leading.changed() => self.lead(),
+                Some(done) = self.writes.join_next() => self.done(done),
+                Some(query) = self.parts.queries.recv() => self.answer(query),
+                _ = self.parts.reports.recv_many(&mut batch, BATCH) => {
+                    for report in batch.drain(..) {
+                        self.take_in(report).await;
+                    }
+                    self.start();
+                    self.pass_soon();
+                }
+            }
+        }
+        self.hand_over().await;
+    }
+
+    fn next_pass(&self) -> Instant {
+        self.wake.map_or(self.due, |wake| self.due.min(self.parts.clock.instant_of(wake)))
+    }
+
+    fn pass_soon(&mut self) {
+        let pause = COALESCED.max(self.took * SHARE);
+        self.due = self.due.min(self.passed_at + pause);
+    }
+
+    fn pass(&mut self) {
+        let (now, began) = (self.parts.clock.second(), Instant::now());
+        let Pass { writes, wake } = self.parts.machine.pass(now);
+        self.took = began.elapsed();
+        if self.parts.machine.is_running() {
+            self.parts.counters.passed(self.took);
+        }
+        self.passed = now;
+        self.passed_at = Instant::now();
+        self.due = self.passed_at + LATEST;
+        self.wake = wake;
+        self.report_troubles();
+        for write in writes {
+            self.carry_out(write);
+        }
+        if self.swept.elapsed() > SWEEP {
+            self.parts.machine.sweep();
+            self.swept = Instant::now();
+        }
+    }
+
+    /// Begins once the first list of every watch is complete.
+    fn start(&mut self) {
+        let machine = &mut self.parts.machine;
+        if !machine.is_running() && machine.listed().len() == Source::ALL.len() {
+            machine.start(self.parts.clock.second());
+            tracing::info!("the first lists are complete");
+        }
+    }
+
+    fn carry_out(&mut self, write: Write) {
+        let (writer, slots) = (self.parts.writer.clone(), self.slots.clone());
+        self.writes.spawn(async move {
+            let slot = if matches!(write, Write::Gate { .. }) { None } else { slots.acquire_owned().await.ok() };
+            let outcome = writer.carry_out(&write).await;
+            drop(slot);
+            (write.key(), outcome)
+        });
+    }
+
+    fn done(&mut self, done: Result<(WriteKey, Outcome), tokio::task::JoinError>) {
+        match done {
+            Ok((key, outcome)) => {
+                self.parts.machine.ingest(Event::Done { key, outcome }, self.parts.clock.second());
+                self.pass_soon();
+            }
+            Err(error) => tracing::error!(%error, "a write was lost"),
+        }
+    }
+
+    fn lead(&mut self) {
+        let leading = *self.parts.leading.borrow_and_update();
+        self.parts.machine.ingest(Event::Leading(leading), self.parts.clock.second());
+        self.pass_soon();
+    }
+
+    fn answer(&mut self, query: Query) {
+        let machine = &self.parts.machine;
+        match query {
+            Query::Waiting(to) => {
+                let _ = to.send(machine.waiting());
+            }
+            Query::Shown(to) => {
+                let shown = if machine.is_running() { machine.shown(self.passed) } else { Shown::default() };
+                let _ = to.send(Standing { leading: *self.parts.leading.borrow(), shown });
+            }
+        }
+    }
+
+    /// The order in which events are taken in here is their order in the trace, and their times are the same.
+    async fn take_in(&mut self, report: Report) {
+        let now = self.parts.clock.now();
+        if let (Some(recorder), Some(line)) = (&self.parts.recorder, &report.line)
+            && !recorder.record(now, line).await
+        {
+            self.stop_recording().await;
+        }
+        let at = now.as_second();
+        let machine = &mut self.parts.machine;
+        match report.news {
+            News::Applied(observed) => {
+                let (tag, id) = (observed.tag, observed.id);
+                for fact in std::iter::once(observed.fact).chain(observed.also) {
+                    machine.ingest(Event::Applied { tag, id, fact }, at);
+                }
+            }
+            News::Deleted { observed, last_seen } => {
+                let (tag, id) = (observed.tag, observed.id);
+                for fact in std::iter::once(observed.fact).chain(observed.also) {
+                    machine.ingest(Event::Deleted { tag, id, fact, last_seen }, at);
+                }
+            }
+            News::Listed { tag, held } => machine.ingest(Event::Listed { tag, held }, at),
+            News::Heard(tag) => machine.ingest(Event::Heard { tag }, at),
+            News::Missed => {}
+            News::Trouble(trouble) => self.tell(&trouble),
+        }
+    }
+
+    async fn stop_recording(&mut self) {
+        if let Some(recorder) = self.parts.recorder.take() {
+            let error = recorder.finish().await.err().map(|error| error.to_string());
+            self.parts.counters.failed("Record");
+            tracing::error!(error, "the trace cannot be written any more");
+        }
+    }
+
+    fn report_troubles(&mut self) {
+        for trouble in self.parts.machine.troubles() {
+            self.tell(&trouble);
+        }
+    }
+
+    /// Each trouble is counted, and told once.
+    fn tell(&mut self, trouble: &Trouble) {
+        let Trouble { class, about, message } = trouble;
+        self.parts.counters.failed(class);
+        let mut hasher = DefaultHasher::new();
+        (class, about, message).hash(&mut hasher);
+        if self.told.len() >= TOLD {
+            self.told.clear();
+        }
+        if self.told.insert(hasher.finish()) {
+            tracing::warn!(class, about, error = message, "something is wrong, and the rest goes on");
+        }
+    }
+
+    /// Persists everything, as far as that is quick, and leads no more.
+    async fn hand_over(mut self) {
+        let deadline = Instant::now() + CHECKPOINT;
+        for write in self.parts.machine.checkpoint(self.parts.clock.second()) {
+            self.carry_out(write);
+        }
+        while let Ok(Some(done)) = timeout_at(deadline.into(), self.writes.join_next()).await {
+            self.done(done);
+        }
+        let left = self.writes.len();
+        self.writes.shutdown().await;
+        tracing::info!(left, "checkpoint done");
+        self.parts.machine.ingest(Event::Leading(false), self.parts.clock.second());
+        if let Some(recorder) = self.parts.recorder.take()
+            && let Err(error) = recorder.finish().await
+        {
+            tracing::error!(%error, "the trace could not be completed");
+        }
+    }
+}

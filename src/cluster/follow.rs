@@ -1,0 +1,340 @@
+//! What the lines of one watch mean: objects, bookmarks, the end of a list, and what a list no longer holds.
+//!
+//! Pure: [`Follower`] is fed lines and says what there is to report. It keeps no objects. Of kinds whose absence from
+//! a relist the engine does not find out by itself, and of everything while a trace is recorded, it keeps the names.
+
+mod known;
+
+use std::collections::{HashMap, HashSet};
+
+use serde::Deserialize;
+use serde_json::value::RawValue;
+
+use super::resource::Resource;
+use crate::engine::machine::{Relist, Trouble};
+use crate::engine::observed::{Source, Tag};
+use crate::facts::{ObjectId, Seconds};
+use crate::observe::{Observed, TypeMeta};
+use known::Known;
+
+/// Something a watch has to report.
+#[derive(Debug)]
+pub struct Report {
+    pub source: Source,
+    pub news: News,
+    /// The event as a trace has it, but for its `at`: `"type":"ADDED","object":{…}}`.
+    pub line: Option<String>,
+}
+
+#[derive(Debug)]
+pub enum News {
+    Applied(Observed),
+    Deleted {
+        observed: Observed,
+        last_seen: Option<Seconds>,
+    },
+    Listed {
+        tag: Tag,
+        held: Option<Relist>,
+    },
+    Heard(Tag),
+    /// A relist no longer holds it, which the engine learns from the list as a whole.
+    Missed,
+    Trouble(Trouble),
+}
+
+/// Why a watch cannot go on as it did.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Halt {
+    /// What it asks for is too old: list again.
+    Expired,
+    /// The server's words.
+    Refused { code: u16, message: String },
+}
+
+/// Follows one resource.
+#[derive(Debug)]
+pub struct Follower {
+    source: Source,
+    recording: bool,
+    known: HashMap<ObjectId, Known>,
+    /// Of a list under way: what it held so far.
+    listing: Option<HashSet<ObjectId>>,
+    listed: bool,
+    /// The newest resourceVersion seen.
+    version: u64,
+    /// When it was last heard, but for a list under way.
+    heard: Seconds,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Change {
+    Added,
+    Modified,
+    Deleted,
+}
+
+#[derive(Deserialize)]
+struct Line<'a> {
+    #[serde(rename = "type")]
+    kind: &'a str,
+    #[serde(borrow)]
+    object: &'a RawValue,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(default)]
+struct Bookmark {
+    metadata: BookmarkMeta,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+struct BookmarkMeta {
+    resource_version: String,
+    annotations: HashMap<String, String>,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(default)]
+struct Status {
+    code: u16,
+    message: String,
+}
+
+/// As much as is needed to know who an object is that cannot be read.
+#[derive(Default, Deserialize)]
+#[serde(default)]
+struct Unreadable {
+    metadata: UnreadableMeta,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(default)]
+struct UnreadableMeta {
+    uid: Option<String>,
+    namespace: Option<String>,
+    name: String,
+}
+
+// === impl Follower ===
+
+impl Follower {
+    pub fn new(source: Source, recording: bool) -> Self {
+        Self { source, recording, known: HashMap::new(), listing: None, listed: false, version: 0, heard: 0 }
+    }
+
+    /// The version from which to watch on; none where a list is due.
+    pub fn version(&self) -> Option<u64> {
+        (self.listed && self.listing.is_none() && self.version > 0).then_some(self.version)
+    }
+
+    pub fn begin_list(&mut self) {
+        self.listing = Some(HashSet::new());
+    }
+
+    pub fn is_listing(&self) -> bool {
+        self.listing.is_some()
+    }
+
+    /// One line of a watch, read at `at`.
+    pub fn line(&mut self, line: &str, at: Seconds, out: &mut Vec<Report>) -> Result<(), Halt> {
+        let (kind, object) = match split(line) {
+            Ok(parts) => parts,
+            Err(error) => {
+                self.trouble("", &error, out);
+                return Ok(());
+            }
+        };
+        match kind {
+            "ADDED" => self.changed(Change::Added, object, at, out),
+            "MODIFIED" => self.changed(Change::Modified, object, at, out),
+            "DELETED" => self.deleted(object, out),
+            "BOOKMARK" => self.bookmark(object, at, out),
+            "ERROR" => return Err(halt(object)),
+            other => tracing::debug!(source = %self.source, kind = other, "event of an unknown type"),
+        }
+        if self.listing.is_none() {
+            self.heard = at;
+        }
+        Ok(())
+    }
+
+    /// One object of a page of a list.
+    pub fn item(&mut self, object: &str, at: Seconds, out: &mut Vec<Report>) {
+        self.changed(Change::Added, object, at, out);
+    }
+
+    /// The list is complete, as of `version`.
+    pub fn end_list(&mut self, version: u64, at: Seconds, out: &mut Vec<Report>) {
+        let ids = self.listing.take().unwrap_or_default();
+        // A list may be of an older state than what was seen only if the server's own was restored.
+        self.version = version;
+        let tag = Tag { source: self.source, version };
+        let held = if std::mem::replace(&mut self.listed, true) {
+            self.missed(&ids, version, out);
+            Some(Relist { ids, last_heard: self.heard })
+        } else {
+            None
+        };
+        self.heard = at;
+        out.push(Report { source: self.source, news: News::Listed { tag, held }, line: None });
+    }
+
+    fn changed(&mut self, change: Change, object: &str, at: Seconds, out: &mut Vec<Report>) {
+        let observed = match Observed::read(self.source, object) {
+            Ok(observed) => observed,
+            Err(error) => {
+                self.trouble(object, &error, out);
+                return;
+            }
+        };
+        let Observed { id, tag, .. } = observed;
+        let before = self.keep(&observed).map(|known| known.version);
+        let line = match &mut self.listing {
+            // A relist brings back what is known: for a trace only what changed meanwhile is news.
+            Some(ids) => {
+                ids.insert(id);
+                let change = if before.is_some() { Change::Modified } else { change };
+                (before != Some(tag.version)).then_some(change)
+            }
+            None => {
+                self.version = self.version.max(tag.version);
+                self.heard = at;
+                Some(change)
+            }
+        };
+        let line = line.filter(|_| self.recording).map(|change| self.recorded(change, object));
+        out.push(Report { source: self.source, news: News::Applied(observed), line });
+    }
+
+    fn deleted(&mut self, object: &str, out: &mut Vec<Report>) {
+        let read = Observed::read(self.source, object);
+        let id = read.as_ref().map_or_else(|_| identity(object), |observed| Some(observed.id));
+        let known = id.and_then(|id| self.known.remove(&id).map(|known| (id, known)));
+        let observed = match (read, known) {
+            (Ok(observed), _) => observed,
+            (Err(error), known) => {
+                self.trouble(object, &error, out);
+                let Some((id, known)) = known else { return };
+                let Some(observed) = known.observed(self.source, id, self.version) else { return };
+                observed
+            }
+        };
+        if let Some(ids) = &mut self.listing {
+            ids.remove(&observed.id);
+        } else {
+            self.version = self.version.max(observed.tag.version);
+        }
+        let line = self.recording.then(|| self.recorded(Change::Deleted, object));
+        out.push(Report { source: self.source, news: News::Deleted { observed, last_seen: None }, line });
+    }
+
+    fn bookmark(&mut self, object: &str, at: Seconds, out: &mut Vec<Report>) {
+        let Ok(Bookmark { metadata }) = serde_json::from_str(object) else { return };
+        let Ok(version) = metadata.resource_version.parse() else { return };
+        let ends_list = metadata.annotations.get("k8s.io/initial-events-end").is_some_and(|end| end == "true");
+        if ends_list && self.listing.is_some() {
+            self.end_list(version, at, out);
+        } else if self.listing.is_none() {
+            self.version = self.version.max(version);
+            let tag = Tag { source: self.source, version };
+            out.push(Report { source: self.source, news: News::Heard(tag), line: None });
+        }
+    }
+
+    /// What was known and is in a relist no more.
+    fn missed(&mut self, ids: &HashSet<ObjectId>, version: u64, out: &mut Vec<Report>) {
+        let gone: Vec<_> = self.known.extract_if(|id, _| !ids.contains(id)).collect();
+        for (id, known) in gone {
+            let line = self.recording.then(|| known.missed(self.source, id, version, self.heard));
+            let news = if misses_itself(self.source) {
+                News::Missed
+            } else if let Some(observed) = known.observed(self.source, id, version) {
+                News::Deleted { observed, last_seen: Some(self.heard) }
+            } else {
+                continue;
+            };
+            out.push(Report { source: self.source, news, line });
+        }
+    }
+
+    /// Keeps who it is, and gives back what was kept of it before.
+    fn keep(&mut self, observed: &Observed) -> Option<Known> {
+        let wanted = self.recording
+            || match self.source {
+                Source::Jobs => false,
+                // One that a Deployment owns leaves nothing behind that matters.
+                Source::ReplicaSets => observed.also.is_some(),
+                source => !misses_itself(source),
+            };
+        if wanted { self.known.insert(observed.id, Known::of(observed)) } else { None }
+    }
+
+    /// A trace holds whole objects: those of a list leave out their kind.
+    fn recorded(&self, change: Change, object: &str) -> String {
+        let change = change.text();
+        let named = serde_json::from_str::<TypeMeta>(object).is_ok_and(|named| !named.kind.is_empty());
+        if named {
+            return format!(r#""type":"{change}","object":{object}}}"#);
+        }
+        let Resource { api_version, kind, .. } = Resource::of(self.source);
+        let rest = object.trim_start().trim_start_matches('{');
+        format!(r#""type":"{change}","object":{{"kind":"{kind}","apiVersion":"{api_version}",{rest}}}"#)
+    }
+
+    fn trouble(&mut self, object: &str, error: &serde_json::Error, out: &mut Vec<Report>) {
+        if let (Some(id), Some(ids)) = (identity(object), &mut self.listing) {
+            ids.insert(id);
+        }
+        let Unreadable { metadata } = serde_json::from_str(object).unwrap_or_default();
+        let namespace = metadata.namespace.map(|namespace| format!("{namespace}/")).unwrap_or_default();
+        let about = format!("{} {namespace}{}", self.source, metadata.name);
+        let trouble = Trouble { class: "Unreadable", about, message: error.to_string() };
+        out.push(Report { source: self.source, news: News::Trouble(trouble), line: None });
+    }
+}
+
+// === impl Change ===
+
+impl Change {
+    fn text(self) -> &'static str {
+        match self {
+            Self::Added => "ADDED",
+            Self::Modified => "MODIFIED",
+            Self::Deleted => "DELETED",
+        }
+    }
+}
+
+/// Kinds of which the engine itself finds out what a relist no longer holds.
+fn misses_itself(source: Source) -> bool {
+    matches!(source, Source::Pods | Source::Claims | Source::Services | Source::Nodes)
+}
+
+/// Type and object of a line. As the API server writes them no second look at the object is needed.
+fn split(line: &str) -> serde_json::Result<(&str, &str)> {
+    let usual = || {
+        let (kind, object) = line.strip_prefix(r#"{"type":""#)?.split_once('"')?;
+        let object = object.strip_prefix(r#","object":"#)?.strip_suffix('}')?;
+        object.starts_with('{').then_some((kind, object))
+    };
+    match usual() {
+        Some(parts) => Ok(parts),
+        None => serde_json::from_str::<Line<'_>>(line).map(|line| (line.kind, line.object.get())),
+    }
+}
+
+fn identity(object: &str) -> Option<ObjectId> {
+    let Unreadable { metadata } = serde_json::from_str(object).ok()?;
+    let uid = metadata.uid?;
+    Some(ObjectId::of(Some(&uid), "", metadata.namespace.as_deref(), &metadata.name))
+}
+
+fn halt(object: &str) -> Halt {
+    let Status { code, message } = serde_json::from_str(object).unwrap_or_default();
+    if code == 410 { Halt::Expired } else { Halt::Refused { code, message } }
+}
+
+#[cfg(test)]
+mod tests;

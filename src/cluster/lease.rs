@@ -1,0 +1,289 @@
+//! Which of the replicas writes: the one that holds the Lease.
+//!
+//! A claim lasts for [`DURATION`] from the moment at which its renewal was *sent*, by local monotonic time; others take
+//! over only after they have seen it unchanged for as long. So two claims never overlap, whatever clocks say. Each side
+//! effect asks [`Claim::holds`] first, because a process that was stopped for a while does not know that it was.
+
+mod step;
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::{Duration, Instant};
+
+use http::{Method, Request};
+use k8s_openapi::api::coordination::v1::{Lease, LeaseSpec};
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::MicroTime;
+use kube::Client;
+use tokio::sync::{oneshot, watch};
+use tokio::time::timeout;
+
+use crate::clock::Clock;
+use step::{Seen, Step, step};
+
+/// How long a claim lasts, and thus how long a killed leader is missed at most, before others look again.
+const DURATION: Duration = Duration::from_secs(10);
+
+/// How often the leader renews its claim.
+const RENEW: Duration = Duration::from_secs(2);
+
+/// How often the others look.
+const LOOK: Duration = Duration::from_secs(1);
+
+/// The longest that one request may take: a renewal has several tries before the claim ends.
+const REQUEST: Duration = Duration::from_secs(3);
+
+/// The Lease's name, in the operator's namespace.
+const NAME: &str = "opex-operator";
+
+/// Whether this replica may write, at this very moment.
+#[derive(Clone, Debug)]
+pub struct Claim(Arc<Until>);
+
+#[derive(Debug)]
+struct Until {
+    origin: Instant,
+    /// Milliseconds after `origin`; 0 while there is no claim.
+    end: AtomicU64,
+}
+
+/// The task that keeps the claim.
+#[derive(Debug)]
+pub struct Election {
+    pub claim: Claim,
+    /// Whether this replica leads.
+    pub leading: watch::Receiver<bool>,
+    release: oneshot::Sender<()>,
+    task: tokio::task::JoinHandle<()>,
+}
+
+struct Elector {
+    client: Client,
+    clock: Clock,
+    /// The URL path of the namespace's Leases.
+    path: String,
+    me: String,
+    claim: Claim,
+    leading: watch::Sender<bool>,
+    lease: Option<Lease>,
+    seen: Option<Seen>,
+    failing: bool,
+}
+
+#[derive(Debug, thiserror::Error)]
+enum LeaseError {
+    #[error("{0}")]
+    Request(kube::Error),
+    #[error("no answer within {} s", REQUEST.as_secs())]
+    Silent,
+}
+
+// === impl Claim ===
+
+impl Default for Claim {
+    fn default() -> Self {
+        Self(Arc::new(Until { origin: Instant::now(), end: AtomicU64::new(0) }))
+    }
+}
+
+impl Claim {
+    pub fn holds(&self) -> bool {
+        self.left() > Duration::ZERO
+    }
+
+    fn left(&self) -> Duration {
+        let end = Duration::from_millis(self.0.end.load(Ordering::Acquire));
+        end.saturating_sub(self.0.origin.elapsed())
+    }
+
+    fn extend(&self, until: Instant) {
+        let end = until.saturating_duration_since(self.0.origin).as_millis();
+        self.0.end.store(u64::try_from(end).unwrap_or_default(), Ordering::Release);
+    }
+
+    fn give_up(&self) {
+        self.0.end.store(0, Ordering::Release);
+    }
+}
+
+// === impl Election ===
+
+impl Election {
+    /// Stands for election under the name `me`.
+    pub fn stand(client: Client, clock: Clock, namespace: &str, me: String) -> Self {
+        let (leading, receiver) = watch::channel(false);
+        let (release, released) = oneshot::channel();
+        let claim = Claim::default();
+        let elector = Elector {
+            client,
+            clock,
+            path: format!("/apis/coordination.k8s.io/v1/namespaces/{namespace}/leases"),
+            me,
+            claim: claim.clone(),
+            leading,
+            lease: None,
+            seen: None,
+            failing: false,
+        };
+        Self { claim, leading: receiver, release, task: tokio::spawn(elector.run(released)) }
+    }
+
+    /// Gives the claim up, so that another replica takes over at once.
+    pub async fn release(self) {
+        let _ = self.release.send(());
+        let _ = self.task.await;
+    }
+}
+
+// === impl Elector ===
+
+impl Elector {
+    async fn run(mut self, mut released: oneshot::Receiver<()>) {
+        let mut wait = Duration::ZERO;
+        loop {
+            tokio::select! {
+                _ = &mut released => return self.give_up().await,
+                () = tokio::time::sleep(wait) => {}
+            }
+            wait = match self.turn().await {
+                Ok(wait) => {
+                    self.failing = false;
+                    wait
+                }
+                Err(error) => {
+                    if !std::mem::replace(&mut self.failing, true) {
+                        tracing::warn!(%error, "Lease cannot be kept");
+                    }
+                    LOOK
+                }
+            };
+            self.announce();
+            // A claim that runs out is announced when it does.
+            if *self.leading.borrow() {
+                wait = wait.min(self.claim.left());
+            }
+        }
+    }
+
+    /// Looks, and does what is due; says when to come again.
+    async fn turn(&mut self) -> Result<Duration, LeaseError> {
+        if !self.claim.holds() || self.lease.is_none() {
+            self.look().await?;
+        }
+        let sent = Instant::now();
+        let written = match step(self.seen.as_ref(), &self.me, sent) {
+            Step::Wait(wait) => return Ok(wait.min(LOOK)),
+            Step::Create => self.put(Method::POST, self.spec(1), None).await?,
+            Step::Take => {
+                let transitions = self.current().and_then(|spec| spec.lease_transitions).unwrap_or_default();
+                self.put(Method::PUT, self.spec(transitions.saturating_add(1)), Some(NAME)).await?
+            }
+            Step::Renew => {
+                let renewed = LeaseSpec { renew_time: Some(self.now()), ..self.current().cloned().unwrap_or_default() };
+                self.put(Method::PUT, renewed, Some(NAME)).await?
+            }
+        };
+        if written {
+            self.claim.extend(sent + DURATION);
+            return Ok(RENEW);
+        }
+        self.lease = None;
+        Ok(Duration::from_millis(100))
+    }
+
+    fn announce(&self) {
+        let holds = self.claim.holds();
+        if self.leading.send_if_modified(|leading| std::mem::replace(leading, holds) != holds) {
+            let me = &self.me;
+            if holds {
+                tracing::info!(me, "leading");
+            } else {
+                tracing::warn!(me, "leading no more");
+            }
+        }
+    }
+
+    async fn look(&mut self) -> Result<(), LeaseError> {
+        let request = Request::get(format!("{}/{NAME}", self.path)).body(Vec::new()).expect("a path of ours");
+        let lease = match self.request(request).await {
+            Ok(lease) => Some(lease),
+            Err(LeaseError::Request(error)) if code(&error) == Some(404) => None,
+            Err(error) => return Err(error),
+        };
+        self.take_in(lease);
+        Ok(())
+    }
+
+    fn take_in(&mut self, lease: Option<Lease>) {
+        let spec = lease.as_ref().and_then(|lease| lease.spec.as_ref());
+        self.seen = lease.is_some().then(|| Seen::of(spec, self.seen.take(), Instant::now()));
+        self.lease = lease;
+    }
+
+    /// Writes the Lease as it was last seen with another spec; false where someone else was faster.
+    async fn put(&mut self, method: Method, spec: LeaseSpec, name: Option<&str>) -> Result<bool, LeaseError> {
+        let mut lease = self.lease.clone().unwrap_or_default();
+        lease.metadata.name = Some(NAME.to_owned());
+        lease.metadata.managed_fields = None;
+        lease.spec = Some(spec);
+        let uri = name.map_or_else(|| self.path.clone(), |name| format!("{}/{name}", self.path));
+        let body = serde_json::to_vec(&lease).expect("a Lease is JSON");
+        let request = Request::builder()
+            .method(method)
+            .uri(format!("{uri}?fieldManager=opex-operator-lease"))
+            .header(http::header::CONTENT_TYPE, "application/json")
+            .body(body)
+            .expect("a path of ours");
+        match self.request(request).await {
+            Ok(lease) => {
+                self.take_in(Some(lease));
+                Ok(true)
+            }
+            Err(LeaseError::Request(error)) if matches!(code(&error), Some(404 | 409)) => Ok(false),
+            Err(error) => Err(error),
+        }
+    }
+
+    async fn request(&self, request: Request<Vec<u8>>) -> Result<Lease, LeaseError> {
+        let answer = timeout(REQUEST, self.client.request(request)).await;
+        answer.map_err(|_| LeaseError::Silent)?.map_err(LeaseError::Request)
+    }
+
+    async fn give_up(&mut self) {
+        if !self.claim.holds() {
+            return;
+        }
+        self.claim.give_up();
+        let spec = LeaseSpec {
+            holder_identity: Some(String::new()),
+            renew_time: Some(self.now()),
+            ..self.current().cloned().unwrap_or_default()
+        };
+        match self.put(Method::PUT, spec, Some(NAME)).await {
+            Ok(_) => tracing::info!(me = self.me, "Lease released"),
+            Err(error) => tracing::warn!(%error, "Lease was not released"),
+        }
+    }
+
+    fn current(&self) -> Option<&LeaseSpec> {
+        self.lease.as_ref().and_then(|lease| lease.spec.as_ref())
+    }
+
+    fn spec(&self, transitions: i32) -> LeaseSpec {
+        LeaseSpec {
+            holder_identity: Some(self.me.clone()),
+            lease_duration_seconds: i32::try_from(DURATION.as_secs()).ok(),
+            acquire_time: Some(self.now()),
+            renew_time: Some(self.now()),
+            lease_transitions: Some(transitions),
+            ..LeaseSpec::default()
+        }
+    }
+
+    fn now(&self) -> MicroTime {
+        MicroTime(self.clock.now())
+    }
+}
+
+fn code(error: &kube::Error) -> Option<u16> {
+    if let kube::Error::Api(status) = error { Some(status.code) } else { None }
+}

@@ -1,0 +1,160 @@
+//! The controller, put together: client, watches, election, driver.
+
+use std::future::Future;
+use std::sync::Arc;
+
+use kube::Client;
+use tokio::signal::unix::{SignalKind, signal};
+use tokio::sync::mpsc;
+
+use super::backoff::random;
+use super::connect::{ConnectError, cluster_name, connect};
+use super::driver::{Driver, Parts, Query};
+use super::lease::Election;
+use super::record::Recorder;
+use super::watch::Watches;
+use super::write::Writer;
+use super::{board::Board, defaults};
+use crate::clock::Clock;
+use crate::config::Config;
+use crate::engine::machine::{self, Machine};
+use crate::web::{self, Web};
+
+/// Reports on their way to the driver.
+const REPORTS: usize = 1024;
+
+/// Why the controller cannot run.
+#[derive(Debug, thiserror::Error)]
+pub enum RunError {
+    #[error("{0}")]
+    Connect(#[from] ConnectError),
+    #[error("listen on {address}: {source}")]
+    Listen { address: String, source: std::io::Error },
+    #[error("record to {path}: {source}")]
+    Record { path: String, source: std::io::Error },
+    #[error("signals: {0}")]
+    Signals(std::io::Error),
+}
+
+/// Runs until SIGTERM or SIGINT.
+pub async fn run(config: Config) -> Result<(), RunError> {
+    let stop = stopped().map_err(RunError::Signals)?;
+    let clock = Clock::default();
+    let web = Arc::new(Web::new(clock.clone()));
+    let address = config.listen.clone();
+    web::serve(&address, web.clone()).await.map_err(|source| RunError::Listen { address, source })?;
+    let client = connect(None, &clock).await?;
+    let recorder = match &config.record {
+        None => None,
+        Some(path) => {
+            let failed = |source| RunError::Record { path: path.display().to_string(), source };
+            Some(Recorder::create(path).await.map_err(failed)?)
+        }
+    };
+    let mut stop = Box::pin(stop);
+    let cluster = match &config.cluster_name {
+        Some(name) => name.clone(),
+        None => tokio::select! {
+            name = cluster_name(&client) => name,
+            () = &mut stop => return Ok(()),
+        },
+    };
+    control(config, cluster, client, clock, recorder, &web, stop).await;
+    Ok(())
+}
+
+async fn control(
+    config: Config,
+    cluster: String,
+    client: Client,
+    clock: Clock,
+    recorder: Option<Recorder>,
+    web: &Web,
+    stop: impl Future<Output = ()>,
+) {
+    let me = identity();
+    tracing::info!(cluster, namespace = config.namespace, me, version = env!("CARGO_PKG_VERSION"), "starting");
+    let (reports, received) = mpsc::channel(REPORTS);
+    let watches = Watches { reports, board: web.board.clone(), clock: clock.clone(), recording: recorder.is_some() };
+    watches.spawn(&client);
+    let election = Election::stand(client.clone(), clock.clone(), &config.namespace, me.clone());
+    tokio::spawn(defaults::create(client.clone(), config.defaults, election.leading.clone()));
+    let (queries, asked) = mpsc::channel::<Query>(16);
+    let counters = web.metrics.counters.clone();
+    let driver = Driver::new(Parts {
+        machine: Machine::new(machine::Settings {
+            cluster: cluster.clone(),
+            namespace: config.namespace.as_str().into(),
+            lag: config.lag,
+            from: None,
+            replay: false,
+            writes_per_second: config.writes_per_second,
+        }),
+        clock: clock.clone(),
+        reports: received,
+        queries: asked,
+        leading: election.leading.clone(),
+        writer: Arc::new(Writer::new(client, election.claim.clone(), clock, me, counters.clone())),
+        recorder,
+        counters,
+        pulse: web.pulse.clone(),
+    });
+    web.begin(cluster, queries);
+    driver.run(stop).await;
+    election.release().await;
+    tracing::info!("stopped");
+}
+
+/// Watches what the controller would, and writes it down: no engine, no election.
+pub async fn record(client: &Client, clock: &Clock, recorder: Recorder) -> Result<std::io::Result<()>, RunError> {
+    let mut stop = Box::pin(stopped().map_err(RunError::Signals)?);
+    let (reports, mut received) = mpsc::channel(REPORTS);
+    let watches = Watches { reports, board: Board::default(), clock: clock.clone(), recording: true };
+    watches.spawn(client);
+    loop {
+        tokio::select! {
+            () = &mut stop => break,
+            Some(report) = received.recv() => {
+                if let Some(line) = &report.line
+                    && !recorder.record(clock.now(), line).await
+                {
+                    break;
+                }
+            }
+        }
+    }
+    Ok(recorder.finish().await)
+}
+
+/// Resolves at the first SIGTERM or SIGINT; a second one ends the process at once.
+fn stopped() -> std::io::Result<impl Future<Output = ()>> {
+    let (mut terminate, mut interrupt) = (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
+    Ok(async move {
+        let again = async move {
+            tokio::select! {
+                _ = terminate.recv() => (terminate, interrupt),
+                _ = interrupt.recv() => (terminate, interrupt),
+            }
+        };
+        let (mut terminate, mut interrupt) = again.await;
+        tracing::info!("stopping");
+        tokio::spawn(async move {
+            tokio::select! {
+                _ = terminate.recv() => {}
+                _ = interrupt.recv() => {}
+            }
+            std::process::exit(130);
+        });
+    })
+}
+
+/// Who this replica is: its Pod, else something that nobody else is.
+fn identity() -> String {
+    if let Some(pod) = std::env::var("POD_NAME").ok().filter(|pod| !pod.is_empty()) {
+        return pod;
+    }
+    let host = std::env::var("HOSTNAME").ok().filter(|host| !host.is_empty());
+    let host = host.or_else(|| std::fs::read_to_string("/proc/sys/kernel/hostname").ok());
+    let host = host.as_deref().map_or("localhost", str::trim);
+    format!("{host}_{}_{:08x}", std::process::id(), random() & 0xffff_ffff)
+}

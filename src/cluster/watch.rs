@@ -1,0 +1,277 @@
+//! One watch for each resource, for the life of the process.
+//!
+//! Where the server grants it the list comes as a stream, object by object; where it refuses that to the first watch of
+//! a kind, in pages. Nothing is kept of an object but what [`super::follow`] keeps, and nothing here can fail: what
+//! goes wrong is shown on the [`Board`] and tried again.
+
+use std::time::Duration;
+
+use futures::{AsyncBufRead, AsyncBufReadExt};
+use http::Request;
+use kube::Client;
+use serde::Deserialize;
+use serde_json::value::RawValue;
+use tokio::sync::mpsc;
+use tokio::time::timeout;
+
+use super::backoff::{Backoff, random};
+use super::board::{Board, State};
+use super::follow::{Follower, Halt, Report};
+use super::resource::path;
+use crate::clock::Clock;
+use crate::engine::observed::Source;
+
+/// A watch that says nothing for this long is broken: a bookmark comes every minute.
+const SILENCE: Duration = Duration::from_secs(90);
+
+/// The longest that a server takes to begin its answer.
+const ANSWER: Duration = Duration::from_secs(30);
+
+/// How often a kind that is missing is asked for again.
+const MISSING: Duration = Duration::from_secs(2);
+
+/// Objects in one page of a list.
+const PAGE: usize = 500;
+
+/// After so many refusals in a row a list is due: the server may know nothing of the version that we go on from.
+const REFUSALS: u32 = 3;
+
+/// What all watches share.
+#[derive(Clone, Debug)]
+pub struct Watches {
+    pub reports: mpsc::Sender<Report>,
+    pub board: Board,
+    pub clock: Clock,
+    /// Whether a trace is written.
+    pub recording: bool,
+}
+
+/// One watch.
+struct Watch {
+    client: Client,
+    source: Source,
+    follower: Follower,
+    shared: Watches,
+    /// The server refuses lists as streams.
+    paged: bool,
+    refusals: u32,
+    backoff: Backoff,
+}
+
+/// Why a watch ended.
+#[derive(Debug, thiserror::Error)]
+enum WatchError {
+    #[error("{0}")]
+    Request(kube::Error),
+    #[error("read: {0}")]
+    Read(std::io::Error),
+    #[error("read the list: {0}")]
+    ReadList(serde_json::Error),
+    #[error("{message} ({code})")]
+    Refused { code: u16, message: String },
+    #[error("expired")]
+    Expired,
+    #[error("the server said nothing for {} s", .0.as_secs())]
+    Silent(Duration),
+    /// Nobody listens any more.
+    #[error("stopped")]
+    Stopped,
+}
+
+#[derive(Deserialize)]
+struct Page<'a> {
+    metadata: PageMeta,
+    #[serde(borrow, default)]
+    items: Option<Vec<&'a RawValue>>,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+struct PageMeta {
+    resource_version: String,
+    #[serde(rename = "continue")]
+    next: String,
+}
+
+// === impl Watches ===
+
+impl Watches {
+    /// Watches everything, until nobody listens any more.
+    pub fn spawn(&self, client: &Client) {
+        for source in Source::ALL {
+            self.board.set(source, State::Listing);
+            let watch = Watch {
+                client: client.clone(),
+                source,
+                follower: Follower::new(source, self.recording),
+                shared: self.clone(),
+                paged: false,
+                refusals: 0,
+                backoff: Backoff::default(),
+            };
+            tokio::spawn(watch.run());
+        }
+    }
+}
+
+// === impl Watch ===
+
+impl Watch {
+    async fn run(mut self) {
+        loop {
+            let wait = match self.once().await {
+                // The server ends each watch after a while.
+                Ok(()) => Duration::ZERO,
+                Err(WatchError::Stopped) => return,
+                Err(error) => self.failed(&error),
+            };
+            tokio::time::sleep(wait).await;
+        }
+    }
+
+    /// Notes what went wrong, and says how long to wait.
+    fn failed(&mut self, error: &WatchError) -> Duration {
+        let listing = self.follower.version().is_none();
+        let code = error.code();
+        match code {
+            Some(410) => {
+                tracing::info!(source = %self.source, "the watch is too old: listing again");
+                self.follower.begin_list();
+            }
+            Some(400 | 422) if listing && !self.paged => {
+                tracing::info!(source = %self.source, %error, "no streaming lists here: listing in pages");
+                self.paged = true;
+                return Duration::ZERO;
+            }
+            Some(404) => {
+                self.follower.begin_list();
+                self.shared.board.set(self.source, State::Missing);
+                return MISSING;
+            }
+            Some(403) => self.shared.board.set(self.source, State::Forbidden),
+            code => {
+                self.refusals += u32::from(code.is_some());
+                if self.refusals >= REFUSALS {
+                    self.refusals = 0;
+                    self.follower.begin_list();
+                }
+                self.shared.board.set(self.source, State::Broken(error.to_string()));
+            }
+        }
+        self.backoff.failed()
+    }
+
+    async fn once(&mut self) -> Result<(), WatchError> {
+        let query = match self.follower.version() {
+            Some(version) => watch_from(version),
+            None if self.paged => {
+                self.list().await?;
+                return Ok(());
+            }
+            None => {
+                self.follower.begin_list();
+                streaming_list()
+            }
+        };
+        let seconds = 300 + random() % 300;
+        let request = get(&format!("{}?{query}&timeoutSeconds={seconds}", path(self.source)));
+        let answer = timeout(ANSWER, self.client.request_stream(request)).await;
+        let lines = answer.map_err(|_| WatchError::Silent(ANSWER))?.map_err(WatchError::Request)?;
+        self.lines(std::pin::pin!(lines)).await
+    }
+
+    async fn lines(&mut self, mut lines: impl AsyncBufRead + Unpin) -> Result<(), WatchError> {
+        let (mut line, mut reports) = (Vec::new(), Vec::new());
+        if self.follower.version().is_some() {
+            self.going();
+        }
+        loop {
+            line.clear();
+            let read = timeout(SILENCE, lines.read_until(b'\n', &mut line)).await;
+            let read = read.map_err(|_| WatchError::Silent(SILENCE))?.map_err(WatchError::Read)?;
+            if read == 0 || line.last() != Some(&b'\n') {
+                return Ok(());
+            }
+            let text = String::from_utf8_lossy(line.trim_ascii());
+            let listing = self.follower.is_listing();
+            let halted = self.follower.line(&text, self.shared.clock.second(), &mut reports);
+            if listing && !self.follower.is_listing() {
+                self.going();
+            }
+            self.report(&mut reports).await?;
+            halted?;
+            self.refusals = 0;
+        }
+    }
+
+    /// Lists in pages; the watch goes on from there.
+    async fn list(&mut self) -> Result<(), WatchError> {
+        self.follower.begin_list();
+        let (mut next, mut reports) = (String::new(), Vec::new());
+        loop {
+            let request = get(&format!("{}?limit={PAGE}&continue={next}", path(self.source)));
+            let answer = timeout(SILENCE, self.client.request_text(request)).await;
+            let text = answer.map_err(|_| WatchError::Silent(SILENCE))?.map_err(WatchError::Request)?;
+            let page: Page<'_> = serde_json::from_str(&text).map_err(WatchError::ReadList)?;
+            let at = self.shared.clock.second();
+            for item in page.items.into_iter().flatten() {
+                self.follower.item(item.get(), at, &mut reports);
+                self.report(&mut reports).await?;
+            }
+            next = page.metadata.next;
+            if next.is_empty() {
+                let version = page.metadata.resource_version.parse().unwrap_or_default();
+                self.follower.end_list(version, at, &mut reports);
+                self.going();
+                return self.report(&mut reports).await;
+            }
+        }
+    }
+
+    fn going(&mut self) {
+        self.backoff.succeeded();
+        self.shared.board.set(self.source, State::Watching);
+    }
+
+    async fn report(&mut self, reports: &mut Vec<Report>) -> Result<(), WatchError> {
+        for report in reports.drain(..) {
+            self.shared.reports.send(report).await.map_err(|_| WatchError::Stopped)?;
+        }
+        Ok(())
+    }
+}
+
+// === impl WatchError ===
+
+impl WatchError {
+    /// What the server answered instead.
+    fn code(&self) -> Option<u16> {
+        match self {
+            Self::Request(kube::Error::Api(status)) => Some(status.code),
+            Self::Refused { code, .. } => Some(*code),
+            Self::Expired => Some(410),
+            Self::Request(_) | Self::Read(_) | Self::ReadList(_) | Self::Silent(_) | Self::Stopped => None,
+        }
+    }
+}
+
+impl From<Halt> for WatchError {
+    fn from(halt: Halt) -> Self {
+        match halt {
+            Halt::Expired => Self::Expired,
+            Halt::Refused { code, message } => Self::Refused { code, message },
+        }
+    }
+}
+
+fn streaming_list() -> String {
+    "watch=true&sendInitialEvents=true&resourceVersionMatch=NotOlderThan&allowWatchBookmarks=true".to_owned()
+}
+
+fn watch_from(version: u64) -> String {
+    format!("watch=true&resourceVersion={version}&allowWatchBookmarks=true")
+}
+
+fn get(uri: &str) -> Request<Vec<u8>> {
+    Request::get(uri).body(Vec::new()).expect("a path of ours")
+}

@@ -1,0 +1,204 @@
+//! Carries out what the machine wants written: each kind of write in a file, each under its own field manager.
+
+mod event;
+mod gate;
+mod statement;
+mod status;
+
+use std::collections::HashSet;
+use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
+
+use http::{Method, Request, header};
+use kube::Client;
+use serde::Serialize;
+use serde_json::Value;
+use tokio::time::timeout;
+
+pub use gate::label as gate_label;
+
+use super::lease::Claim;
+use crate::clock::Clock;
+use crate::engine::write::{Outcome, Write, WriteKey};
+use crate::metrics::Counters;
+
+/// The longest that a write may take.
+const LONGEST: Duration = Duration::from_secs(5);
+
+/// Carries out writes, as long as this replica holds the claim.
+#[derive(Debug)]
+pub struct Writer {
+    client: ClientOf,
+    claim: Claim,
+    clock: Clock,
+    /// Who writes: named on events.
+    identity: String,
+    counters: Counters,
+    /// What failed when it was last tried.
+    failing: Mutex<HashSet<WriteKey>>,
+}
+
+/// A client, which says nothing of itself.
+struct ClientOf(Client);
+
+/// A write that was not done, or perhaps not.
+#[derive(Debug, thiserror::Error)]
+enum WriteError {
+    #[error("this replica does not lead")]
+    NotLeading,
+    #[error("no answer within {} s", LONGEST.as_secs())]
+    Silent,
+    #[error("{0}")]
+    Request(kube::Error),
+}
+
+/// How a patch is meant.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Patch {
+    Apply,
+    Merge,
+    Json,
+}
+
+// === impl Writer ===
+
+impl Writer {
+    pub fn new(client: Client, claim: Claim, clock: Clock, identity: String, counters: Counters) -> Self {
+        Self { client: ClientOf(client), claim, clock, identity, counters, failing: Mutex::default() }
+    }
+
+    /// Carries a write out and says what became of it.
+    pub async fn carry_out(&self, write: &Write) -> Outcome {
+        let result = self.attempt(write).await;
+        self.note(write, result.as_ref().err());
+        match result {
+            Ok(version) => Outcome::Written { version },
+            Err(error) => error.outcome(),
+        }
+    }
+
+    /// The object's new resourceVersion.
+    async fn attempt(&self, write: &Write) -> Result<Option<String>, WriteError> {
+        match write {
+            Write::Statement { namespace, name, budget, version, spec } => match version {
+                None => self.create_statement(namespace, name, budget, spec).await,
+                Some(version) => self.replace_statement(namespace, name, version, spec).await,
+            },
+            Write::RemoveStatement { namespace, name } => self.remove_statement(namespace, name).await,
+            Write::BudgetStatus { budget, status, namespaces } => self.budget_status(budget, status, *namespaces).await,
+            Write::PlanStatus { name, status } => self.plan_status(name, status).await,
+            Write::OverrideStatus { namespace, name, status } => self.override_status(namespace, name, status).await,
+            Write::Gate { namespace, gate, message, ceilings } => {
+                self.gate(namespace, *gate, message.as_deref(), ceilings.as_deref()).await
+            }
+            Write::Event { key, about, warning, reason, note } => self.event(key, about, *warning, reason, note).await,
+        }
+    }
+
+    async fn create(&self, uri: String, body: &impl Serialize) -> Result<Option<String>, WriteError> {
+        self.send(Method::POST, uri, "application/json", to_json(body)).await
+    }
+
+    async fn patch(&self, uri: String, patch: Patch, body: &impl Serialize) -> Result<Option<String>, WriteError> {
+        self.send(Method::PATCH, uri, patch.content_type(), to_json(body)).await
+    }
+
+    async fn delete(&self, uri: String) -> Result<Option<String>, WriteError> {
+        self.send(Method::DELETE, uri, "application/json", Vec::new()).await
+    }
+
+    async fn send(
+        &self,
+        method: Method,
+        uri: String,
+        content_type: &str,
+        body: Vec<u8>,
+    ) -> Result<Option<String>, WriteError> {
+        let request = Request::builder()
+            .method(method)
+            .uri(uri)
+            .header(header::CONTENT_TYPE, content_type)
+            .body(body)
+            .expect("a path of ours");
+        if !self.claim.holds() {
+            return Err(WriteError::NotLeading);
+        }
+        let answer = timeout(LONGEST, self.client.0.request::<Value>(request)).await;
+        let object = answer.map_err(|_| WriteError::Silent)?.map_err(WriteError::Request)?;
+        Ok(object["metadata"]["resourceVersion"].as_str().map(ToOwned::to_owned))
+    }
+
+    /// Counts it, and logs what fails, and what does no more.
+    fn note(&self, write: &Write, error: Option<&WriteError>) {
+        let (kind, key) = (write.kind(), write.key());
+        self.counters.wrote(kind);
+        let mut failing = self.failing.lock().unwrap_or_else(PoisonError::into_inner);
+        let Some(error) = error else {
+            if failing.remove(&key) {
+                tracing::info!(kind, ?key, "write succeeds again");
+            }
+            return;
+        };
+        let class = error.class();
+        self.counters.failed(class);
+        if error.outcome() == Outcome::Failed && failing.insert(key.clone()) {
+            tracing::warn!(kind, ?key, class, %error, "write failed");
+        } else {
+            tracing::debug!(kind, ?key, class, %error, "write failed");
+        }
+    }
+}
+
+impl std::fmt::Debug for ClientOf {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Client")
+    }
+}
+
+// === impl WriteError ===
+
+impl WriteError {
+    fn code(&self) -> Option<u16> {
+        if let Self::Request(kube::Error::Api(status)) = self { Some(status.code) } else { None }
+    }
+
+    /// What the machine is told.
+    fn outcome(&self) -> Outcome {
+        match self.code() {
+            Some(409) => Outcome::Conflict,
+            Some(404) => Outcome::Gone,
+            _ => Outcome::Failed,
+        }
+    }
+
+    /// For the metric and the log.
+    fn class(&self) -> &'static str {
+        match (self, self.code()) {
+            (Self::NotLeading, _) => "NotLeading",
+            (Self::Silent, _) => "WriteTimeout",
+            (Self::Request(_), None) => "Connection",
+            (Self::Request(_), Some(401 | 403)) => "Forbidden",
+            (Self::Request(_), Some(404)) => "Gone",
+            (Self::Request(_), Some(409)) => "Conflict",
+            (Self::Request(_), Some(429)) => "Throttled",
+            (Self::Request(_), Some(400..=499)) => "Refused",
+            (Self::Request(_), Some(_)) => "ServerError",
+        }
+    }
+}
+
+// === impl Patch ===
+
+impl Patch {
+    fn content_type(self) -> &'static str {
+        match self {
+            Self::Apply => "application/apply-patch+yaml",
+            Self::Merge => "application/merge-patch+json",
+            Self::Json => "application/json-patch+json",
+        }
+    }
+}
+
+fn to_json(body: &impl Serialize) -> Vec<u8> {
+    serde_json::to_vec(body).expect("our types are JSON")
+}

@@ -1,0 +1,164 @@
+//! What the operator is told: the file first, then the environment, then flags; the last that speaks counts.
+
+use std::path::{Path, PathBuf};
+
+use jiff::SignedDuration;
+use serde::Deserialize;
+use serde_json::Value;
+
+use crate::cluster::defaults::{DefaultError, DefaultObject};
+use crate::facts::Seconds;
+
+/// How the operator runs.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Config {
+    /// Absent: made of the kube-system Namespace's UID.
+    pub cluster_name: Option<String>,
+    /// The operator's own namespace.
+    pub namespace: String,
+    pub writes_per_second: i64,
+    pub lag: Seconds,
+    /// Where `/metrics`, `/livez` and `/readyz` are served: `ADDRESS:PORT`, or `:PORT` on every address.
+    pub listen: String,
+    pub log_level: Option<String>,
+    pub record: Option<PathBuf>,
+    pub defaults: Vec<DefaultObject>,
+}
+
+/// What one source says, and what it leaves to the others.
+#[derive(Clone, Debug, Default, PartialEq, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields, default)]
+pub struct Said {
+    pub cluster_name: Option<String>,
+    pub namespace: Option<String>,
+    pub writes_per_second: Option<i64>,
+    pub lag: Option<SignedDuration>,
+    pub listen: Option<String>,
+    pub log_level: Option<String>,
+    #[serde(skip)]
+    pub record: Option<PathBuf>,
+    pub defaults: Vec<Value>,
+}
+
+/// A configuration that cannot be used.
+#[derive(Debug, thiserror::Error)]
+pub enum ConfigError {
+    #[error("read {}: {source}", path.display())]
+    ReadFile { path: PathBuf, source: std::io::Error },
+    #[error("{}: {message}", path.display())]
+    ReadYaml { path: PathBuf, message: String },
+    #[error("{0}")]
+    Defaults(#[from] DefaultError),
+    #[error("{name} must be {expected}, not {got}")]
+    OutOfRange { name: &'static str, expected: &'static str, got: String },
+}
+
+// === impl Said ===
+
+impl Said {
+    pub fn read(path: &Path) -> Result<Self, ConfigError> {
+        let text =
+            std::fs::read_to_string(path).map_err(|source| ConfigError::ReadFile { path: path.to_owned(), source })?;
+        Self::parse(&text).map_err(|message| ConfigError::ReadYaml { path: path.to_owned(), message })
+    }
+
+    fn parse(text: &str) -> Result<Self, String> {
+        if text.trim().is_empty() {
+            return Ok(Self::default());
+        }
+        serde_saphyr::from_str(text).map_err(|error| error.to_string())
+    }
+}
+
+// === impl Config ===
+
+impl Config {
+    /// What `first` says counts, then what `then` says, then the defaults.
+    pub fn of(first: Said, then: Said) -> Result<Self, ConfigError> {
+        let full = |text: Option<String>| text.filter(|text| !text.is_empty());
+        let lag = first.lag.or(then.lag).map_or(10, |lag| lag.as_secs());
+        let writes_per_second = first.writes_per_second.or(then.writes_per_second).unwrap_or(20);
+        let defaults = if first.defaults.is_empty() { then.defaults } else { first.defaults };
+        let config = Self {
+            cluster_name: full(first.cluster_name).or(full(then.cluster_name)),
+            namespace: full(first.namespace).or(full(then.namespace)).unwrap_or_else(|| "opex-system".to_owned()),
+            writes_per_second,
+            lag,
+            listen: full(first.listen).or(full(then.listen)).unwrap_or_else(|| ":8080".to_owned()),
+            log_level: full(first.log_level).or(full(then.log_level)),
+            record: first.record.or(then.record),
+            defaults: DefaultObject::read(&defaults)?,
+        };
+        if !(0..=300).contains(&lag) {
+            return Err(ConfigError::OutOfRange { name: "lag", expected: "0s to 5m", got: format!("{lag}s") });
+        }
+        if !(1..=1000).contains(&writes_per_second) {
+            let got = writes_per_second.to_string();
+            return Err(ConfigError::OutOfRange { name: "writesPerSecond", expected: "1 to 1000", got });
+        }
+        Ok(config)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const CHART: &str = r#"
+clusterName: "prod-eu-1"
+namespace: opex-system
+writesPerSecond: 20
+lag: 10s
+defaults:
+- apiVersion: billing.opex.dev/v1alpha1
+  kind: PricePlan
+  metadata:
+    name: default
+  spec:
+    currency: EUR
+    pricesPerHour: {cpu: "0.031611"}
+"#;
+
+    #[test]
+    fn a_file_as_the_chart_writes_it() {
+        let config = Config::of(Said::default(), Said::parse(CHART).unwrap()).unwrap();
+        assert_eq!(config.cluster_name.as_deref(), Some("prod-eu-1"));
+        assert_eq!((config.writes_per_second, config.lag, config.defaults.len()), (20, 10, 1));
+        assert_eq!(config.listen, ":8080");
+    }
+
+    #[test]
+    fn flags_count_more_than_the_file_and_nothing_is_a_default() {
+        let flags =
+            Said { lag: Some(SignedDuration::from_secs(3)), listen: Some("[::1]:9".to_owned()), ..Said::default() };
+        let config = Config::of(flags, Said::parse(CHART).unwrap()).unwrap();
+        assert_eq!((config.lag, config.listen.as_str()), (3, "[::1]:9"));
+        assert_eq!(config.namespace, "opex-system");
+
+        let config = Config::of(Said::default(), Said::parse("").unwrap()).unwrap();
+        assert_eq!((config.cluster_name, config.lag, config.writes_per_second), (None, 10, 20));
+    }
+
+    #[test]
+    fn what_is_wrong_is_named() {
+        let cases = [
+            ("clusterNmae: x", "clusterNmae"),
+            ("lag: soon", "lag"),
+            ("writesPerSecond: many", "writesPerSecond"),
+            ("[", "line 1"),
+        ];
+        for (text, expected) in cases {
+            let error = Said::parse(text).unwrap_err();
+            assert!(error.contains(expected), "{text}: {error}");
+        }
+        let cases = [
+            ("lag: 1h", "lag must be 0s to 5m, not 3600s"),
+            ("writesPerSecond: 0", "writesPerSecond must be 1 to 1000, not 0"),
+            ("defaults: [{kind: Pod}]", "defaults[0]"),
+        ];
+        for (text, expected) in cases {
+            let error = Config::of(Said::default(), Said::parse(text).unwrap()).unwrap_err().to_string();
+            assert!(error.contains(expected), "{text}: {error}");
+        }
+    }
+}
