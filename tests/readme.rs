@@ -77,7 +77,7 @@ fn introduce(cluster: &Cluster) -> Option<Process> {
 
 /// The namespace of the demo.
 fn is_of_demo(example: &Example) -> bool {
-    example.command.contains("-n shop") || example.shown.iter().any(|line| line.starts_with("shop "))
+    example.command.contains("-n store") || example.shown.iter().any(|line| line.starts_with("store "))
 }
 
 fn run(cluster: &Cluster, command: &str) -> anyhow::Result<String> {
@@ -110,7 +110,7 @@ fn compare(example: &Example, answer: &str) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// A line without its figures and times, and with single spaces: `shop # # EUR # BlockScaleUp # #`.
+/// A line without its figures and times, and with single spaces: `store # # EUR # BlockScaleUp # #`.
 fn shape(line: &str) -> String {
     let words = line.split_whitespace().map(|word| {
         let number = |letter: char| letter.is_ascii_digit() || ".:-+TZsmhdy%".contains(letter);
@@ -163,9 +163,9 @@ fn blocks_are_read_as_commands_with_their_output() {
 
 #[test]
 fn figures_differ_and_words_do_not() {
-    assert_eq!(shape("shop   16.03 EUR 2026-12-01 3d4h"), shape("shop 1.2   EUR 2027-01-01 5s"));
+    assert_eq!(shape("store   16.03 EUR 2026-12-01 3d4h"), shape("store 1.2   EUR 2027-01-01 5s"));
     assert_eq!(shape("Up to 4 replicas (16.00 EUR)."), shape("Up to 10 replicas (1000.00 EUR)."));
-    assert_ne!(shape("shop 16.03 EUR Open"), shape("shop 16.03 EUR Warn"));
+    assert_ne!(shape("store 16.03 EUR Open"), shape("store 16.03 EUR Warn"));
     let example = Example { command: "x".into(), shown: vec!["a 1".into(), "...".into(), "c".into()] };
     assert!(compare(&example, "a 2\nb\nc").is_ok());
     assert!(compare(&example, "c\na 2").is_err(), "the order counts");

@@ -21,7 +21,8 @@ const NAMESPACE: &str = "opex-system";
 const TOKEN: Duration = Duration::from_hours(24);
 
 impl Cluster {
-    /// Starts a replica of the installed operator under a name of its own, and waits until it is ready.
+    /// Starts a replica of the installed operator under a name of its own, and waits until it has its
+    /// first lists. (It is ready once the leader has persisted everything up to them.)
     pub fn start_operator(&self, program: &Path, name: &str) -> Result<Process> {
         let get = ["get", "configmap", RELEASE, "-n", NAMESPACE, r"-ojsonpath={.data.config\.yaml}"];
         let config = self.dir().join(format!("{name}.yaml"));
@@ -32,11 +33,11 @@ impl Cluster {
             .arg(config)
             .env("KUBECONFIG", self.service_account_kubeconfig(NAMESPACE, RELEASE, TOKEN)?);
         let mut process = Process::start(self, name, &run)?;
-        let ready = wait_until(&format!("{name} to be ready"), Duration::from_secs(30), || {
-            // One that ended will not be ready later either.
+        let listed = wait_until(&format!("the first lists of {name}"), Duration::from_secs(30), || {
+            // One that ended will have none later either.
             Ok(if process.is_running() { Some(probe(&listen)?) } else { None })
         });
-        ready?.with_context(|| format!("{name} ended:\n{}", process.log()))?;
+        listed?.with_context(|| format!("{name} ended:\n{}", process.log()))?;
         Ok(process)
     }
 }
@@ -48,6 +49,7 @@ fn probe(address: &str) -> Result<()> {
     write!(stream, "GET /readyz HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n\r\n")?;
     let mut answer = String::new();
     stream.read_to_string(&mut answer)?;
-    ensure!(answer.starts_with("HTTP/1.1 200"), "it answers:\n{answer}");
+    let pending = answer.starts_with("HTTP/1.1 503") && !answer.contains("Statement ");
+    ensure!(!pending, "it answers:\n{answer}");
     Ok(())
 }

@@ -10,7 +10,7 @@ use anyhow::{Context, Result, bail};
 use crate::Cluster;
 
 /// The namespaces that the demo makes.
-const NAMESPACES: [&str; 7] = ["shop", "team-a", "team-b", "payments", "ml-training", "platform", "opex-system"];
+const NAMESPACES: [&str; 7] = ["store", "team-a", "team-b", "payments", "ml-training", "platform", "opex-system"];
 
 /// Cleans up when dropped, or when this process is gone, however it went.
 pub struct Guard(Child);

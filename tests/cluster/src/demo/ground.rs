@@ -31,7 +31,7 @@ pub fn settle(cluster: &Cluster) -> Result<()> {
         let manifest = fs::read_to_string(root().join(file)).with_context(|| format!("reading {file}"))?;
         cluster.apply(&manifest).ok()?;
     }
-    for namespace in ["shop", "team-a", "payments"] {
+    for namespace in ["store", "team-a", "payments"] {
         cluster.kubectl(["wait", "deployment", "--all", "-n", namespace, "--for=condition=Available"]).ok()?;
     }
     Ok(())

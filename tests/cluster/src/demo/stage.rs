@@ -25,10 +25,10 @@ const GREEN: &str = "32";
 /// What to try when the demo is over.
 const NEXT: [&str; 6] = [
     "kubectl get budgets -A --watch",
-    "kubectl describe budget shop -n shop",
+    "kubectl describe budget store -n store",
     "kubectl get statements -A",
     "kubectl explain budget.spec",
-    "kubectl edit budget shop -n shop          # what is refused says what is allowed",
+    "kubectl edit budget store -n store          # what is refused says what is allowed",
     "make demo-down                            # removes it all",
 ];
 

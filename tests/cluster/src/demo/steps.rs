@@ -34,7 +34,7 @@ pub fn day_one(stage: &Stage) -> Result<()> {
 pub fn budgets(stage: &Stage) -> Result<()> {
     stage.say("The examples: prices, and budgets for the teams that are there.");
     stage.run(&format!("cd examples && kubectl apply -f {}.yaml", EXAMPLES.join(".yaml -f ")))?;
-    stage.say("And one for the shop, at prices so high that a month's 16 EUR last half a minute.");
+    stage.say("And one for the store, at prices so high that a month's 16 EUR last half a minute.");
     stage.run("kubectl apply -f tests/cluster/demo/budget.yaml")?;
     stage.run("kubectl wait budgets --all -A --for=condition=Ready --timeout=60s")?;
     let table = stage.run("kubectl get budgets -A")?;
@@ -46,35 +46,35 @@ pub fn budgets(stage: &Stage) -> Result<()> {
 }
 
 pub fn warning(stage: &Stage) -> Result<()> {
-    stage.say("The shop's budget tells at 25 %, warns at 50 %, and stops growth at 100 %.");
-    stage.watch("kubectl get budget shop -n shop --watch", "Warn")?;
+    stage.say("The store's budget tells at 25 %, warns at 50 %, and stops growth at 100 %.");
+    stage.watch("kubectl get budget store -n store --watch", "Warn")?;
     stage.say("Growth is warned of, and goes through.");
-    let answer = stage.run("kubectl scale deployment/web -n shop --replicas=4")?;
+    let answer = stage.run("kubectl scale deployment/web -n store --replicas=4")?;
     expect(&answer, "Warning: ")?;
-    expect(&answer, "scale-up of deployments/web to 4 allowed, but Budget \"shop\" has reached 50 %")?;
+    expect(&answer, "scale-up of deployments/web to 4 allowed, but Budget \"store\" has reached 50 %")?;
     expect(&answer, "deployment.apps/web scaled")
 }
 
 pub fn closing(stage: &Stage) -> Result<()> {
-    stage.watch("kubectl get budget shop -n shop --watch", "BlockScaleUp")?;
-    stage.run("kubectl wait budget/shop -n shop --for=condition=Exceeded --for=condition=Enforced --timeout=30s")?;
+    stage.watch("kubectl get budget store -n store --watch", "BlockScaleUp")?;
+    stage.run("kubectl wait budget/store -n store --for=condition=Exceeded --for=condition=Enforced --timeout=30s")?;
     stage.say("It told its crossings, and labelled its namespace: the API server itself goes by that label.");
     wait_until("the event of the crossing", Duration::from_secs(30), || {
-        expect(&stage.ask("kubectl events -n shop --for budget/shop")?, "100 % of 16.00 EUR")
+        expect(&stage.ask("kubectl events -n store --for budget/store")?, "100 % of 16.00 EUR")
     })?;
-    stage.run("kubectl events -n shop --for budget/shop")?;
-    let label = stage.run("kubectl get namespace shop --label-columns=opex.dev/gate")?;
+    stage.run("kubectl events -n store --for budget/store")?;
+    let label = stage.run("kubectl get namespace store --label-columns=opex.dev/gate")?;
     expect(&label, "block-scale-up")
 }
 
 pub fn refusal(stage: &Stage) -> Result<()> {
-    let answer = stage.refused("kubectl scale deployment/web -n shop --replicas=5")?;
+    let answer = stage.refused("kubectl scale deployment/web -n store --replicas=5")?;
     expect(&answer, "forbidden: ValidatingAdmissionPolicy 'opex-scale-gate'")?;
-    expect(&answer, "scale-up of deployments/web to 5 denied: Budget \"shop\" is used up (16.00 EUR for ")?;
+    expect(&answer, "scale-up of deployments/web to 5 denied: Budget \"store\" is used up (16.00 EUR for ")?;
     expect(&answer, "Up to 4 replicas are allowed. Ask finops@example.com for a BudgetOverride.")?;
     stage.say("Down, and up again to the most of the last 24 hours, is no growth.");
-    stage.run("kubectl scale deployment/web -n shop --replicas=2")?;
-    stage.run("kubectl scale deployment/web -n shop --replicas=4")?;
+    stage.run("kubectl scale deployment/web -n store --replicas=2")?;
+    stage.run("kubectl scale deployment/web -n store --replicas=4")?;
     Ok(())
 }
 
@@ -85,32 +85,32 @@ pub fn autoscaler(stage: &Stage) -> Result<()> {
     }
     stage.say("api runs at 180 % of what this HorizontalPodAutoscaler aims at: it will want more than 2 replicas.");
     stage.run("kubectl apply -f tests/cluster/demo/autoscaler.yaml")?;
-    stage.run("kubectl wait hpa/api -n shop --for=condition=AbleToScale=false --timeout=60s")?;
+    stage.run("kubectl wait hpa/api -n store --for=condition=AbleToScale=false --timeout=60s")?;
     wait_until("the event of the refusal", Duration::from_secs(30), || {
-        expect(&stage.ask("kubectl describe hpa api -n shop")?, "FailedRescale")
+        expect(&stage.ask("kubectl describe hpa api -n store")?, "FailedRescale")
     })?;
-    let answer = stage.run("kubectl describe hpa api -n shop | sed -n '/^Deployment pods/,$p'")?;
+    let answer = stage.run("kubectl describe hpa api -n store | sed -n '/^Deployment pods/,$p'")?;
     expect(&answer, "FailedUpdateScale")?;
     expect(&answer, "scale-up of deployments/api to 4 denied")?;
-    let api = stage.cluster().get(["deployment", "api", "-n", "shop"])?;
+    let api = stage.cluster().get(["deployment", "api", "-n", "store"])?;
     ensure!(api["spec"]["replicas"] == 2, "api should still have 2 replicas");
     Ok(())
 }
 
 pub fn healing(stage: &Stage) -> Result<()> {
     stage.say("The gate is closed; a rolling update with surge goes through all the same.");
-    stage.run("kubectl set env deployment/web -n shop RELEASE=2")?;
-    stage.run("kubectl rollout status deployment/web -n shop --timeout=120s")?;
+    stage.run("kubectl set env deployment/web -n store RELEASE=2")?;
+    stage.run("kubectl rollout status deployment/web -n store --timeout=120s")?;
     stage.say("So does the replacement of a Pod that is lost.");
-    let lost = stage.ask("kubectl get pods -n shop -l app=web -o jsonpath='{.items[0].metadata.name}'")?;
-    stage.run(&format!("kubectl delete pod {lost} -n shop"))?;
+    let lost = stage.ask("kubectl get pods -n store -l app=web -o jsonpath='{.items[0].metadata.name}'")?;
+    stage.run(&format!("kubectl delete pod {lost} -n store"))?;
     wait_until("the Pod's replacement", Duration::from_mins(1), || {
         let pods =
-            stage.cluster().get(["pods", "-n", "shop", "-l", "app=web", "--field-selector=status.phase=Running"])?;
+            stage.cluster().get(["pods", "-n", "store", "-l", "app=web", "--field-selector=status.phase=Running"])?;
         ensure!(items(&pods).filter(|pod| pod["metadata"]["name"] != *lost).count() == 4, "it is not there yet");
         Ok(())
     })?;
-    let pods = stage.run("kubectl get pods -n shop -l app=web")?;
+    let pods = stage.run("kubectl get pods -n store -l app=web")?;
     ensure!(!pods.contains(&lost), "the Pod should be gone");
     Ok(())
 }
@@ -123,43 +123,43 @@ pub fn opening(stage: &Stage) -> Result<()> {
         "kubectl create -f - <<EOF
 apiVersion: billing.opex.dev/v1alpha1
 kind: BudgetOverride
-metadata: {{name: launch, namespace: shop}}
+metadata: {{name: launch, namespace: store}}
 spec:
-  budgetRef: {{kind: Budget, name: shop}}
+  budgetRef: {{kind: Budget, name: store}}
   until: {until}
   reason: launch, CHG-4711
   grantedBy: {me}
 EOF"
     ))?;
-    stage.run("kubectl wait budget/shop -n shop --for=jsonpath='{.status.gate}'=Open --timeout=30s")?;
-    stage.run("kubectl scale deployment/web -n shop --replicas=5")?;
+    stage.run("kubectl wait budget/store -n store --for=jsonpath='{.status.gate}'=Open --timeout=30s")?;
+    stage.run("kubectl scale deployment/web -n store --replicas=5")?;
     if stage.cluster().is_embedded() {
         stage.say("The autoscaler tries again by itself.");
-        stage.run("kubectl wait deployment/api -n shop --for=jsonpath='{.spec.replicas}'=4 --timeout=60s")?;
+        stage.run("kubectl wait deployment/api -n store --for=jsonpath='{.spec.replicas}'=4 --timeout=60s")?;
     }
     stage.say("When it ends, the gate closes, and the override stays as the record.");
-    stage.run("kubectl wait budget/shop -n shop --for=jsonpath='{.status.gate}'=BlockScaleUp --timeout=60s")?;
-    stage.run("kubectl wait budgetoverride/launch -n shop --for=condition=Active=false --timeout=30s")?;
-    stage.run("kubectl get budgetoverrides -n shop -o wide")?;
-    expect(&stage.refused("kubectl scale deployment/web -n shop --replicas=6")?, "is used up")
+    stage.run("kubectl wait budget/store -n store --for=jsonpath='{.status.gate}'=BlockScaleUp --timeout=60s")?;
+    stage.run("kubectl wait budgetoverride/launch -n store --for=condition=Active=false --timeout=30s")?;
+    stage.run("kubectl get budgetoverrides -n store -o wide")?;
+    expect(&stage.refused("kubectl scale deployment/web -n store --replicas=6")?, "is used up")
 }
 
 pub fn raising(stage: &Stage) -> Result<()> {
-    stage.run("kubectl patch budget shop -n shop --type=merge -p '{\"spec\": {\"limit\": {\"amount\": 5000}}}'")?;
-    stage.run("kubectl wait budget/shop -n shop --for=jsonpath='{.status.gate}'=Open --timeout=30s")?;
-    stage.run("kubectl scale deployment/web -n shop --replicas=6")?;
+    stage.run("kubectl patch budget store -n store --type=merge -p '{\"spec\": {\"limit\": {\"amount\": 5000}}}'")?;
+    stage.run("kubectl wait budget/store -n store --for=jsonpath='{.status.gate}'=Open --timeout=30s")?;
+    stage.run("kubectl scale deployment/web -n store --replicas=6")?;
     stage.run("kubectl get budgets -A")?;
-    let budget = stage.cluster().get(["budget", "shop", "-n", "shop"])?;
+    let budget = stage.cluster().get(["budget", "store", "-n", "store"])?;
     ensure!(budget["status"]["limit"] == "5000.00", "the limit should be 5000.00");
     Ok(())
 }
 
 pub fn statement(stage: &Stage) -> Result<()> {
     stage.say("The ledger of each budget and period. When the period is over it is closed, and never changes again.");
-    expect(&stage.run("kubectl get statements -A")?, "shop-")?;
-    let name = stage.ask("kubectl get budget shop -n shop -o jsonpath='{.status.statement}'")?;
-    stage.run(&format!("kubectl get statement {name} -n shop -o yaml | sed -n '/^spec/,$p' | head -n 34"))?;
-    let statement = stage.cluster().get(["statement", &name, "-n", "shop"])?;
+    expect(&stage.run("kubectl get statements -A")?, "store-")?;
+    let name = stage.ask("kubectl get budget store -n store -o jsonpath='{.status.statement}'")?;
+    stage.run(&format!("kubectl get statement {name} -n store -o yaml | sed -n '/^spec/,$p' | head -n 29"))?;
+    let statement = stage.cluster().get(["statement", &name, "-n", "store"])?;
     let lines = statement["spec"]["lines"].as_array().map(Vec::as_slice).unwrap_or_default();
     ensure!(!lines.is_empty(), "the Statement should have lines");
     for line in lines {
