@@ -28,7 +28,11 @@ impl Collector for Latest {
             }
             let mut metric = encoder.encode_descriptor(name, help, None, MetricType::Gauge)?;
             for (labels, value) in &samples {
-                ConstGauge::new(*value).encode(metric.encode_family(labels)?)?;
+                let gauge = ConstGauge::new(*value);
+                match labels.as_slice() {
+                    [] => gauge.encode(metric.encode_family(&NoLabelSet)?)?,
+                    _ => gauge.encode(metric.encode_family(labels)?)?,
+                }
             }
         }
         Ok(())
