@@ -17,6 +17,7 @@ use kube::Client;
 use tokio::sync::{oneshot, watch};
 use tokio::time::timeout;
 
+use super::connect::said;
 use crate::clock::Clock;
 use step::{Seen, Step, step};
 
@@ -71,7 +72,7 @@ struct Elector {
 
 #[derive(Debug, thiserror::Error)]
 enum LeaseError {
-    #[error("{0}")]
+    #[error("{}", said(.0))]
     Request(kube::Error),
     #[error("no answer within {} s", REQUEST.as_secs())]
     Silent,
