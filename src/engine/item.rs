@@ -83,10 +83,17 @@ impl Item {
         self.start = dated(pod.start, self.start);
         if !self.terminal {
             let finished = if pod.terminal { pod.finished.unwrap_or(at) } else { NEVER };
-            self.end = finished.min(pod.deadline.unwrap_or(NEVER));
+            self.end = finished.min(self.deadline(pod, at));
             self.terminal = pod.terminal;
         }
         self.hold(at, Holding { labels: pod.labels.clone(), amounts: pod.requests.clone() });
+    }
+
+    /// No later than this it ends. A grace period that is cut short is so from when that is seen: once the kubelet is
+    /// done the API server sets it to 0, and the deletionTimestamp back to the request.
+    fn deadline(&self, pod: &PodFact, at: Seconds) -> Seconds {
+        let deadline = pod.deadline.unwrap_or(NEVER);
+        if self.end == NEVER { deadline } else { self.end.min(deadline.max(at)) }
     }
 
     /// A claim as seen at `at`; before, there was `first`: none if this is the first sight of it.

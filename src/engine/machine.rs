@@ -333,7 +333,9 @@ impl Machine {
             }
             Event::Deleted { tag, id, fact, last_seen } => {
                 self.hear(tag, at);
-                self.delete(tag, id, fact, last_seen.map_or(at, |seen| seen.min(at)), at);
+                let end = last_seen.map_or(at, |seen| seen.min(at));
+                self.delete(tag, id, fact, end, at);
+                self.unheard(tag.source, end, at);
             }
             Event::Listed { tag, held } => {
                 self.hear(tag, at);

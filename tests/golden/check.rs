@@ -108,6 +108,10 @@ fn contains(actual: &Value, expected: &Value) -> bool {
             actual.len() == expected.len()
                 && actual.iter().zip(expected).all(|(actual, expected)| contains(actual, expected))
         }
+        // Conditions, by their type.
+        (Value::Array(actual), Value::Object(expected)) => expected.iter().all(|(kind, expected)| {
+            actual.iter().find(|one| one["type"] == kind.as_str()).is_some_and(|one| contains(one, expected))
+        }),
         (actual, expected) => actual == expected,
     }
 }

@@ -96,7 +96,7 @@ fn held_at(world: &World, pods: &[Pod<'_>], owner: &Owner, spec: &Value, instant
         let amount = amount * rate.scale;
         let key = Key {
             namespace: thing.namespace().to_owned(),
-            plan: plan.map(|_| name.to_owned()),
+            plan: Some(name.to_owned()),
             rate: rate.name,
             unit_price: rate.price,
             unit: rate.unit,

@@ -84,7 +84,10 @@ impl Machine {
 
     pub(super) fn delete_node(&mut self, tag: Tag, id: ObjectId, node: &NodeFact, at: Seconds) {
         let touched = self.on_node(&node.name);
-        self.change(&touched, tag, at, |machine| machine.world.remove_node(id, &node.name, at));
+        self.change(&touched, tag, at, |machine| {
+            machine.world.put_node(id, node, at);
+            machine.world.remove_node(id, &node.name, at);
+        });
     }
 
     pub(super) fn apply_namespace(&mut self, tag: Tag, id: ObjectId, fact: NamespaceFact, at: Seconds) {
@@ -160,8 +163,13 @@ impl Machine {
         if tag.source == Source::Nodes {
             self.miss_nodes(tag, held);
         }
-        if matches!(tag.source, Source::Pods | Source::Claims | Source::Services) && at - held.last_heard > 60 {
-            self.gap_everywhere(held.last_heard, at, &format!("watch of {} was broken", tag.source));
+        self.unheard(tag.source, held.last_heard, at);
+    }
+
+    /// A watch that was broken for more than a minute is a gap: what came and went meanwhile is not known.
+    pub(super) fn unheard(&mut self, source: Source, from: Seconds, to: Seconds) {
+        if matches!(source, Source::Pods | Source::Claims | Source::Services) && to - from > 60 {
+            self.gap_everywhere(from, to, &format!("watch of {source} was broken"));
         }
     }
 

@@ -19,7 +19,7 @@ use crate::command::run;
 use crate::current;
 use crate::ports::Ports;
 use crate::programs::{Programs, cache_dir};
-use crate::reaper::Reaper;
+use crate::reaper::{MEMBER, Reaper};
 use crate::wait::wait_until;
 
 const NODE_STAGES: &str = include_str!("../kwok/nodes.yaml");
@@ -178,10 +178,14 @@ impl Cluster {
         self.ports.next()
     }
 
-    /// The environment in which kubectl, Helm and an operator reach this cluster.
+    /// The environment in which kubectl, Helm and an operator reach this cluster. A process that has
+    /// it ends with the cluster.
     pub fn env(&self) -> Vec<(&'static str, OsString)> {
-        let mut env =
-            vec![("KUBECONFIG", self.kubeconfig.clone().into()), ("KUBECACHEDIR", self.dir.join("cache").into())];
+        let mut env = vec![
+            (MEMBER, self.dir.clone().into()),
+            ("KUBECONFIG", self.kubeconfig.clone().into()),
+            ("KUBECACHEDIR", self.dir.join("cache").into()),
+        ];
         for (name, dir) in
             [("HELM_CACHE_HOME", "helm/cache"), ("HELM_CONFIG_HOME", "helm/config"), ("HELM_DATA_HOME", "helm/data")]
         {
@@ -193,7 +197,8 @@ impl Cluster {
         env
     }
 
-    /// The same environment as lines for a shell's `eval`.
+    /// The same environment as lines for a shell's `eval`, without what would end that shell with
+    /// the cluster.
     pub fn exports(&self) -> Vec<String> {
         let inherited = env::var("PATH").unwrap_or_default();
         let line = |(key, value): (&str, OsString)| {
@@ -203,7 +208,7 @@ impl Cluster {
                 None => format!("export {key}='{value}'"),
             }
         };
-        self.env().into_iter().map(line).collect()
+        self.env().into_iter().filter(|(name, _)| *name != MEMBER).map(line).collect()
     }
 
     /// A command of the control plane's programs, or of `PATH` for the user's own cluster.

@@ -1,11 +1,13 @@
 //! Builds, starts and ends embedded clusters for people; the tests use the library.
 
 use std::env;
+use std::ffi::OsString;
+use std::process::{Command, ExitCode};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result};
 use clap::{Parser, Subcommand};
-use opex_cluster::{Cluster, Options, Programs, current_is_wanted, demo};
+use opex_cluster::{Cluster, Options, Process, Programs, current_is_wanted, demo};
 
 /// A real Kubernetes control plane on this machine.
 #[derive(Parser)]
@@ -31,6 +33,15 @@ enum Task {
         #[arg(long)]
         metrics: bool,
     },
+    /// Run a command against a cluster that ends with it.
+    Run {
+        /// How many simulated nodes the cluster has.
+        #[arg(long, default_value_t = 3)]
+        nodes: usize,
+        /// The command and its arguments.
+        #[arg(last = true, required = true)]
+        command: Vec<OsString>,
+    },
     /// End the cluster and remove its directory.
     Down {
         /// Its name.
@@ -49,11 +60,12 @@ enum Task {
     DemoDown,
 }
 
-fn main() -> Result<()> {
+fn main() -> Result<ExitCode> {
     match Cli::parse().command {
         Task::Build if current_is_wanted()? => Ok(()),
         Task::Build => Programs::build().map(drop),
         Task::Up { name, nodes, metrics } => up(&Options { metrics, ..Options::new(&name).nodes(nodes) }),
+        Task::Run { nodes, command } => return run(nodes, &command),
         Task::Down { name } => down(&name),
         Task::Env { name } => {
             print_env(&Cluster::open(&name)?);
@@ -64,7 +76,17 @@ fn main() -> Result<()> {
             eprintln!("{}", if demo::down()? { "the demo is gone" } else { "there is no demo" });
             Ok(())
         }
-    }
+    }?;
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Ends as the command does.
+fn run(nodes: usize, command: &[OsString]) -> Result<ExitCode> {
+    let cluster = Cluster::start(&Options::new("run").nodes(nodes))?;
+    let mut process = Process::attach(&cluster, "command", Command::new(&command[0]).args(&command[1..]))?;
+    let status = process.wait(Duration::MAX)?;
+    let code = status.code().and_then(|code| u8::try_from(code).ok());
+    Ok(code.map_or(ExitCode::FAILURE, ExitCode::from))
 }
 
 fn up(options: &Options) -> Result<()> {

@@ -1,6 +1,6 @@
 //! A program beside the control plane: the operator under test, `kubectl get -w`, a port-forward.
 
-use std::fs::{self, File};
+use std::fs::File;
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
@@ -19,7 +19,6 @@ pub struct Process {
     name: String,
     child: Child,
     log: PathBuf,
-    pid_file: PathBuf,
     detached: bool,
 }
 
@@ -28,33 +27,20 @@ impl Process {
     /// win), under a name that no other process of the cluster has. Both outputs go to a log.
     pub fn start(cluster: &Cluster, name: &str, command: &Command) -> Result<Self> {
         let log = cluster.dir().join(format!("{name}.log"));
-        let pid_file = cluster.dir().join("processes").join(name);
-        fs::create_dir_all(cluster.dir().join("processes"))?;
         let output = File::options().create(true).append(true).open(&log)?;
-        // The shell writes down its pid before it becomes the program: there is no instant at
-        // which the program runs and the reaper does not know it.
-        let mut shell = Command::new("sh");
-        shell
-            .args(["-c", "echo \"$$ $1\" >\"$0\" && exec \"$@\""])
-            .arg(&pid_file)
-            .arg(command.get_program())
-            .args(command.get_args())
-            .envs(cluster.env())
-            .process_group(0)
-            .stdin(Stdio::null())
-            .stderr(output.try_clone()?)
-            .stdout(output);
-        for (key, value) in command.get_envs() {
-            match value {
-                Some(value) => shell.env(key, value),
-                None => shell.env_remove(key),
-            };
-        }
-        if let Some(dir) = command.get_current_dir() {
-            shell.current_dir(dir);
-        }
-        let child = shell.spawn().with_context(|| format!("starting {name}"))?;
-        Ok(Self { name: name.to_owned(), child, log, pid_file, detached: false })
+        let mut started = prepare(cluster, command);
+        started.stderr(output.try_clone()?).stdout(output);
+        Self::spawn(name, started, log)
+    }
+
+    /// Like [`Process::start`], but writes to this process's own outputs.
+    pub fn attach(cluster: &Cluster, name: &str, command: &Command) -> Result<Self> {
+        Self::spawn(name, prepare(cluster, command), PathBuf::new())
+    }
+
+    fn spawn(name: &str, mut command: Command, log: PathBuf) -> Result<Self> {
+        let child = command.spawn().with_context(|| format!("starting {name}"))?;
+        Ok(Self { name: name.to_owned(), child, log, detached: false })
     }
 
     /// Its process id.
@@ -126,12 +112,27 @@ impl Drop for Process {
             return;
         }
         let _ = self.kill9();
-        let _ = fs::remove_file(&self.pid_file);
         if std::thread::panicking() {
             let tail = log::tail(&self.log(), log::MANY);
             eprintln!("--- the end of the log of {}:\n{tail}", self.name);
         }
     }
+}
+
+/// The command in the cluster's environment, out of reach of a terminal's Ctrl-C: the reaper ends it.
+fn prepare(cluster: &Cluster, command: &Command) -> Command {
+    let mut prepared = Command::new(command.get_program());
+    prepared.args(command.get_args()).envs(cluster.env()).process_group(0).stdin(Stdio::null());
+    for (key, value) in command.get_envs() {
+        match value {
+            Some(value) => prepared.env(key, value),
+            None => prepared.env_remove(key),
+        };
+    }
+    if let Some(dir) = command.get_current_dir() {
+        prepared.current_dir(dir);
+    }
+    prepared
 }
 
 impl Cluster {

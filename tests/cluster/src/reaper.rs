@@ -11,6 +11,9 @@ use anyhow::{Context, Result, ensure};
 
 const SCRIPT: &str = include_str!("reaper.sh");
 
+/// The variable by which a process is known to belong to a cluster.
+pub(crate) const MEMBER: &str = "OPEX_CLUSTER_DIR";
+
 /// Ends the cluster of a directory when dropped, or when this process is gone.
 #[derive(Debug)]
 pub(crate) struct Reaper(Child);
@@ -21,6 +24,8 @@ impl Reaper {
         let mut child = Command::new("sh")
             .args(["-c", SCRIPT, "reaper"])
             .arg(dir)
+            // In a cluster's command that starts clusters: the outer one is not to end it.
+            .env_remove(MEMBER)
             .process_group(0)
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
@@ -47,9 +52,7 @@ impl Reaper {
 
 impl Drop for Reaper {
     fn drop(&mut self) {
-        if let Some(mut stdin) = self.0.stdin.take() {
-            let _ = stdin.write_all(b"end\n");
-        }
+        drop(self.0.stdin.take());
         let _ = self.0.wait();
     }
 }

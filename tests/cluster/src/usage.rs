@@ -1,8 +1,6 @@
 //! Usage metrics of simulated Pods, as `kubectl top` and a real HorizontalPodAutoscaler see them:
 //! KWOK serves what the annotations `kwok.x-k8s.io/usage-cpu|memory` say, metrics-server scrapes it.
 
-use std::fs;
-use std::os::unix::fs::symlink;
 use std::os::unix::process::CommandExt;
 use std::path::PathBuf;
 use std::process::{Command, Stdio};
@@ -35,19 +33,15 @@ impl Cluster {
         self.dir().join("metrics-server.log")
     }
 
-    /// It outlives this process, as the control plane does: a link in the cluster's directory makes
-    /// it one of its own.
+    /// It outlives this process, as the control plane does, when the cluster is kept.
     fn start_metrics_server(&self, port: u16) -> Result<()> {
-        let link = self.dir().join("metrics-server");
-        if fs::symlink_metadata(&link).is_err() {
-            symlink(self.command("metrics-server").get_program(), &link)?;
-        }
         let kubeconfig = self.kubeconfig().display();
         let pki = self.control_plane_dir().join("pki");
         let status = Command::new("sh")
-            .args(["-c", "\"$@\" >\"$0.log\" 2>&1 </dev/null &"])
-            .arg(&link)
-            .arg(&link)
+            .envs(self.env())
+            .args(["-c", "\"$@\" >\"$0\" 2>&1 </dev/null &"])
+            .arg(self.metrics_log())
+            .arg(self.command("metrics-server").get_program())
             .arg(format!("--kubeconfig={kubeconfig}"))
             .arg(format!("--authentication-kubeconfig={kubeconfig}"))
             .arg(format!("--authorization-kubeconfig={kubeconfig}"))

@@ -1,8 +1,8 @@
 //! The harness keeps its promises: a cluster starts, heals, and leaves nothing behind.
 
-use std::env;
+use std::fs;
 use std::io::{BufRead, BufReader};
-use std::path::Path;
+use std::path::PathBuf;
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
@@ -10,9 +10,6 @@ use opex_cluster::{Cluster, Component, Node, Options, Process, needs_simulated_n
 use serde_json::Value;
 
 const MINUTE: Duration = Duration::from_mins(1);
-
-/// Set for the processes that a test starts of itself.
-const CHILD: &str = "OPEX_CLUSTER_TEST_CHILD";
 
 #[test]
 fn a_cluster_starts_and_survives_faults() {
@@ -115,43 +112,22 @@ fn nothing_is_left_after_kill_9() {
     if needs_simulated_nodes() {
         return;
     }
-    let mut child = Command::new(env::current_exe().unwrap())
-        .args(["--exact", "child_that_is_killed", "--include-ignored", "--nocapture"])
-        .env(CHILD, "1")
-        .stdout(Stdio::piped())
-        .spawn()
-        .unwrap();
-    let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
-    let (dir, pids) = lines
-        .find_map(|line| {
-            let (dir, pids) =
-                line.unwrap().strip_prefix("cluster ")?.split_once(' ').map(|(a, b)| (a.to_owned(), b.to_owned()))?;
-            Some((dir, pids))
-        })
-        .unwrap();
-    let pids: Vec<u32> = pids.split(' ').map(|pid| pid.parse().unwrap()).collect();
-    assert_eq!(pids.len(), 6);
+    let script = r#"dirname "$KUBECONFIG"; echo $$; exec sleep 600"#;
+    let mut child =
+        opex_cluster(&["run", "--nodes=1", "--", "sh", "-c", script]).stdout(Stdio::piped()).spawn().unwrap();
+    let mut lines = BufReader::new(child.stdout.take().unwrap()).lines().map(Result::unwrap);
+    let dir = PathBuf::from(lines.next().unwrap());
+    let mut pids: Vec<u32> = vec![lines.next().unwrap().parse().unwrap()];
+    for file in fs::read_dir(dir.join("kwok/clusters/run/pids")).unwrap() {
+        pids.push(fs::read_to_string(file.unwrap().path()).unwrap().trim().parse().unwrap());
+    }
+    assert_eq!(pids.len(), Component::ALL.len() + 1);
     assert!(pids.iter().all(|pid| is_alive(*pid)));
 
     child.kill().unwrap();
     child.wait().unwrap();
     wait_for("every process to be gone", MINUTE, || !pids.iter().any(|pid| is_alive(*pid))).unwrap();
-    wait_for("the directory to be gone", MINUTE, || !Path::new(&dir).exists()).unwrap();
-}
-
-/// Not a test of its own: what `nothing_is_left_after_kill_9` starts and kills.
-#[test]
-#[ignore = "the child of nothing_is_left_after_kill_9"]
-fn child_that_is_killed() {
-    if env::var_os(CHILD).is_none() {
-        return;
-    }
-    let cluster = Cluster::start(&Options::new("killed").nodes(1)).unwrap();
-    let beside = Process::start(&cluster, "beside", Command::new("sleep").arg("600")).unwrap();
-    let mut pids: Vec<_> = Component::ALL.map(|component| cluster.pid(component).unwrap().to_string()).into();
-    pids.push(beside.pid().to_string());
-    println!("cluster {} {}", cluster.dir().display(), pids.join(" "));
-    wait_for("the kill", 10 * MINUTE, || false).unwrap();
+    wait_for("the directory to be gone", MINUTE, || !dir.exists()).unwrap();
 }
 
 #[test]
@@ -161,39 +137,30 @@ fn the_current_cluster_is_entered_with_care() {
     }
     let users_own = Cluster::start(&Options::new("own").nodes(1)).unwrap();
     let enter = |force: &str| {
-        let child = Command::new(env::current_exe().unwrap())
-            .args(["--exact", "child_on_the_current_cluster", "--include-ignored", "--nocapture"])
+        let run = opex_cluster(&["run", "--", "kubectl", "create", "configmap", "entered"])
             .envs(users_own.env())
-            .envs([(CHILD, "1"), ("CLUSTER", "current"), ("FORCE", force)])
+            .envs([("CLUSTER", "current"), ("FORCE", force)])
             .output()
             .unwrap();
-        (child.status.success(), String::from_utf8_lossy(&child.stderr).into_owned())
+        (run.status.success(), String::from_utf8_lossy(&run.stderr).into_owned())
     };
     let (entered, said) = enter("");
-    assert!(entered, "{said}");
-    assert!(said.contains("CLUSTER=current: context kwok-own"), "{said}");
-    users_own.kubectl(["get", "configmap", "entered"]).expect();
+    assert!(entered && said.contains("CLUSTER=current: context kwok-own"), "{said}");
+    users_own.kubectl(["delete", "configmap", "entered"]).expect();
 
     users_own.kubectl(["create", "deployment", "work", "--image=none", "--replicas=21"]).expect();
     users_own.kubectl(["rollout", "status", "deployment/work", "--timeout=60s"]).expect();
     let (entered, said) = enter("");
     assert!(!entered && said.contains("21 Pods outside kube-system"), "{said}");
-    users_own.kubectl(["delete", "configmap", "entered"]).expect();
     let (entered, said) = enter("1");
     assert!(entered, "{said}");
+    users_own.kubectl(["get", "configmap", "entered"]).expect();
 }
 
-/// Not a test of its own: what `the_current_cluster_is_entered_with_care` starts.
-#[test]
-#[ignore = "the child of the_current_cluster_is_entered_with_care"]
-fn child_on_the_current_cluster() {
-    if env::var_os(CHILD).is_none() {
-        return;
-    }
-    let cluster = Cluster::start(&Options::new("current")).unwrap();
-    assert!(!cluster.is_embedded());
-    assert!(cluster.pid(Component::Etcd).is_err(), "nothing of the user's is to be harmed");
-    cluster.kubectl(["create", "configmap", "entered"]).expect();
+fn opex_cluster(args: &[&str]) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_opex-cluster"));
+    command.args(args);
+    command
 }
 
 /// A process that runs; not one that waits for its parent to notice its end.
