@@ -74,7 +74,9 @@ fn play(cluster: Cluster, programs: &Path) -> Result<Stage> {
     let stage = Stage::new(cluster, programs);
     for (number, (name, step)) in STEPS.iter().enumerate() {
         stage.heading(number + 1, STEPS.len(), name);
-        step(&stage).with_context(|| format!("step {}, \"{name}\", did not come out", number + 1))?;
+        step(&stage).with_context(|| {
+            format!("step {}, \"{name}\", did not come out{}", number + 1, ground::logs(stage.cluster()))
+        })?;
     }
     Ok(stage)
 }

@@ -27,15 +27,15 @@ impl Cluster {
         let get = ["get", "configmap", RELEASE, "-n", NAMESPACE, r"-ojsonpath={.data.config\.yaml}"];
         let config = self.dir().join(format!("{name}.yaml"));
         fs::write(&config, self.kubectl(get).ok()?)?;
-        let listen = format!("127.0.0.1:{}", self.port());
+        let address = format!("127.0.0.1:{}", self.port());
         let mut run = Command::new(program);
-        run.args(["run", "--listen", &listen, "--config"])
+        run.args(["run", "--listen", &address, "--config"])
             .arg(config)
             .env("KUBECONFIG", self.service_account_kubeconfig(NAMESPACE, RELEASE, TOKEN)?);
         let mut process = Process::start(self, name, &run)?;
         let listed = wait_until(&format!("the first lists of {name}"), Duration::from_secs(30), || {
             // One that ended will have none later either.
-            Ok(if process.is_running() { Some(probe(&listen)?) } else { None })
+            Ok(if process.is_running() { Some(probe(&address)?) } else { None })
         });
         listed?.with_context(|| format!("{name} ended:\n{}", process.log()))?;
         Ok(process)

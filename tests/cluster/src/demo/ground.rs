@@ -7,7 +7,13 @@ use anyhow::{Context, Result, ensure};
 
 use super::root;
 use super::stage::{Stage, expect};
-use crate::{Cluster, Options, Programs};
+use crate::{Cluster, Options, Programs, log};
+
+/// Lines of each operator's log that say enough.
+const LINES: usize = 10;
+
+/// The names of the operators.
+const OPERATORS: [&str; 2] = ["operator-a", "operator-b"];
 
 /// The embedded cluster, with simulated nodes and real usage metrics.
 pub fn embedded(name: &str) -> Result<Cluster> {
@@ -50,9 +56,18 @@ pub fn install(stage: &Stage) -> Result<()> {
     stage.say("replicaCount=0: two processes on this machine run instead, with that service account's rights.");
     let program = stage.programs().join("opex-operator");
     ensure!(program.exists(), "{} is missing: `cargo build --workspace` makes it", program.display());
-    for name in ["operator-a", "operator-b"] {
+    for name in OPERATORS {
         stage.cluster().start_operator(&program, name)?.detach();
     }
     stage.run("kubectl wait clusterbudget/cluster --for=create --timeout=60s")?;
     Ok(())
+}
+
+/// The last lines of the operators, for when something did not come out.
+pub fn logs(cluster: &Cluster) -> String {
+    let tail = |name| {
+        let log = log::read(&cluster.dir().join(format!("{name}.log")));
+        format!("\n{name}:\n{}", log::tail(&log, LINES))
+    };
+    OPERATORS.map(tail).concat()
 }

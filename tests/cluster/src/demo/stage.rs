@@ -128,7 +128,7 @@ impl Stage {
         };
         child.kill()?;
         child.wait()?;
-        ensure!(found, "{word} did not appear within {PATIENCE:?}");
+        ensure!(found, "{word} did not appear");
         Ok(())
     }
 

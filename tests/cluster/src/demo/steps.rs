@@ -58,6 +58,7 @@ pub fn warning(stage: &Stage) -> Result<()> {
 pub fn closing(stage: &Stage) -> Result<()> {
     stage.watch("kubectl get budget store -n store --watch", "BlockScaleUp")?;
     stage.run("kubectl wait budget/store -n store --for=condition=Exceeded --for=condition=Enforced --timeout=30s")?;
+    expect(&stage.run("kubectl get budgets -A")?, "BlockScaleUp")?;
     stage.say("It told its crossings, and labelled its namespace: the API server itself goes by that label.");
     wait_until("the event of the crossing", Duration::from_secs(30), || {
         expect(&stage.ask("kubectl events -n store --for budget/store")?, "100 % of 16.00 EUR")
@@ -148,7 +149,7 @@ pub fn raising(stage: &Stage) -> Result<()> {
     stage.run("kubectl patch budget store -n store --type=merge -p '{\"spec\": {\"limit\": {\"amount\": 5000}}}'")?;
     stage.run("kubectl wait budget/store -n store --for=jsonpath='{.status.gate}'=Open --timeout=30s")?;
     stage.run("kubectl scale deployment/web -n store --replicas=6")?;
-    stage.run("kubectl get budgets -A")?;
+    stage.run("kubectl get budget store -n store")?;
     let budget = stage.cluster().get(["budget", "store", "-n", "store"])?;
     ensure!(budget["status"]["limit"] == "5000.00", "the limit should be 5000.00");
     Ok(())
