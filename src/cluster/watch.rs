@@ -25,6 +25,9 @@ use crate::engine::observed::Source;
 /// A watch that says nothing for this long is opened again: a bookmark comes every minute, most of the time.
 const SILENCE: Duration = Duration::from_secs(75);
 
+/// A watch that goes on from a version and was not refused for so long is under way.
+const PROOF: Duration = Duration::from_secs(1);
+
 /// The longest that a server takes to begin its answer.
 const ANSWER: Duration = Duration::from_secs(30);
 
@@ -142,7 +145,7 @@ impl Watch {
         }
         match error.code() {
             Some(410) => {
-                tracing::info!(source = %self.source, "the watch is too old: listing again");
+                tracing::debug!(source = %self.source, "the watch is too old: listing again");
                 self.follower.begin_list();
             }
             Some(400 | 422) if listing && !self.paged => {
@@ -191,27 +194,31 @@ impl Watch {
 
     async fn lines(&mut self, mut lines: impl AsyncBufRead + Unpin) -> Result<(), WatchError> {
         let (mut line, mut reports) = (Vec::new(), Vec::new());
-        if self.follower.version().is_some() {
-            self.follower.opened(&mut reports);
-            self.report(&mut reports).await?;
-            self.going();
-        }
+        let mut going = false;
         loop {
-            line.clear();
-            let read = timeout(SILENCE, lines.read_until(b'\n', &mut line)).await;
-            let read = read.map_err(|_| WatchError::Silent)?.map_err(WatchError::Read)?;
-            if read == 0 || line.last() != Some(&b'\n') {
+            let patience = if going || self.follower.is_listing() { SILENCE } else { PROOF };
+            let Ok(read) = timeout(patience, lines.read_until(b'\n', &mut line)).await else {
+                if patience == SILENCE {
+                    return Err(WatchError::Silent);
+                }
+                going = true;
+                self.going();
+                self.follower.opened(&mut reports);
+                self.report(&mut reports).await?;
+                continue;
+            };
+            if read.map_err(WatchError::Read)? == 0 || line.last() != Some(&b'\n') {
                 return Ok(());
             }
             let text = String::from_utf8_lossy(line.trim_ascii());
-            let listing = self.follower.is_listing();
             let halted = self.follower.line(&text, self.shared.clock.second(), &mut reports);
-            if listing && !self.follower.is_listing() {
-                self.going();
-            }
             self.report(&mut reports).await?;
             halted?;
-            self.refusals = 0;
+            line.clear();
+            if !going && !self.follower.is_listing() {
+                going = true;
+                self.going();
+            }
         }
     }
 
@@ -240,6 +247,7 @@ impl Watch {
     }
 
     fn going(&mut self) {
+        self.refusals = 0;
         self.backoff.succeeded();
         self.shared.board.set(self.source, State::Watching);
     }
