@@ -29,7 +29,9 @@ impl Board {
         if states.get(&source) == Some(&state) {
             return;
         }
+        let began = matches!(states.get(&source), None | Some(State::Listing));
         match &state {
+            State::Watching if began => tracing::debug!(%source, "watching"),
             State::Listing => tracing::debug!(%source, "listing"),
             State::Watching => tracing::info!(%source, "watching"),
             State::Missing => tracing::warn!(%source, "waiting for a kind that is not installed"),

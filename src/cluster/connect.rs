@@ -42,6 +42,14 @@ pub async fn connect(context: Option<String>, clock: &Clock) -> Result<Client, C
     Ok(builder.with_layer(&ReadDate(clock.clone())).build())
 }
 
+/// What went wrong, in the server's words where there are any: kube's own text repeats the whole answer.
+pub fn said(error: &Error) -> String {
+    match error {
+        Error::Api(status) => format!("{} ({})", status.message, status.code),
+        error => error.to_string(),
+    }
+}
+
 /// `cluster-` and the first eight characters of the kube-system Namespace's UID; waits until the API server answers.
 pub async fn cluster_name(client: &Client) -> String {
     let path = object_path(Source::Namespaces, None, "kube-system");
@@ -53,7 +61,7 @@ pub async fn cluster_name(client: &Client) -> String {
                 Some(uid) => return format!("cluster-{uid}"),
                 None => "Namespace kube-system has no UID".to_owned(),
             },
-            Ok(Err(error)) => error.to_string(),
+            Ok(Err(error)) => said(&error),
             Err(_) => format!("no answer within {} s", REQUEST.as_secs()),
         };
         let wait = backoff.failed();

@@ -7,7 +7,7 @@ use tokio::sync::watch;
 use tokio::time::timeout;
 
 use super::backoff::Backoff;
-use super::connect::REQUEST;
+use super::connect::{REQUEST, said};
 use super::resource::collection_path;
 use crate::engine::observed::Source;
 use crate::observe::TypeMeta;
@@ -56,7 +56,7 @@ impl DefaultObject {
                 Ok(())
             }
             Ok(Err(kube::Error::Api(status))) if status.code == 409 => Ok(()),
-            Ok(Err(error)) => Err(error.to_string()),
+            Ok(Err(error)) => Err(said(&error)),
         }
     }
 }

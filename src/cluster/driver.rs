@@ -75,6 +75,11 @@ pub struct Parts {
     pub reports: mpsc::Receiver<Report>,
     pub queries: mpsc::Receiver<Query>,
     pub leading: watch::Receiver<bool>,
+    /// To ask the leader for a checkpoint, and what others asked for.
+    pub ask: watch::Sender<Option<Seconds>>,
+    pub asked: watch::Receiver<Option<Seconds>>,
+    /// What is persisted stops this long before now.
+    pub lag: Seconds,
     pub writer: Arc<Writer>,
     pub recorder: Option<Recorder>,
     pub counters: Counters,
@@ -94,6 +99,8 @@ pub struct Driver {
     /// When a pass is due, and the second at which the machine asked for one.
     due: Instant,
     wake: Option<Seconds>,
+    /// When everything is to be persisted, past the first lists of a replica.
+    checkpoint: Option<Seconds>,
     swept: Instant,
     told: HashSet<u64>,
 }
@@ -132,6 +139,7 @@ impl Driver {
             took: Duration::ZERO,
             due: now,
             wake: None,
+            checkpoint: None,
             swept: now,
             told: HashSet::new(),
         }
@@ -149,6 +157,10 @@ impl Driver {
                 () = &mut stop => break,
                 () = sleep_until(next.into()) => self.pass(),
                 Ok(()) = self.parts.leading.changed() => self.lead(),
+                Ok(()) = self.parts.asked.changed() => {
+                    let asked = *self.parts.asked.borrow_and_update();
+                    self.checkpoint_past(asked);
+                }
                 Some(done) = self.writes.join_next() => self.done(done),
                 Some(query) = self.parts.queries.recv() => self.answer(query),
                 _ = self.parts.reports.recv_many(&mut batch, BATCH) => {
@@ -164,7 +176,8 @@ impl Driver {
     }
 
     fn next_pass(&self) -> Instant {
-        self.wake.map_or(self.due, |wake| self.due.min(self.parts.clock.instant_of(wake)))
+        let wake = self.wake.into_iter().chain(self.checkpoint).min();
+        wake.map_or(self.due, |wake| self.due.min(self.parts.clock.instant_of(wake)))
     }
 
     fn pass_soon(&mut self) {
@@ -174,6 +187,9 @@ impl Driver {
 
     fn pass(&mut self) {
         let (now, began) = (self.parts.clock.second(), Instant::now());
+        if self.checkpoint.take_if(|due| *due <= now).is_some() {
+            self.parts.machine.urge_all(now);
+        }
         let Pass { writes, wake } = self.parts.machine.pass(now);
         self.took = began.elapsed();
         if self.parts.machine.is_running() {
@@ -197,8 +213,18 @@ impl Driver {
     fn start(&mut self) {
         let machine = &mut self.parts.machine;
         if !machine.is_running() && machine.listed().len() == Source::ALL.len() {
-            machine.start(self.parts.clock.second());
+            let now = self.parts.clock.second();
+            machine.start(now);
             tracing::info!("the first lists are complete");
+            self.parts.ask.send_replace(Some(now));
+            self.checkpoint_past(Some(now));
+        }
+    }
+
+    /// Has everything persisted past an instant, as soon as what is persisted reaches so far.
+    fn checkpoint_past(&mut self, instant: Option<Seconds>) {
+        if self.parts.machine.is_running() && *self.parts.leading.borrow() {
+            self.checkpoint = self.checkpoint.max(instant.map(|instant| instant + self.parts.lag + 1));
         }
     }
 
@@ -224,7 +250,9 @@ impl Driver {
 
     fn lead(&mut self) {
         let leading = *self.parts.leading.borrow_and_update();
-        self.parts.machine.ingest(Event::Leading(leading), self.parts.clock.second());
+        let now = self.parts.clock.second();
+        self.parts.machine.ingest(Event::Leading(leading), now);
+        self.checkpoint_past(Some(now));
         self.pass_soon();
     }
 

@@ -3,6 +3,9 @@
 //! A claim lasts for [`DURATION`] from the moment at which its renewal was *sent*, by local monotonic time; others take
 //! over only after they have seen it unchanged for as long. So two claims never overlap, whatever clocks say. Each side
 //! effect asks [`Claim::holds`] first, because a process that was stopped for a while does not know that it was.
+//!
+//! The Lease also carries the one thing that a standby asks of the leader: a checkpoint of what was before its own first
+//! lists, so that it could take over without a hole.
 
 mod step;
 
@@ -11,13 +14,17 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use http::{Method, Request};
+use jiff::Timestamp;
 use k8s_openapi::api::coordination::v1::{Lease, LeaseSpec};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::MicroTime;
 use kube::Client;
+use serde_json::json;
 use tokio::sync::{oneshot, watch};
 use tokio::time::timeout;
 
+use super::connect::said;
 use crate::clock::Clock;
+use crate::facts::Seconds;
 use step::{Seen, Step, step};
 
 /// How long a claim lasts, and thus how long a killed leader is missed at most, before others look again.
@@ -34,6 +41,11 @@ const REQUEST: Duration = Duration::from_secs(3);
 
 /// The Lease's name, in the operator's namespace.
 const NAME: &str = "opex-operator";
+
+const FIELD_MANAGER: &str = "opex-operator-lease";
+
+/// The annotation with the instant up to which a standby asks for a checkpoint.
+const CHECKPOINT: &str = "opex.dev/checkpoint";
 
 /// Whether this replica may write, at this very moment.
 #[derive(Clone, Debug)]
@@ -52,6 +64,10 @@ pub struct Election {
     pub claim: Claim,
     /// Whether this replica leads.
     pub leading: watch::Receiver<bool>,
+    /// Asks the leader for a checkpoint of everything up to an instant.
+    pub ask: watch::Sender<Option<Seconds>>,
+    /// What another replica asked for last.
+    pub asked: watch::Receiver<Option<Seconds>>,
     release: oneshot::Sender<()>,
     task: tokio::task::JoinHandle<()>,
 }
@@ -64,6 +80,8 @@ struct Elector {
     me: String,
     claim: Claim,
     leading: watch::Sender<bool>,
+    ask: watch::Receiver<Option<Seconds>>,
+    asked: watch::Sender<Option<Seconds>>,
     lease: Option<Lease>,
     seen: Option<Seen>,
     failing: bool,
@@ -71,7 +89,7 @@ struct Elector {
 
 #[derive(Debug, thiserror::Error)]
 enum LeaseError {
-    #[error("{0}")]
+    #[error("{}", said(.0))]
     Request(kube::Error),
     #[error("no answer within {} s", REQUEST.as_secs())]
     Silent,
@@ -111,6 +129,8 @@ impl Election {
     /// Stands for election under the name `me`.
     pub fn stand(client: Client, clock: Clock, namespace: &str, me: String) -> Self {
         let (leading, receiver) = watch::channel(false);
+        let (ask, to_ask) = watch::channel(None);
+        let (asked, was_asked) = watch::channel(None);
         let (release, released) = oneshot::channel();
         let claim = Claim::default();
         let elector = Elector {
@@ -120,11 +140,14 @@ impl Election {
             me,
             claim: claim.clone(),
             leading,
+            ask: to_ask,
+            asked,
             lease: None,
             seen: None,
             failing: false,
         };
-        Self { claim, leading: receiver, release, task: tokio::spawn(elector.run(released)) }
+        let task = tokio::spawn(elector.run(released));
+        Self { claim, leading: receiver, ask, asked: was_asked, release, task }
     }
 
     /// Gives the claim up, so that another replica takes over at once.
@@ -171,7 +194,10 @@ impl Elector {
         }
         let sent = Instant::now();
         let written = match step(self.seen.as_ref(), &self.me, sent) {
-            Step::Wait(wait) => return Ok(wait.min(LOOK)),
+            Step::Wait(wait) => {
+                self.ask_leader().await?;
+                return Ok(wait.min(LOOK));
+            }
             Step::Create => self.put(Method::POST, self.spec(1), None).await?,
             Step::Take => {
                 let transitions = self.current().and_then(|spec| spec.lease_transitions).unwrap_or_default();
@@ -213,7 +239,28 @@ impl Elector {
         Ok(())
     }
 
+    /// Passes on what this replica wants of the leader. It makes the leader's next renewal fail, so that it looks.
+    async fn ask_leader(&mut self) -> Result<(), LeaseError> {
+        let Some(instant) = *self.ask.borrow_and_update() else { return Ok(()) };
+        if self.asked.borrow().is_some_and(|asked| asked >= instant) {
+            return Ok(());
+        }
+        let instant = Timestamp::from_second(instant).unwrap_or_default().to_string();
+        let body = json!({"metadata": {"annotations": {CHECKPOINT: instant}}}).to_string().into_bytes();
+        let request = Request::patch(format!("{}/{NAME}?fieldManager={FIELD_MANAGER}", self.path))
+            .header(http::header::CONTENT_TYPE, "application/merge-patch+json")
+            .body(body)
+            .expect("a path of ours");
+        let lease = self.request(request).await?;
+        self.take_in(Some(lease));
+        Ok(())
+    }
+
     fn take_in(&mut self, lease: Option<Lease>) {
+        let annotations = lease.as_ref().and_then(|lease| lease.metadata.annotations.as_ref());
+        let asked = annotations.and_then(|annotations| annotations.get(CHECKPOINT)?.parse::<Timestamp>().ok());
+        let asked = asked.map(Timestamp::as_second);
+        self.asked.send_if_modified(|known| asked > *known && std::mem::replace(known, asked) != asked);
         let spec = lease.as_ref().and_then(|lease| lease.spec.as_ref());
         self.seen = lease.is_some().then(|| Seen::of(spec, self.seen.take(), Instant::now()));
         self.lease = lease;
@@ -229,7 +276,7 @@ impl Elector {
         let body = serde_json::to_vec(&lease).expect("a Lease is JSON");
         let request = Request::builder()
             .method(method)
-            .uri(format!("{uri}?fieldManager=opex-operator-lease"))
+            .uri(format!("{uri}?fieldManager={FIELD_MANAGER}"))
             .header(http::header::CONTENT_TYPE, "application/json")
             .body(body)
             .expect("a path of ours");

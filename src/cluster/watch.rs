@@ -16,6 +16,7 @@ use tokio::time::timeout;
 
 use super::backoff::{Backoff, random};
 use super::board::{Board, State};
+use super::connect::said;
 use super::follow::{Follower, Halt, Report};
 use super::resource::path;
 use crate::clock::Clock;
@@ -61,7 +62,7 @@ struct Watch {
 /// Why a watch ended.
 #[derive(Debug, thiserror::Error)]
 enum WatchError {
-    #[error("{0}")]
+    #[error("{}", said(.0))]
     Request(kube::Error),
     #[error("read: {0}")]
     Read(std::io::Error),
@@ -148,6 +149,8 @@ impl Watch {
                 self.shared.board.set(self.source, State::Missing);
                 return MISSING;
             }
+            // The server has only just begun to serve this kind.
+            Some(429) => {}
             Some(403) => self.shared.board.set(self.source, State::Forbidden),
             code => {
                 self.refusals += u32::from(code.is_some());

@@ -17,6 +17,7 @@ use tokio::time::timeout;
 
 pub use gate::label as gate_label;
 
+use super::connect::said;
 use super::lease::Claim;
 use crate::clock::Clock;
 use crate::engine::write::{Outcome, Write, WriteKey};
@@ -48,7 +49,7 @@ enum WriteError {
     NotLeading,
     #[error("no answer within {} s", LONGEST.as_secs())]
     Silent,
-    #[error("{0}")]
+    #[error("{}", said(.0))]
     Request(kube::Error),
 }
 

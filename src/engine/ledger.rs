@@ -108,11 +108,6 @@ impl Ledger {
         self.totals.iter().map(move |(id, accrual)| (*id, accrual.at(t)))
     }
 
-    /// Whether anything in it has a price, and so a currency.
-    pub fn is_priced(&self, rates: &Rates) -> bool {
-        self.totals.iter().any(|(id, accrual)| rates.get(*id).price.is_some() && !accrual.is_void())
-    }
-
     /// Whether anything accrues just after `t`.
     pub fn accrues(&self, t: Seconds) -> bool {
         t < self.span.until && self.totals.iter().any(|(_, a)| a.rate(t) != 0)

@@ -103,9 +103,10 @@ impl World {
         }
     }
 
-    /// The Node on which something that started at `start` lives: the first under this name not gone by then.
+    /// The Node on which something that started at `start` lives: the first under this name not gone before. What starts in
+    /// the second in which it goes is the old one's, and ended.
     pub fn node(&self, name: &str, start: Seconds) -> Option<&Node> {
-        self.nodes.get(name)?.iter().find(|life| life.removed > start)
+        self.nodes.get(name)?.iter().find(|life| life.removed >= start)
     }
 
     /// A Namespace as of `at`. Its first labels hold for the time before as well; one that is made again under the

@@ -26,6 +26,12 @@ impl Collector for Latest {
             if samples.is_empty() {
                 continue;
             }
+            if let [(labels, value)] = samples.as_slice()
+                && labels.is_empty()
+            {
+                ConstGauge::new(*value).encode(encoder.encode_descriptor(name, help, None, MetricType::Gauge)?)?;
+                continue;
+            }
             let mut metric = encoder.encode_descriptor(name, help, None, MetricType::Gauge)?;
             for (labels, value) in &samples {
                 ConstGauge::new(*value).encode(metric.encode_family(labels)?)?;

@@ -17,19 +17,18 @@ type Lines = BTreeMap<Key, BigInt>;
 
 pub fn bills(input: &Input) -> BTreeMap<(String, String), Bill> {
     let events = events(input);
-    let statements = statements(&World::of(&events, input.from), input);
-    let mut lines: Vec<Lines> = Vec::new();
-    for statement in &statements {
-        let known = &events[..known_at_closing(statement, &events)];
-        lines.push(metered(&World::of(known, input.from), statement));
-    }
+    let worlds: Vec<_> = (0..=events.len()).map(|known| World::of(&events[..known], input.from)).collect();
+    let statements = statements(&worlds[events.len()], input);
+    let known = |statement: &Statement| known_at_closing(statement, &events);
+    let mut lines: Vec<_> = statements.iter().map(|one| metered(&worlds[known(one)], one)).collect();
     for (i, statement) in statements.iter().enumerate() {
-        for later in known_at_closing(statement, &events)..events.len() {
-            let before = metered(&World::of(&events[..later], input.from), statement);
-            let after = metered(&World::of(&events[..=later], input.from), statement);
+        let mut before = metered(&worlds[known(statement)], statement);
+        for later in known(statement)..events.len() {
+            let after = metered(&worlds[later + 1], statement);
             if let Some(open) = open_at(&statements, statement, events[later].at).filter(|open| *open != i) {
-                correct(&mut lines[open], after, &before);
+                correct(&mut lines[open], &after, &before);
             }
+            before = after;
         }
     }
     let bill = |(statement, lines): (&Statement, Lines)| {
@@ -49,6 +48,13 @@ fn known_at_closing(statement: &Statement, events: &[Known]) -> usize {
         Closing::Time(at) => (at, false),
         Closing::Event(at) | Closing::Gone(at) => (at, true),
     };
+    let own = |event: &Known| {
+        event.kind == statement.owner.0 && event.object["metadata"]["name"] == statement.owner.2.as_str()
+    };
+    let own = |event: &Known| event.at == at && !event.given && own(event);
+    if let Some(edit) = events.iter().position(own).filter(|_| edited) {
+        return edit;
+    }
     let later = |event: &&Known| event.at >= at && !event.given;
     let first = events.iter().position(|event| later(&event) && (!edited || decides(&event)));
     first.unwrap_or(events.len())
@@ -62,9 +68,10 @@ fn open_at(statements: &[Statement], closed: &Statement, at: Seconds) -> Option<
     (open.currency == closed.currency).then_some(i)
 }
 
-fn correct(lines: &mut Lines, after: Lines, before: &Lines) {
-    let negated = before.iter().map(|(key, quantity)| (key.clone(), -quantity));
-    for (mut key, quantity) in after.into_iter().chain(negated) {
+fn correct(lines: &mut Lines, after: &Lines, before: &Lines) {
+    let added = after.iter().map(|(key, quantity)| (key.clone(), quantity.clone()));
+    let taken_back = before.iter().map(|(key, quantity)| (key.clone(), -quantity));
+    for (mut key, quantity) in added.chain(taken_back) {
         key.correction = true;
         *lines.entry(key).or_default() += quantity;
     }
@@ -116,7 +123,8 @@ fn held_at(world: &World, pods: &[Pod<'_>], owner: &Owner, spec: &Value, instant
         return held;
     }
     for claim in world.all("PersistentVolumeClaim").filter(|claim| counted(claim)) {
-        if claim.holds_at(instant, |claim| claim["status"]["phase"] == "Bound") {
+        let bound = |claim: &Value| claim["status"]["phase"] == "Bound";
+        if claim.holds_at(instant, bound) && !claim.lost_by(instant) {
             let now = claim.at(instant);
             let class = now["spec"]["storageClassName"].as_str().unwrap_or("");
             let size = super::amounts::quantity(&now["spec"]["resources"]["requests"]["storage"]).ceil().to_integer();

@@ -25,7 +25,7 @@ impl<'a> Pod<'a> {
         let node = node_name(newest)?;
         let (first_seen, _) = thing.versions[0];
         let start = start(newest).unwrap_or(first_seen);
-        let removed = world.named("Node", node).filter_map(|node| node.gone).filter(|gone| *gone > start).min();
+        let removed = world.named("Node", node).filter_map(|node| node.gone).filter(|gone| *gone >= start).min();
         let ends = [thing.gone, terminal(thing), deletion(thing), removed];
         let end = ends.into_iter().flatten().min().unwrap_or(Seconds::MAX);
         let bound = thing.versions.iter().filter(|(_, pod)| node_name(pod).is_some());

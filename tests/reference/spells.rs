@@ -24,6 +24,9 @@ pub struct Statement {
     pub closes: Closing,
 }
 
+/// What has neither a plan nor a limit is in no currency, and takes the first one that a plan brings.
+const NO_CURRENCY: &str = "XXX";
+
 /// When a Statement closes, and what closes it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Closing {
@@ -57,6 +60,9 @@ pub fn statements(world: &World, input: &Input) -> Vec<Statement> {
             match open {
                 Some(open) if every == stretch.every && continues(open, &stretch) => {
                     open.windows.push((stretch.from, stretch.to, stretch.spec));
+                    if let Some(currency) = stretch.currency {
+                        open.currency = currency;
+                    }
                     continue;
                 }
                 Some(open) => open.closes = Closing::Event(stretch.from),
@@ -133,7 +139,8 @@ fn namespace_gone(world: &World, namespace: &str, after: Seconds) -> Option<Seco
 
 /// A missing plan has no currency, and closes nothing.
 fn continues(open: &Statement, stretch: &Stretch) -> bool {
-    open.period == stretch.period && stretch.currency.as_ref().is_none_or(|currency| *currency == open.currency)
+    let same = |currency: &String| *currency == open.currency || open.currency == NO_CURRENCY;
+    open.period == stretch.period && stretch.currency.as_ref().is_none_or(same)
 }
 
 fn open_with(world: &World, owner: &Owner, stretch: Stretch, names: &mut BTreeSet<(String, String)>) -> Statement {
@@ -143,7 +150,7 @@ fn open_with(world: &World, owner: &Owner, stretch: Stretch, names: &mut BTreeSe
     let name =
         std::iter::once(base.clone()).chain(numbered).find(|name| names.insert((of_namespace.clone(), name.clone())));
     let name = name.expect("a free name");
-    let limit = || stretch.spec["limit"]["currency"].as_str().unwrap_or("").to_owned();
+    let limit = || stretch.spec["limit"]["currency"].as_str().unwrap_or(NO_CURRENCY).to_owned();
     let close = stretch.period.end + 600;
     let gone = namespace_gone(world, &owner.1, stretch.from).filter(|gone| *gone < close);
     let (namespace, name) = match gone {

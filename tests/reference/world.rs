@@ -128,6 +128,11 @@ impl Thing {
         if self.given { from } else { time(&first["metadata"]["creationTimestamp"]).unwrap_or(*at) }
     }
 
+    /// A claim that was lost has ended for good.
+    pub fn lost_by(&self, instant: Seconds) -> bool {
+        self.versions.iter().any(|(at, claim)| *at <= instant && claim["status"]["phase"] == "Lost")
+    }
+
     /// For what is billed while a property holds: from creation if it was first seen so, else from when it was shown.
     pub fn holds_at(&self, instant: Seconds, property: impl Fn(&Value) -> bool) -> bool {
         let (first_seen, first) = &self.versions[0];

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 
+use super::openings::NO_CURRENCY;
 use super::{BudgetState, Machine, OverrideState, PlanState};
 use crate::api;
 use crate::engine::budget::{Budget, BudgetError, BudgetKey};
@@ -270,7 +271,7 @@ impl Machine {
         versions.filter_map(|v| Some((v.from.0.as_second(), Arc::new(PriceList::compile(&v.spec).ok()?)))).collect()
     }
 
-    /// A statement in another currency than its plan's ends; one without any price yet takes the plan's (31).
+    /// A statement in another currency than its plan's ends; one in no currency yet takes the plan's (31).
     fn follow_currency(&mut self, key: &BudgetKey, at: Seconds) {
         let Some(id) = self.current(key, at) else { return };
         let Some(spec) = self.budgets.get(key).and_then(|state| state.specs.last().cloned().flatten()) else { return };
@@ -280,10 +281,10 @@ impl Machine {
         if entry.ledger.currency == currency || entry.ledger.span.until <= at {
             return;
         }
-        if entry.ledger.is_priced(&self.rates) {
-            self.cut_at(key, at);
-        } else {
+        if *entry.ledger.currency == *NO_CURRENCY {
             entry.ledger.currency = currency;
+        } else {
+            self.cut_at(key, at);
         }
     }
 

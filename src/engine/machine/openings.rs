@@ -17,7 +17,7 @@ const KEPT_CLOSED: usize = 2;
 const GONE: Seconds = 60;
 
 /// The currency of what has neither a plan nor a limit (ISO 4217: no currency).
-const NO_CURRENCY: &str = "XXX";
+pub(super) const NO_CURRENCY: &str = "XXX";
 
 impl Machine {
     /// Opens what should be open at `at`, after the first lists.
@@ -174,6 +174,11 @@ impl Machine {
     pub(super) fn cut_at(&mut self, key: &BudgetKey, at: Seconds) {
         for id in self.ledgers_of(key).filter(|(_, e)| e.ledger.span.until > at).map(|(id, _)| id).collect::<Vec<_>>() {
             let entry = self.ledgers.get_mut(&id).expect("listed");
+            if at <= entry.ledger.span.from && entry.persisted.is_none() && entry.attempted.is_none() {
+                // Edited in the very second in which it began: it never was (COST_RULES 29).
+                self.drop_ledger(id);
+                continue;
+            }
             entry.ledger.span.until = at.max(entry.ledger.span.from);
             if self.settings.replay {
                 entry.closed_at = Some(at);

@@ -41,9 +41,9 @@ impl Machine {
         self.touched.insert(key.clone());
     }
 
-    /// A Pod of the operator's namespace came: it may be a replica, which is ready only once everything is persisted
-    /// past its own first lists.
-    pub(super) fn urge_all(&mut self, at: Seconds) {
+    /// Has everything persisted as it stands, within the limit on writes. A Pod of the operator's namespace came, which
+    /// may be a replica: it is ready only once everything is persisted past its own first lists.
+    pub fn urge_all(&mut self, at: Seconds) {
         if self.leading {
             for key in self.budgets.keys().cloned().collect::<Vec<_>>() {
                 self.urge(&key);
