@@ -137,6 +137,12 @@ impl Follower {
         self.listing.is_some()
     }
 
+    /// The server watches on from the version that was asked for: what it has not said is not so.
+    pub fn opened(&self, out: &mut Vec<Report>) {
+        let tag = Tag { source: self.source, version: self.version };
+        out.push(Report { source: self.source, news: News::Heard(tag), line: None });
+    }
+
     /// One line of a watch, read at `at`.
     pub fn line(&mut self, line: &str, at: Seconds, out: &mut Vec<Report>) -> Result<(), Halt> {
         let (kind, object) = match split(line) {
