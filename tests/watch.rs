@@ -14,7 +14,7 @@ use opex_operator::engine::observed::Source;
 use tokio::sync::mpsc;
 use tokio::time::timeout;
 
-const PATIENCE: Duration = Duration::from_secs(60);
+const PATIENCE: Duration = Duration::from_mins(1);
 
 /// Everything reported so far, by source.
 struct Heard {
@@ -43,9 +43,8 @@ impl Heard {
                 self.seen.entry(report.source).or_default().push(told(&report));
             }
         });
-        if heard.await.is_err() {
-            panic!("{what}: {:?}, waiting for {:?}", self.seen[&source], self.board.waiting());
-        }
+        let heard = heard.await.is_ok();
+        assert!(heard, "{what}: {:?}, waiting for {:?}", self.seen[&source], self.board.waiting());
     }
 
     fn of_source(&self, source: Source) -> &[String] {

@@ -7,7 +7,6 @@
 use std::time::Duration;
 
 use futures::{AsyncBufRead, AsyncBufReadExt};
-use http::Request;
 use kube::Client;
 use serde::Deserialize;
 use serde_json::value::RawValue;
@@ -18,6 +17,7 @@ use super::backoff::{Backoff, random};
 use super::board::{Board, State};
 use super::connect::said;
 use super::follow::{Follower, Halt, Report};
+use super::request::get;
 use super::resource::path;
 use crate::clock::Clock;
 use crate::engine::observed::Source;
@@ -226,7 +226,7 @@ impl Watch {
             let page: Page<'_> = serde_json::from_str(&text).map_err(WatchError::ReadList)?;
             let at = self.shared.clock.second();
             for item in page.items.into_iter().flatten() {
-                self.follower.item(item.get(), at, &mut reports);
+                self.follower.item(item.get(), &mut reports);
                 self.report(&mut reports).await?;
             }
             next = page.metadata.next;
@@ -283,8 +283,4 @@ fn streaming_list() -> String {
 
 fn watch_from(version: u64) -> String {
     format!("watch=true&resourceVersion={version}&allowWatchBookmarks=true")
-}
-
-fn get(uri: &str) -> Request<Vec<u8>> {
-    Request::get(uri).body(Vec::new()).expect("a path of ours")
 }
