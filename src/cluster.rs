@@ -8,6 +8,7 @@ pub mod driver;
 pub mod follow;
 pub mod lease;
 pub mod record;
+mod request;
 pub mod resource;
 pub mod run;
 pub mod watch;

@@ -3,6 +3,7 @@
 //! Ready is who could take over: every first list is complete, and no open Statement stands behind it. Once ready, a
 //! replica stays so; what breaks later is the business of metrics and of the condition DataFresh.
 
+use std::fmt::Write as _;
 use std::net::{Ipv4Addr, Ipv6Addr};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, OnceLock};
@@ -138,7 +139,7 @@ async fn readyz(State(web): State<Arc<Web>>) -> impl IntoResponse {
         text.push('\n');
     }
     if let Some(more) = waiting.len().checked_sub(LINES).filter(|more| *more > 0) {
-        text.push_str(&format!("  and {more} more\n"));
+        writeln!(text, "  and {more} more").expect("a string");
     }
     (StatusCode::SERVICE_UNAVAILABLE, text)
 }

@@ -30,12 +30,14 @@ impl Board {
             return;
         }
         let began = matches!(states.get(&source), None | Some(State::Listing));
+        let broken = matches!(states.get(&source), Some(State::Broken(_)));
         match &state {
             State::Watching if began => tracing::debug!(%source, "watching"),
             State::Listing => tracing::debug!(%source, "listing"),
             State::Watching => tracing::info!(%source, "watching"),
             State::Missing => tracing::warn!(%source, "waiting for a kind that is not installed"),
             State::Forbidden => tracing::warn!(%source, "not allowed to watch"),
+            State::Broken(error) if broken => tracing::debug!(%source, error, "watch is still broken"),
             State::Broken(error) => tracing::warn!(%source, error, "watch broke"),
         }
         states.insert(source, state);

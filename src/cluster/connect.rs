@@ -7,6 +7,7 @@ use kube::config::{Config, KubeConfigOptions};
 use kube::{Client, Error};
 
 use super::backoff::Backoff;
+use super::request::get;
 use super::resource::object_path;
 use crate::clock::Clock;
 use crate::clock::http::ReadDate;
@@ -42,12 +43,22 @@ pub async fn connect(context: Option<String>, clock: &Clock) -> Result<Client, C
     Ok(builder.with_layer(&ReadDate(clock.clone())).build())
 }
 
-/// What went wrong, in the server's words where there are any: kube's own text repeats the whole answer.
+/// What went wrong: in the server's words where there are any (kube's own text repeats the whole answer), else with its
+/// causes, each once.
 pub fn said(error: &Error) -> String {
-    match error {
-        Error::Api(status) => format!("{} ({})", status.message, status.code),
-        error => error.to_string(),
+    if let Error::Api(status) = error {
+        return format!("{} ({})", status.message, status.code);
     }
+    let mut text = error.to_string();
+    let mut cause = std::error::Error::source(error);
+    while let Some(error) = cause {
+        let more = error.to_string();
+        if !text.contains(&more) {
+            text = format!("{text}: {more}");
+        }
+        cause = error.source();
+    }
+    text
 }
 
 /// `cluster-` and the first eight characters of the kube-system Namespace's UID; waits until the API server answers.
@@ -55,8 +66,7 @@ pub async fn cluster_name(client: &Client) -> String {
     let path = object_path(Source::Namespaces, None, "kube-system");
     let mut backoff = Backoff::default();
     loop {
-        let request = http::Request::get(&path).body(Vec::new()).expect("a path of ours");
-        let error = match tokio::time::timeout(REQUEST, client.request::<serde_json::Value>(request)).await {
+        let error = match tokio::time::timeout(REQUEST, client.request::<serde_json::Value>(get(&path))).await {
             Ok(Ok(namespace)) => match namespace["metadata"]["uid"].as_str().and_then(|uid| uid.get(..8)) {
                 Some(uid) => return format!("cluster-{uid}"),
                 None => "Namespace kube-system has no UID".to_owned(),

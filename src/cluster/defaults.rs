@@ -1,6 +1,6 @@
 //! Objects of the configuration that the leader creates where they are absent, and never touches again.
 
-use http::{Request, header};
+use http::Method;
 use kube::Client;
 use serde_json::Value;
 use tokio::sync::watch;
@@ -8,6 +8,7 @@ use tokio::time::timeout;
 
 use super::backoff::Backoff;
 use super::connect::{REQUEST, said};
+use super::request::send;
 use super::resource::collection_path;
 use crate::engine::observed::Source;
 use crate::observe::TypeMeta;
@@ -44,11 +45,8 @@ impl DefaultObject {
     }
 
     async fn create(&self, client: &Client) -> Result<(), String> {
-        let request =
-            Request::post(format!("{}?fieldManager=opex-operator-defaults", collection_path(self.source, None)))
-                .header(header::CONTENT_TYPE, "application/json")
-                .body(self.object.to_string().into_bytes())
-                .expect("a path of ours");
+        let uri = format!("{}?fieldManager=opex-operator-defaults", collection_path(self.source, None));
+        let request = send(Method::POST, &uri, "application/json", self.object.to_string().into_bytes());
         match timeout(REQUEST, client.request::<Value>(request)).await {
             Err(_) => Err("no answer".to_owned()),
             Ok(Ok(_)) => {

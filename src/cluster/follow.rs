@@ -137,6 +137,12 @@ impl Follower {
         self.listing.is_some()
     }
 
+    /// The server watches on from the version that was asked for: what it has not said is not so.
+    pub fn opened(&self, out: &mut Vec<Report>) {
+        let tag = Tag { source: self.source, version: self.version };
+        out.push(Report { source: self.source, news: News::Heard(tag), line: None });
+    }
+
     /// One line of a watch, read at `at`.
     pub fn line(&mut self, line: &str, at: Seconds, out: &mut Vec<Report>) -> Result<(), Halt> {
         let (kind, object) = match split(line) {
@@ -147,8 +153,8 @@ impl Follower {
             }
         };
         match kind {
-            "ADDED" => self.changed(Change::Added, object, at, out),
-            "MODIFIED" => self.changed(Change::Modified, object, at, out),
+            "ADDED" => self.changed(Change::Added, object, out),
+            "MODIFIED" => self.changed(Change::Modified, object, out),
             "DELETED" => self.deleted(object, out),
             "BOOKMARK" => self.bookmark(object, at, out),
             "ERROR" => return Err(halt(object)),
@@ -161,8 +167,8 @@ impl Follower {
     }
 
     /// One object of a page of a list.
-    pub fn item(&mut self, object: &str, at: Seconds, out: &mut Vec<Report>) {
-        self.changed(Change::Added, object, at, out);
+    pub fn item(&mut self, object: &str, out: &mut Vec<Report>) {
+        self.changed(Change::Added, object, out);
     }
 
     /// The list is complete, as of `version`.
@@ -181,7 +187,7 @@ impl Follower {
         out.push(Report { source: self.source, news: News::Listed { tag, held }, line: None });
     }
 
-    fn changed(&mut self, change: Change, object: &str, at: Seconds, out: &mut Vec<Report>) {
+    fn changed(&mut self, change: Change, object: &str, out: &mut Vec<Report>) {
         let observed = match Observed::read(self.source, object) {
             Ok(observed) => observed,
             Err(error) => {
@@ -191,18 +197,14 @@ impl Follower {
         };
         let Observed { id, tag, .. } = observed;
         let before = self.keep(&observed).map(|known| known.version);
-        let line = match &mut self.listing {
+        let line = if let Some(ids) = &mut self.listing {
+            ids.insert(id);
             // A relist brings back what is known: for a trace only what changed meanwhile is news.
-            Some(ids) => {
-                ids.insert(id);
-                let change = if before.is_some() { Change::Modified } else { change };
-                (before != Some(tag.version)).then_some(change)
-            }
-            None => {
-                self.version = self.version.max(tag.version);
-                self.heard = at;
-                Some(change)
-            }
+            let change = if before.is_some() { Change::Modified } else { change };
+            (before != Some(tag.version)).then_some(change)
+        } else {
+            self.version = self.version.max(tag.version);
+            Some(change)
         };
         let line = line.filter(|_| self.recording).map(|change| self.recorded(change, object));
         out.push(Report { source: self.source, news: News::Applied(observed), line });

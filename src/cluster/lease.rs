@@ -23,6 +23,7 @@ use tokio::sync::{oneshot, watch};
 use tokio::time::timeout;
 
 use super::connect::said;
+use super::request::{get, send};
 use crate::clock::Clock;
 use crate::facts::Seconds;
 use step::{Seen, Step, step};
@@ -229,8 +230,7 @@ impl Elector {
     }
 
     async fn look(&mut self) -> Result<(), LeaseError> {
-        let request = Request::get(format!("{}/{NAME}", self.path)).body(Vec::new()).expect("a path of ours");
-        let lease = match self.request(request).await {
+        let lease = match self.request(get(&format!("{}/{NAME}", self.path))).await {
             Ok(lease) => Some(lease),
             Err(LeaseError::Request(error)) if code(&error) == Some(404) => None,
             Err(error) => return Err(error),
@@ -247,11 +247,8 @@ impl Elector {
         }
         let instant = Timestamp::from_second(instant).unwrap_or_default().to_string();
         let body = json!({"metadata": {"annotations": {CHECKPOINT: instant}}}).to_string().into_bytes();
-        let request = Request::patch(format!("{}/{NAME}?fieldManager={FIELD_MANAGER}", self.path))
-            .header(http::header::CONTENT_TYPE, "application/merge-patch+json")
-            .body(body)
-            .expect("a path of ours");
-        let lease = self.request(request).await?;
+        let uri = format!("{}/{NAME}?fieldManager={FIELD_MANAGER}", self.path);
+        let lease = self.request(send(Method::PATCH, &uri, "application/merge-patch+json", body)).await?;
         self.take_in(Some(lease));
         Ok(())
     }
@@ -274,12 +271,7 @@ impl Elector {
         lease.spec = Some(spec);
         let uri = name.map_or_else(|| self.path.clone(), |name| format!("{}/{name}", self.path));
         let body = serde_json::to_vec(&lease).expect("a Lease is JSON");
-        let request = Request::builder()
-            .method(method)
-            .uri(format!("{uri}?fieldManager={FIELD_MANAGER}"))
-            .header(http::header::CONTENT_TYPE, "application/json")
-            .body(body)
-            .expect("a path of ours");
+        let request = send(method, &format!("{uri}?fieldManager={FIELD_MANAGER}"), "application/json", body);
         match self.request(request).await {
             Ok(lease) => {
                 self.take_in(Some(lease));

@@ -52,15 +52,16 @@ pub async fn run(config: Config) -> Result<(), RunError> {
         }
     };
     let mut stop = Box::pin(stop);
-    let cluster = match &config.cluster_name {
-        Some(name) => name.clone(),
-        None => tokio::select! {
-            name = cluster_name(&client) => name,
-            () = &mut stop => return Ok(()),
-        },
+    let cluster = tokio::select! {
+        name = named(&config, &client) => name,
+        () = &mut stop => return Ok(()),
     };
     control(config, cluster, client, clock, recorder, &web, stop).await;
     Ok(())
+}
+
+async fn named(config: &Config, client: &Client) -> String {
+    if let Some(name) = &config.cluster_name { name.clone() } else { cluster_name(client).await }
 }
 
 async fn control(

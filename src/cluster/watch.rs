@@ -7,7 +7,6 @@
 use std::time::Duration;
 
 use futures::{AsyncBufRead, AsyncBufReadExt};
-use http::Request;
 use kube::Client;
 use serde::Deserialize;
 use serde_json::value::RawValue;
@@ -18,12 +17,13 @@ use super::backoff::{Backoff, random};
 use super::board::{Board, State};
 use super::connect::said;
 use super::follow::{Follower, Halt, Report};
+use super::request::get;
 use super::resource::path;
 use crate::clock::Clock;
 use crate::engine::observed::Source;
 
-/// A watch that says nothing for this long is broken: a bookmark comes every minute.
-const SILENCE: Duration = Duration::from_secs(90);
+/// A watch that says nothing for this long is opened again: a bookmark comes every minute, most of the time.
+const SILENCE: Duration = Duration::from_secs(75);
 
 /// The longest that a server takes to begin its answer.
 const ANSWER: Duration = Duration::from_secs(30);
@@ -72,8 +72,11 @@ enum WatchError {
     Refused { code: u16, message: String },
     #[error("expired")]
     Expired,
-    #[error("the server said nothing for {} s", .0.as_secs())]
-    Silent(Duration),
+    #[error("no answer within {} s", .0.as_secs())]
+    NoAnswer(Duration),
+    /// No line for [`SILENCE`].
+    #[error("nothing heard")]
+    Silent,
     /// Nobody listens any more.
     #[error("stopped")]
     Stopped,
@@ -133,8 +136,11 @@ impl Watch {
     /// Notes what went wrong, and says how long to wait.
     fn failed(&mut self, error: &WatchError) -> Duration {
         let listing = self.follower.version().is_none();
-        let code = error.code();
-        match code {
+        if let (WatchError::Silent, false) = (error, listing) {
+            tracing::debug!(source = %self.source, "nothing heard: watching anew");
+            return Duration::ZERO;
+        }
+        match error.code() {
             Some(410) => {
                 tracing::info!(source = %self.source, "the watch is too old: listing again");
                 self.follower.begin_list();
@@ -179,19 +185,21 @@ impl Watch {
         let seconds = 300 + random() % 300;
         let request = get(&format!("{}?{query}&timeoutSeconds={seconds}", path(self.source)));
         let answer = timeout(ANSWER, self.client.request_stream(request)).await;
-        let lines = answer.map_err(|_| WatchError::Silent(ANSWER))?.map_err(WatchError::Request)?;
+        let lines = answer.map_err(|_| WatchError::NoAnswer(ANSWER))?.map_err(WatchError::Request)?;
         self.lines(std::pin::pin!(lines)).await
     }
 
     async fn lines(&mut self, mut lines: impl AsyncBufRead + Unpin) -> Result<(), WatchError> {
         let (mut line, mut reports) = (Vec::new(), Vec::new());
         if self.follower.version().is_some() {
+            self.follower.opened(&mut reports);
+            self.report(&mut reports).await?;
             self.going();
         }
         loop {
             line.clear();
             let read = timeout(SILENCE, lines.read_until(b'\n', &mut line)).await;
-            let read = read.map_err(|_| WatchError::Silent(SILENCE))?.map_err(WatchError::Read)?;
+            let read = read.map_err(|_| WatchError::Silent)?.map_err(WatchError::Read)?;
             if read == 0 || line.last() != Some(&b'\n') {
                 return Ok(());
             }
@@ -214,11 +222,11 @@ impl Watch {
         loop {
             let request = get(&format!("{}?limit={PAGE}&continue={next}", path(self.source)));
             let answer = timeout(SILENCE, self.client.request_text(request)).await;
-            let text = answer.map_err(|_| WatchError::Silent(SILENCE))?.map_err(WatchError::Request)?;
+            let text = answer.map_err(|_| WatchError::NoAnswer(SILENCE))?.map_err(WatchError::Request)?;
             let page: Page<'_> = serde_json::from_str(&text).map_err(WatchError::ReadList)?;
             let at = self.shared.clock.second();
             for item in page.items.into_iter().flatten() {
-                self.follower.item(item.get(), at, &mut reports);
+                self.follower.item(item.get(), &mut reports);
                 self.report(&mut reports).await?;
             }
             next = page.metadata.next;
@@ -253,7 +261,9 @@ impl WatchError {
             Self::Request(kube::Error::Api(status)) => Some(status.code),
             Self::Refused { code, .. } => Some(*code),
             Self::Expired => Some(410),
-            Self::Request(_) | Self::Read(_) | Self::ReadList(_) | Self::Silent(_) | Self::Stopped => None,
+            Self::Request(_) | Self::Read(_) | Self::ReadList(_) | Self::NoAnswer(_) | Self::Silent | Self::Stopped => {
+                None
+            }
         }
     }
 }
@@ -273,8 +283,4 @@ fn streaming_list() -> String {
 
 fn watch_from(version: u64) -> String {
     format!("watch=true&resourceVersion={version}&allowWatchBookmarks=true")
-}
-
-fn get(uri: &str) -> Request<Vec<u8>> {
-    Request::get(uri).body(Vec::new()).expect("a path of ours")
 }

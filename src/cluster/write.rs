@@ -9,7 +9,7 @@ use std::collections::HashSet;
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
-use http::{Method, Request, header};
+use http::Method;
 use kube::Client;
 use serde::Serialize;
 use serde_json::Value;
@@ -19,6 +19,7 @@ pub use gate::label as gate_label;
 
 use super::connect::said;
 use super::lease::Claim;
+use super::request::send;
 use crate::clock::Clock;
 use crate::engine::write::{Outcome, Write, WriteKey};
 use crate::metrics::Counters;
@@ -115,12 +116,7 @@ impl Writer {
         content_type: &str,
         body: Vec<u8>,
     ) -> Result<Option<String>, WriteError> {
-        let request = Request::builder()
-            .method(method)
-            .uri(uri)
-            .header(header::CONTENT_TYPE, content_type)
-            .body(body)
-            .expect("a path of ours");
+        let request = send(method, &uri, content_type, body);
         if !self.claim.holds() {
             return Err(WriteError::NotLeading);
         }

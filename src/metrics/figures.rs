@@ -69,7 +69,7 @@ fn gauges(figures: &Figures, offset: f64) -> Vec<(&'static str, &'static str, Ve
 
 fn budgets(figures: &Figures, value: impl Fn(&BudgetFigures) -> Option<f64>) -> Vec<Sample> {
     let sample = |budget: &BudgetFigures| {
-        let currency = budget.status.currency.as_ref().map(|currency| currency.code()).unwrap_or_default();
+        let currency = budget.status.currency.as_ref().map(iso_currency::Currency::code).unwrap_or_default();
         let labels = vec![
             ("cluster", figures.cluster.clone()),
             ("namespace", budget.key.namespace.as_deref().unwrap_or_default().to_owned()),

@@ -188,7 +188,7 @@ fn objects_of_pages_are_recorded_with_their_kind() {
     let mut follower = Follower::new(Source::Pods, true);
     follower.begin_list();
     let mut out = Vec::new();
-    follower.item(&pod("x", 1, 5).replace(r#""kind":"Pod","apiVersion":"v1","#, ""), 100, &mut out);
+    follower.item(&pod("x", 1, 5).replace(r#""kind":"Pod","apiVersion":"v1","#, ""), &mut out);
     follower.end_list(7, 100, &mut out);
     assert_eq!(follower.version(), Some(7));
     let expected = format!(r#""type":"ADDED","object":{}}}"#, pod("x", 1, 5));

@@ -18,13 +18,11 @@ impl Writer {
         status: &BudgetStatus,
         namespaces: Option<i64>,
     ) -> Result<Option<String>, WriteError> {
-        match &key.namespace {
-            Some(namespace) => self.status(Source::Budgets, Some(namespace), &key.name, json!(status)).await,
-            None => {
-                let status = ClusterBudgetStatus { namespaces, budget: status.clone() };
-                self.status(Source::ClusterBudgets, None, &key.name, json!(status)).await
-            }
+        if let Some(namespace) = &key.namespace {
+            return self.status(Source::Budgets, Some(namespace), &key.name, json!(status)).await;
         }
+        let status = ClusterBudgetStatus { namespaces, budget: status.clone() };
+        self.status(Source::ClusterBudgets, None, &key.name, json!(status)).await
     }
 
     pub(super) async fn plan_status(&self, name: &str, status: &PricePlanStatus) -> Result<Option<String>, WriteError> {
