@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 fn documented_commands_print_what_is_documented() {
     trycmd::TestCases::new()
         .register_bin("kubectl", kubectl())
+        .env("RUST_BACKTRACE", "0")
         .case("tests/cli/*.trycmd")
         .case("docs/cost-model.md")
         .run();

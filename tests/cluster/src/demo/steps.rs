@@ -133,7 +133,7 @@ spec:
 EOF"
     ))?;
     stage.run("kubectl wait budget/store -n store --for=jsonpath='{.status.gate}'=Open --timeout=30s")?;
-    stage.run("kubectl scale deployment/web -n store --replicas=5")?;
+    stage.run("kubectl scale deployment/web -n store --replicas=6")?;
     if stage.cluster().is_embedded() {
         stage.say("The autoscaler tries again by itself.");
         stage.run("kubectl wait deployment/api -n store --for=jsonpath='{.spec.replicas}'=4 --timeout=60s")?;
@@ -142,13 +142,13 @@ EOF"
     stage.run("kubectl wait budget/store -n store --for=jsonpath='{.status.gate}'=BlockScaleUp --timeout=60s")?;
     stage.run("kubectl wait budgetoverride/launch -n store --for=condition=Active=false --timeout=30s")?;
     stage.run("kubectl get budgetoverrides -n store -o wide")?;
-    expect(&stage.refused("kubectl scale deployment/web -n store --replicas=6")?, "is used up")
+    expect(&stage.refused("kubectl scale deployment/web -n store --replicas=7")?, "is used up")
 }
 
 pub fn raising(stage: &Stage) -> Result<()> {
     stage.run("kubectl patch budget store -n store --type=merge -p '{\"spec\": {\"limit\": {\"amount\": 5000}}}'")?;
     stage.run("kubectl wait budget/store -n store --for=jsonpath='{.status.gate}'=Open --timeout=30s")?;
-    stage.run("kubectl scale deployment/web -n store --replicas=6")?;
+    stage.run("kubectl scale deployment/web -n store --replicas=7")?;
     stage.run("kubectl get budget store -n store")?;
     let budget = stage.cluster().get(["budget", "store", "-n", "store"])?;
     ensure!(budget["status"]["limit"] == "5000.00", "the limit should be 5000.00");
