@@ -50,19 +50,10 @@ fn s08_the_clusters_own_namespaces_are_never_gated() {
 fn s08_a_gated_namespace_can_be_deleted() {
     let ground = Ground::new("opex-s08", &[deployment("web", 2), database("db", 2), claim("data")]);
     ground.make(&statement("closing"));
-    ground.make(&budget_override("once", ground_user(), "2026-01-01T00:00:00Z"));
+    ground.make(&budget_override("once", &ground.user(), "2026-01-01T00:00:00Z"));
     ground.gate("block", None);
     let delete = ["delete", "namespace", ground.namespace, "--timeout=60s"];
     ground.cluster.kubectl(delete).expect();
-}
-
-/// The user as which the tests themselves work.
-fn ground_user() -> &'static str {
-    static USER: std::sync::OnceLock<String> = std::sync::OnceLock::new();
-    USER.get_or_init(|| {
-        let whoami = ["auth", "whoami", "-ojsonpath={.status.userInfo.username}"];
-        shared().kubectl(whoami).expect()
-    })
 }
 
 #[test]

@@ -47,6 +47,22 @@ impl<'a> Ground<'a> {
         self.kubectl(&format!("get -ojsonpath={{{path}}} {object}")).expect()
     }
 
+    /// The user as which the tests themselves work.
+    pub fn user(&self) -> String {
+        self.kubectl("auth whoami -ojsonpath={.status.userInfo.username}").expect()
+    }
+
+    /// The API server's clock: what it stamps on an object that is not made.
+    pub fn now(&self) -> Timestamp {
+        let create = "create configmap clock --dry-run=server -ojsonpath={.metadata.creationTimestamp}";
+        self.kubectl(create).expect().parse().unwrap()
+    }
+
+    /// Waits until the API server's clock shows `time`.
+    pub fn wait_until(&self, time: Timestamp) {
+        wait_for(&format!("{time}"), Duration::from_mins(10), || self.now() >= time).unwrap();
+    }
+
     /// So much later than the namespace was made, by the API server's clock.
     pub fn later(&self, time: SignedDuration) -> String {
         let made = self.field(&format!("namespace/{}", self.namespace), ".metadata.creationTimestamp");

@@ -1,0 +1,37 @@
+//! The operator on a real control plane: two processes of it, with the rights of the chart's service account and the
+//! configuration that Helm rendered. `s09` is scenario 9 of those that must pass, `a03` point 3 of the acceptance.
+
+#[path = "operator/autoscaler.rs"]
+mod autoscaler;
+#[path = "operator/budgets.rs"]
+mod budgets;
+#[path = "support/case.rs"]
+mod case;
+#[path = "operator/failover.rs"]
+mod failover;
+#[path = "operator/figures.rs"]
+mod figures;
+#[path = "support/ground.rs"]
+mod ground;
+#[path = "operator/growth.rs"]
+mod growth;
+#[path = "operator/hand.rs"]
+mod hand;
+#[path = "support/installed.rs"]
+mod installed;
+#[path = "operator/latency.rs"]
+mod latency;
+#[path = "operator/lifting.rs"]
+mod lifting;
+#[path = "operator/load.rs"]
+mod load;
+#[path = "support/manifests.rs"]
+mod manifests;
+#[path = "support/operator.rs"]
+mod operator;
+#[path = "operator/plans.rs"]
+mod plans;
+#[path = "operator/quiet.rs"]
+mod quiet;
+#[path = "operator/restarts.rs"]
+mod restarts;

@@ -1,0 +1,136 @@
+//! Scenarios 13, 14, 20 and 21: what lifts a block, and what does not.
+
+use jiff::SignedDuration;
+
+use crate::budgets::{BLOCK, BLOCK_SCALE_UP, budget, budget_of};
+use crate::case::Want::{Allowed, Denied, Refused};
+use crate::case::{case, check};
+use crate::ground::Ground;
+use crate::manifests::deployment;
+
+/// More than any budget of the scenarios spends.
+const PLENTY: &str = r#"{"spec":{"limit":{"amount":1000000}}}"#;
+
+#[test]
+fn s13_an_override_opens_the_gate_until_its_end() {
+    let ground = Ground::new("opex-override", &[deployment("web", 1)]);
+    ground.runs("web", 1);
+    ground.close(&budget("team", 1, BLOCK_SCALE_UP), "block-scale-up");
+    let crossed = ground.field("bgt/team", ".status.thresholds[0].crossedAt");
+    let until = ground.now() + SignedDuration::from_secs(15);
+
+    ground.make(&grant(&ground, "once", &until.to_string(), ""));
+    ground.opened();
+    check(&ground, &[case("scale deploy/web --replicas=2", Allowed)]);
+    ground.condition("bgto/once", "Active", "True", "GateOpen");
+    ground.condition("bgt/team", "Exceeded", "True", "LimitReached");
+
+    ground.closed("block-scale-up", "is used up (1.00 EUR");
+    assert!(ground.now() >= until, "it closed before the override's end");
+    ground.condition("bgto/once", "Active", "False", "Expired");
+    check(&ground, &[case("scale deploy/web --replicas=3", Denied("Up to 2 replicas are allowed."))]);
+    assert_eq!(ground.field("bgt/team", ".status.thresholds[0].crossedAt"), crossed, "the crossing is the same one");
+}
+
+#[test]
+fn s13_an_extra_amount_raises_the_limit() {
+    let ground = Ground::new("opex-extra", &[deployment("web", 1)]);
+    ground.runs("web", 1);
+    ground.close(&budget("team", 1, BLOCK_SCALE_UP), "block-scale-up");
+    let until = (ground.now() + SignedDuration::from_hours(4)).to_string();
+
+    ground.make(&grant(&ground, "more", &until, "extraAmount: 1000000"));
+    ground.opened();
+    ground.settle("bgt/team", ".status.limit", "1000001.00");
+    ground.condition("bgto/more", "Active", "True", "LimitRaised");
+    ground.condition("bgt/team", "Exceeded", "False", "WithinLimit");
+
+    ground.kubectl("delete bgto/more").expect();
+    ground.closed("block-scale-up", "is used up (1.00 EUR");
+    ground.condition("bgt/team", "Exceeded", "True", "LimitReached");
+}
+
+/// A BudgetOverride of the Budget `team` by the user as which the tests work.
+fn grant(ground: &Ground<'_>, name: &str, until: &str, rest: &str) -> String {
+    let user = ground.user();
+    format!(
+        "{{apiVersion: billing.opex.dev/v1alpha1, kind: BudgetOverride, metadata: {{name: {name}}}, spec: {{budgetRef: \
+         {{kind: Budget, name: team}}, until: '{until}', reason: test, grantedBy: '{user}', {rest}}}}}"
+    )
+}
+
+#[test]
+fn s14_a_tenant_cannot_lift_a_block() {
+    let ground = Ground::new("opex-tenant", &[deployment("web", 1)]);
+    ground.runs("web", 1);
+    ground.close(&budget("team", 1, BLOCK_SCALE_UP), "block-scale-up");
+    let statement = ground.field("bgt/team", ".status.statement");
+    let without = r#"{"metadata":{"labels":{"opex.dev/gate":null}}}"#;
+    check(
+        &ground,
+        &[
+            case("--as=tenant label namespace opex-tenant opex.dev/gate-", Denied("is set by the operator")),
+            case(
+                format!("--as=tenant patch namespace opex-tenant --subresource=status --type=merge -p {without}"),
+                Denied("is set by the operator"),
+            ),
+            case(
+                format!("--as=admin-of-all-namespaces patch bgt team --type=merge -p {PLENTY}"),
+                Refused("cannot patch resource \"budgets\""),
+            ),
+            case("--as=admin-of-all-namespaces delete bgt team", Refused("cannot delete resource \"budgets\"")),
+            case(
+                format!(r#"--as=tenant patch stmt {statement} --type=merge -p {{"spec":{{"total":"0.0000000000"}}}}"#),
+                Denied("Statements are written and removed by the operator alone"),
+            ),
+            case(format!("--as=tenant delete stmt {statement}"), Denied("Statements are written and removed")),
+        ],
+    );
+    assert_eq!(ground.label(), "block-scale-up");
+}
+
+#[test]
+fn s20_the_strictest_of_two_budgets_wins() {
+    let ground = Ground::new("opex-two", &[deployment("web", 1)]);
+    ground.runs("web", 1);
+    ground.close(&budget("team", 1, BLOCK_SCALE_UP), "block-scale-up");
+    let selector = "mode: Shared, namespaceSelector: {matchLabels: {kubernetes.io/metadata.name: opex-two}}";
+    let spec = format!("limit: {{amount: 1, currency: EUR}}, period: {{every: Year}}, {BLOCK}, {selector}");
+    ground.make(&budget_of("ClusterBudget", "opex-two", &spec));
+    ground.closed("block", "ClusterBudget \"opex-two\" is used up (1.00 EUR");
+
+    ground.patch("bgt/team", PLENTY);
+    ground.condition("bgt/team", "Exceeded", "False", "WithinLimit");
+    assert_eq!(ground.label(), "block", "raising one of two does not unblock");
+
+    ground.patch("bgt/team", r#"{"spec":{"limit":{"amount":1}}}"#);
+    ground.condition("bgt/team", "Exceeded", "True", "LimitReached");
+    ground.patch("cbgt/opex-two", PLENTY);
+    // The API server warns of new spend under this gate, with the message of the one that blocks.
+    ground.closed("block-scale-up", "Budget \"team\" is used up (1.00 EUR");
+
+    ground.patch("bgt/team", PLENTY);
+    ground.opened();
+    ground.kubectl("delete cbgt/opex-two").expect();
+}
+
+#[test]
+fn s21_a_budget_made_again_goes_on() {
+    let ground = Ground::new("opex-again", &[deployment("web", 1)]);
+    ground.runs("web", 1);
+    let manifest = budget("team", 2, BLOCK_SCALE_UP);
+    ground.close(&manifest, "block-scale-up");
+    ground.condition("bgt/team", "Exceeded", "True", "LimitReached");
+    let crossed = ground.field("bgt/team", ".status.thresholds[0].crossedAt");
+    let statement = ground.field("bgt/team", ".status.statement");
+    let spent = ground.spent("bgt/team");
+
+    ground.kubectl("delete bgt/team").expect();
+    ground.opened();
+    ground.make(&manifest);
+    ground.closed("block-scale-up", "is used up (2.00 EUR");
+    ground.settle("bgt/team", ".status.thresholds[0].crossedAt", &crossed);
+    assert!(ground.spent("bgt/team") >= spent, "its spend continues");
+    assert_eq!(ground.field("bgt/team", ".status.statement"), statement);
+    assert_eq!(ground.kubectl("get stmt -oname").expect().lines().count(), 1);
+}
