@@ -136,8 +136,7 @@ impl Machine {
         if entry.attempted.as_ref().is_some_and(|a| a.digest == written) {
             return;
         }
-        let ours =
-            last_manager(statement.metadata.managed_fields.as_deref()).is_none_or(|manager| manager == FIELD_MANAGER);
+        let ours = is_ours(statement.metadata.managed_fields.as_deref().unwrap_or_default());
         if self.leading && !ours && entry.closed_at.is_none() && statement.spec.phase == Phase::Open {
             entry.persisted = Some(persisted(statement, Cut::default(), at));
             entry.urgent = true;
@@ -229,8 +228,11 @@ fn persisted(statement: &api::Statement, cut: Cut, at: Seconds) -> Persisted {
     }
 }
 
-fn last_manager(fields: Option<&[ManagedFieldsEntry]>) -> Option<&str> {
-    fields?.iter().max_by_key(|entry| entry.time.as_ref().map(|t| t.0))?.manager.as_deref()
+/// Whether an operator wrote last. Times are of whole seconds: of several writes in one, none may be another's.
+fn is_ours(fields: &[ManagedFieldsEntry]) -> bool {
+    let newest = fields.iter().filter_map(|entry| entry.time.as_ref().map(|t| t.0)).max();
+    let last = fields.iter().filter(|entry| entry.time.as_ref().map(|t| t.0) == newest);
+    last.map(|entry| entry.manager.as_deref()).all(|manager| manager.is_none_or(|manager| manager == FIELD_MANAGER))
 }
 
 fn gap(gap: &api::Gap) -> Gap {

@@ -205,22 +205,25 @@ impl Machine {
         let many = i64::try_from(self.budgets.len()).unwrap_or(i64::MAX) / self.settings.writes_per_second.max(1);
         self.event_writes(key, &status, now, writes);
         let state = self.budgets.get_mut(key).expect("present");
+        let pause = REFRESH.max(many);
+        let due = state.shown_at.saturating_add(pause);
+        let moves = state.decision.figures.as_ref().is_some_and(|figures| !figures.slope.is_zero());
         let same = BudgetStatus { updated: None, ..status.clone() }
-            == BudgetStatus { updated: None, ..(*state.status).clone() };
-        if same && state.namespaces == namespaces {
-            return;
-        }
-        let due = state.shown_at.saturating_add(REFRESH.max(many));
+            == BudgetStatus { updated: None, ..(*state.status).clone() }
+            && state.namespaces == namespaces;
         let transition = is_transition(&state.status, &status) || state.namespaces != namespaces;
-        if !transition && now < due {
-            self.wake_budget(key, due);
-            return;
+        let written = !same && (transition || now >= due);
+        if written {
+            let status = Arc::new(status);
+            state.shown_at = now;
+            state.status = status.clone();
+            state.namespaces = namespaces;
+            writes.push(Write::BudgetStatus { budget: key.clone(), status, namespaces });
         }
-        let status = Arc::new(status);
-        state.shown_at = now;
-        state.status = status.clone();
-        state.namespaces = namespaces;
-        writes.push(Write::BudgetStatus { budget: key.clone(), status, namespaces });
+        // Figures that move are looked at again when they may be written.
+        if moves || !(same || written) {
+            self.wake_budget(key, if due > now && !written { due } else { now + pause });
+        }
     }
 
     /// Events on edges, each told once: a crossing until it is delivered, the others with the status that shows them.
