@@ -77,13 +77,13 @@ impl<'a> Ground<'a> {
     /// Waits so long until a field has a value; an empty one may be absent.
     pub fn settle_within(&self, patience: Duration, object: &str, path: &str, value: &str) {
         let what = format!("{object} {path} of {} to be {value:?}", self.namespace);
-        // kubectl waits by a watch, for anything but nothing.
+        // kubectl waits by a watch, for anything but nothing and what has an equals sign.
         let wait = format!("wait {object} --for=jsonpath={{{path}}}={value} --timeout={}s", patience.as_secs());
         let get = format!("get {object} -ojsonpath={{{path}}}");
         wait_until(&what, patience, || {
-            if value.is_empty() {
+            if value.is_empty() || value.contains('=') {
                 let found = self.kubectl(&get).ok()?;
-                anyhow::ensure!(found.is_empty(), "it is {found}");
+                anyhow::ensure!(found == value, "it is {found:?}");
                 return Ok(());
             }
             self.kubectl(&wait).ok().map(drop)

@@ -43,18 +43,27 @@ impl Operator {
         Self { name: name.to_owned(), process, address, trace }
     }
 
-    /// The two replicas of an installation, ready.
+    /// The two replicas of an installation, with all first lists in.
     pub fn pair(cluster: &Cluster) -> [Self; 2] {
         let pair = [Self::start(cluster, "operator-a"), Self::start(cluster, "operator-b")];
-        pair.iter().for_each(Self::wait_until_ready);
+        pair.iter().for_each(Self::wait_for_lists);
         pair
     }
 
     /// Waits until it knows everything that exists.
+    pub fn wait_for_lists(&self) {
+        self.wait(|status, body| status == 200 || body.lines().skip(1).all(|line| line.contains("Statement ")));
+    }
+
+    /// Waits until it could take over: nothing that is persisted stands behind its first lists.
     pub fn wait_until_ready(&self) {
+        self.wait(|status, _| status == 200);
+    }
+
+    fn wait(&self, enough: impl Fn(u16, &str) -> bool) {
         wait_until(&format!("{} to be ready", self.name), PATIENCE, || {
             let (status, body) = self.http("/readyz")?;
-            anyhow::ensure!(status == 200, "{status} {body}");
+            anyhow::ensure!(enough(status, &body), "{status} {body}");
             Ok(())
         })
         .unwrap_or_else(|error| panic!("{error:#}\n{}", self.process.log()));
