@@ -43,7 +43,7 @@ pub struct Said {
 /// A configuration that cannot be used.
 #[derive(Debug, thiserror::Error)]
 pub enum ConfigError {
-    #[error("read {}: {source}", path.display())]
+    #[error("read {}", path.display())]
     ReadFile { path: PathBuf, source: std::io::Error },
     #[error("{}: {message}", path.display())]
     ReadYaml { path: PathBuf, message: String },

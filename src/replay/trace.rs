@@ -131,8 +131,9 @@ impl<R: BufRead> Trace<R> {
 /// serde's message without its own line number, which is always 1 here.
 fn plain(error: &serde_json::Error) -> String {
     let text = error.to_string();
-    match text.split_once(" at line 1 column ") {
-        Some((what, column)) => format!("{what} at column {column}"),
+    match text.rsplit_once(" at line ") {
+        Some((what, place)) if error.line() <= 1 => format!("{what} at {}", place.trim_start_matches("1 ")),
+        Some((what, _)) => what.to_owned(),
         None => text,
     }
 }

@@ -108,6 +108,9 @@ impl Machine {
         if !self.running {
             return vec!["the first lists".to_owned()];
         }
+        if self.leading {
+            return Vec::new();
+        }
         let Some(listed) = self.listed.values().max() else { return Vec::new() };
         let behind = |e: &&Entry| {
             let from = e.ledger.span.from;
