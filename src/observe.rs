@@ -1,7 +1,8 @@
 //! A Kubernetes object as text, to what the engine takes in: the one way in, for watches and for traces.
 
-use serde::Deserialize;
-use serde::de::DeserializeOwned;
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
+use kube::Resource;
+use serde::{Deserialize, Deserializer};
 
 use crate::api;
 use crate::engine::machine::Fact;
@@ -22,6 +23,15 @@ pub struct Observed {
     pub fact: Fact,
     /// A ReplicaSet is both an owner and a workload that scales.
     pub also: Option<Fact>,
+    pub names: Names,
+}
+
+/// Namespace and name of an object.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash, Deserialize)]
+#[serde(default)]
+pub struct Names {
+    pub namespace: Option<String>,
+    pub name: String,
 }
 
 /// Which kind an object is of.
@@ -73,92 +83,106 @@ impl TypeMeta {
 impl Observed {
     /// Reads one version of an object of `source` from JSON.
     pub fn read(source: Source, json: &str) -> serde_json::Result<Self> {
+        let mut deserializer = serde_json::Deserializer::from_str(json);
+        let observed = Self::of(source, &mut deserializer)?;
+        deserializer.end()?;
+        Ok(observed)
+    }
+
+    /// Reads one version of an object of `source`.
+    pub fn of<'de, D: Deserializer<'de>>(source: Source, object: D) -> Result<Self, D::Error> {
         match source {
             Source::Pods => {
-                slim(source, "Pod", json, |pod: &SlimPod| (&pod.metadata, Fact::Pod(PodFact::project(pod))))
+                slim(source, "Pod", object, |pod: &SlimPod| (&pod.metadata, Fact::Pod(PodFact::project(pod))))
             }
             Source::Nodes => {
-                slim(source, "Node", json, |node: &SlimNode| (&node.metadata, Fact::Node(NodeFact::project(node))))
+                slim(source, "Node", object, |node: &SlimNode| (&node.metadata, Fact::Node(NodeFact::project(node))))
             }
-            Source::Namespaces => slim(source, "Namespace", json, |namespace: &SlimNamespace| {
+            Source::Namespaces => slim(source, "Namespace", object, |namespace: &SlimNamespace| {
                 (&namespace.metadata, Fact::Namespace(NamespaceFact::project(namespace)))
             }),
-            Source::Claims => slim(source, "PersistentVolumeClaim", json, |claim: &SlimClaim| {
+            Source::Claims => slim(source, "PersistentVolumeClaim", object, |claim: &SlimClaim| {
                 (&claim.metadata, Fact::Claim(ClaimFact::project(claim)))
             }),
-            Source::Services => slim(source, "Service", json, |service: &SlimService| {
+            Source::Services => slim(source, "Service", object, |service: &SlimService| {
                 (&service.metadata, Fact::Service(ServiceFact::project(service)))
             }),
-            Source::Jobs => slim(source, "Job.batch", json, |job: &SlimJob| {
+            Source::Jobs => slim(source, "Job.batch", object, |job: &SlimJob| {
                 (&job.metadata, Fact::Owner(OwnerFact::project("Job", &job.metadata)))
             }),
             Source::ReplicaSets => {
-                let set: SlimReplicaSet = serde_json::from_str(json)?;
+                let set = SlimReplicaSet::deserialize(object)?;
                 let owner = Fact::Owner(OwnerFact::project("ReplicaSet", &set.metadata));
                 let mut observed = Self::new(source, "ReplicaSet.apps", &set.metadata, owner);
                 observed.also = ScaleFact::project(&set).map(Fact::Scale);
                 Ok(observed)
             }
-            Source::Deployments => scale::<SlimDeployment>(source, "Deployment.apps", json),
-            Source::StatefulSets => scale::<SlimStatefulSet>(source, "StatefulSet.apps", json),
-            Source::ReplicationControllers => scale::<SlimReplicationController>(source, "ReplicationController", json),
-            Source::Policies => policy(source, "policy", json),
-            Source::Bindings => policy(source, "binding", json),
-            Source::Budgets => own(source, "Budget", json, |budget| Fact::Budget(Box::new(budget))),
+            Source::Deployments => scale::<SlimDeployment, D>(source, "Deployment.apps", object),
+            Source::StatefulSets => scale::<SlimStatefulSet, D>(source, "StatefulSet.apps", object),
+            Source::ReplicationControllers => {
+                scale::<SlimReplicationController, D>(source, "ReplicationController", object)
+            }
+            Source::Policies => policy(source, "policy", object),
+            Source::Bindings => policy(source, "binding", object),
+            Source::Budgets => own(source, "Budget", object, |budget| Fact::Budget(Box::new(budget))),
             Source::ClusterBudgets => {
-                own(source, "ClusterBudget", json, |budget| Fact::ClusterBudget(Box::new(budget)))
+                own(source, "ClusterBudget", object, |budget| Fact::ClusterBudget(Box::new(budget)))
             }
             Source::BudgetOverrides => {
-                own(source, "BudgetOverride", json, |grant| Fact::BudgetOverride(Box::new(grant)))
+                own(source, "BudgetOverride", object, |grant| Fact::BudgetOverride(Box::new(grant)))
             }
-            Source::PricePlans => own(source, "PricePlan", json, |plan| Fact::PricePlan(Box::new(plan))),
-            Source::Statements => own(source, "Statement", json, |statement| Fact::Statement(Box::new(statement))),
+            Source::PricePlans => own(source, "PricePlan", object, |plan| Fact::PricePlan(Box::new(plan))),
+            Source::Statements => own(source, "Statement", object, |statement| Fact::Statement(Box::new(statement))),
         }
     }
 
-    fn new(source: Source, kind: &str, metadata: &Metadata, fact: Fact) -> Self {
-        Self { id: metadata.id(kind), tag: tag(source, metadata), fact, also: None }
+    fn new(source: Source, kind: &str, metadata: &ObjectMeta, fact: Fact) -> Self {
+        let ObjectMeta { uid, namespace, name, .. } = metadata;
+        let names = Names { namespace: namespace.clone(), name: name.clone().unwrap_or_default() };
+        let id = ObjectId::of(uid.as_deref(), kind, namespace.as_deref(), &names.name);
+        // What carries no resourceVersion is known to every cut.
+        let version = metadata.resource_version.as_deref().and_then(|v| v.parse().ok()).unwrap_or_default();
+        Self { id, tag: Tag { source, version }, fact, also: None, names }
     }
 }
 
-fn slim<T: DeserializeOwned>(
+fn slim<'de, T: Deserialize<'de>, D: Deserializer<'de>>(
     source: Source,
     kind: &str,
-    json: &str,
+    object: D,
     project: impl Fn(&T) -> (&Metadata, Fact),
-) -> serde_json::Result<Observed> {
-    let object: T = serde_json::from_str(json)?;
+) -> Result<Observed, D::Error> {
+    let object = T::deserialize(object)?;
     let (metadata, fact) = project(&object);
     Ok(Observed::new(source, kind, metadata, fact))
 }
 
-fn scale<T: DeserializeOwned + Scalable>(source: Source, kind: &str, json: &str) -> serde_json::Result<Observed> {
-    let object: T = serde_json::from_str(json)?;
+fn scale<'de, T: Deserialize<'de> + Scalable, D: Deserializer<'de>>(
+    source: Source,
+    kind: &str,
+    object: D,
+) -> Result<Observed, D::Error> {
+    let object = T::deserialize(object)?;
     let metadata = object.metadata();
     // What a controller owns is not asked for by the gate, and remembered under no name.
     let none = || Fact::Owner(OwnerFact::project("", metadata));
     Ok(Observed::new(source, kind, metadata, ScaleFact::project(&object).map_or_else(none, Fact::Scale)))
 }
 
-fn policy(source: Source, what: &str, json: &str) -> serde_json::Result<Observed> {
-    let named: Named = serde_json::from_str(json)?;
+fn policy<'de, D: Deserializer<'de>>(source: Source, what: &str, object: D) -> Result<Observed, D::Error> {
+    let named = Named::deserialize(object)?;
     let name = format!("{what}/{}", named.metadata.name()).into();
     Ok(Observed::new(source, what, &named.metadata, Fact::Policy(name)))
 }
 
-/// Our own kinds are read whole; who they are is read as of any object.
-fn own<T: DeserializeOwned>(
+/// Our own kinds are read whole.
+fn own<'de, T: Deserialize<'de> + Resource, D: Deserializer<'de>>(
     source: Source,
     kind: &str,
-    json: &str,
+    object: D,
     fact: impl Fn(T) -> Fact,
-) -> serde_json::Result<Observed> {
-    let named: Named = serde_json::from_str(json)?;
-    Ok(Observed::new(source, &format!("{kind}.{}", api::GROUP), &named.metadata, fact(serde_json::from_str(json)?)))
-}
-
-/// What carries no resourceVersion is known to every cut.
-fn tag(source: Source, metadata: &Metadata) -> Tag {
-    let version = metadata.resource_version.as_deref().and_then(|v| v.parse().ok());
-    Tag { source, version: version.unwrap_or_default() }
+) -> Result<Observed, D::Error> {
+    let object = T::deserialize(object)?;
+    let metadata = object.meta().clone();
+    Ok(Observed::new(source, &format!("{kind}.{}", api::GROUP), &metadata, fact(object)))
 }

@@ -11,9 +11,9 @@ use jiff::Timestamp;
 
 use crate::engine::machine::{Event, Fact, Machine, Settings, Trouble};
 use crate::facts::ObjectId;
-use crate::observe::{Observed, TypeMeta};
+use crate::observe::{Names, Observed, TypeMeta};
 use manifest::Manifest;
-use trace::{Change, Names, Trace, TraceError, TraceEvent};
+use trace::{Change, Trace, TraceError, TraceEvent};
 
 /// What to replay.
 #[derive(Clone, Debug)]
@@ -32,7 +32,7 @@ pub struct Replay {
     machine: Machine,
     options: Options,
     /// Objects of manifests, by kind and name: they stand for the trace's own.
-    given: HashMap<(TypeMeta, Names), ObjectId>,
+    given: HashMap<TypeMeta, HashMap<Names, ObjectId>>,
     replaced: HashSet<ObjectId>,
     wake: Option<i64>,
     troubles: Vec<Trouble>,
@@ -60,7 +60,8 @@ impl Replay {
         };
         let from = replay.options.from.as_second();
         for manifest in manifests {
-            replay.given.insert((manifest.kind, manifest.names), manifest.observed.id);
+            let Observed { id, names, .. } = &manifest.observed;
+            replay.given.entry(manifest.kind).or_default().insert(names.clone(), *id);
             replay.apply(manifest.observed, from);
         }
         replay
@@ -88,7 +89,7 @@ impl Replay {
             self.start();
         }
         let Some(mut observed) = event.observed else { return };
-        if let Some(given) = self.given.get(&(event.kind, event.names)) {
+        if let Some(given) = self.given.get(&event.kind).and_then(|given| given.get(&observed.names)) {
             // What a manifest gives replaces the trace's own; an object that was never added is edited (COST_RULES 34).
             if event.change == Change::Added {
                 self.replaced.insert(observed.id);
@@ -104,7 +105,7 @@ impl Replay {
         match event.change {
             Change::Added | Change::Modified => self.apply(observed, at),
             Change::Deleted => {
-                let Observed { id, tag, fact, also } = observed;
+                let Observed { id, tag, fact, also, .. } = observed;
                 let last_seen = event.last_seen.map(Timestamp::as_second);
                 for fact in std::iter::once(fact).chain(also) {
                     self.machine.ingest(Event::Deleted { tag, id, fact, last_seen }, at);
@@ -116,7 +117,7 @@ impl Replay {
     }
 
     fn apply(&mut self, observed: Observed, at: i64) {
-        let Observed { id, tag, fact, also } = observed;
+        let Observed { id, tag, fact, also, .. } = observed;
         for fact in std::iter::once(fact).chain(also).filter_map(unrecorded) {
             self.machine.ingest(Event::Applied { tag, id, fact }, at);
         }

@@ -23,12 +23,18 @@ pub struct Ramp {
 pub struct Accrual {
     rate: i128,
     constant: i128,
+    /// In order of time.
     recent: Vec<Ramp>,
 }
 
 // === impl Ramp ===
 
 impl Ramp {
+    fn join(&mut self, same: Self) {
+        self.rate += same.rate;
+        self.step += same.step;
+    }
+
     fn value(&self, t: Seconds) -> i128 {
         if t > self.at { self.step + self.rate * i128::from(t - self.at) } else { 0 }
     }
@@ -42,12 +48,35 @@ impl Accrual {
     }
 
     pub fn add(&mut self, ramp: Ramp) {
-        if let Some(same) = self.recent.iter_mut().find(|r| r.at == ramp.at && r.tag == ramp.tag) {
-            same.rate += ramp.rate;
-            same.step += ramp.step;
-            return;
+        let after = self.recent.partition_point(|r| r.at <= ramp.at);
+        match self.recent[..after].iter_mut().rev().take_while(|r| r.at == ramp.at).find(|r| r.tag == ramp.tag) {
+            Some(same) => same.join(ramp),
+            None => self.recent.insert(after, ramp),
         }
+    }
+
+    /// Adds without looking for the place: many at once, before [`Self::order`].
+    pub fn push(&mut self, ramp: Ramp) {
         self.recent.push(ramp);
+    }
+
+    /// Brings in order what was pushed.
+    pub fn order(&mut self) {
+        self.recent.sort_unstable_by_key(|r| (r.at, r.tag.source, r.tag.version));
+        self.recent.dedup_by(|ramp, kept| {
+            let same = (kept.at, kept.tag) == (ramp.at, ramp.tag);
+            if same {
+                kept.join(*ramp);
+            }
+            same
+        });
+        self.recent.shrink_to_fit();
+    }
+
+    /// Adds a ramp whose instant nobody will ask about.
+    pub fn settle(&mut self, ramp: Ramp) {
+        self.rate += ramp.rate;
+        self.constant += ramp.step - ramp.rate * i128::from(ramp.at);
     }
 
     /// Adds a constant, wherever in time it is read.
@@ -81,8 +110,8 @@ impl Accrual {
             *constant += r.step - r.rate * i128::from(r.at);
             false
         });
-        if self.recent.is_empty() {
-            self.recent = Vec::new();
+        if self.recent.len() * 4 <= self.recent.capacity() {
+            self.recent.shrink_to_fit();
         }
     }
 
@@ -129,6 +158,25 @@ mod tests {
     }
 
     proptest! {
+        #[test]
+        fn pushing_is_adding(
+            ramps in prop::collection::vec((0i64..9, -9i128..9, 0u64..3), 0..20), settled in 0usize..9, later in 0i64..12,
+        ) {
+            let (mut added, mut pushed) = (Accrual::default(), Accrual::default());
+            for (i, (at, rate, version)) in ramps.into_iter().enumerate() {
+                let ramp = Ramp { tag: Tag { version, ..Tag::KNOWN }, ..ramp(at, rate) };
+                added.add(ramp);
+                if i < settled && at < 9 { pushed.settle(ramp) } else { pushed.push(ramp) }
+            }
+            pushed.order();
+            let t = 9 + later;
+            prop_assert_eq!((added.at(t), added.rate(t)), (pushed.at(t), pushed.rate(t)));
+            prop_assert!(pushed.recent.is_sorted_by_key(|r| r.at) && added.recent.is_sorted_by_key(|r| r.at));
+            if settled == 0 {
+                prop_assert_eq!(added.recent.len(), pushed.recent.len());
+            }
+        }
+
         #[test]
         fn folding_changes_no_later_reading(
             ramps in prop::collection::vec((0i64..100, -9i128..9), 0..12), horizon in 0i64..100, later in 0i64..100,

@@ -46,6 +46,10 @@ impl<T: PartialEq> History<T> {
         self.0.iter().map(|(at, _)| *at).filter(move |at| from < *at && *at < to)
     }
 
+    pub fn values_mut(&mut self) -> impl Iterator<Item = &mut T> {
+        self.0.iter_mut().map(|(_, value)| value)
+    }
+
     pub fn iter(&self) -> impl DoubleEndedIterator<Item = &(Seconds, T)> {
         self.0.iter()
     }

@@ -153,6 +153,11 @@ impl Item {
             && self.site == other.site
     }
 
+    /// Follows a version that meters as this one does.
+    pub fn renew(&mut self, same: &Self) {
+        (self.version, self.terminal, self.status_written) = (same.version, same.terminal, same.status_written);
+    }
+
     /// It is gone: nothing is held from `at` on.
     pub fn end_at(&mut self, at: Seconds) {
         self.end = self.end.min(at);
@@ -188,6 +193,14 @@ impl Held {
         match self {
             Self::Always(holding) => Some(holding),
             Self::Since(history) => history.at(t),
+        }
+    }
+
+    /// Has each version replaced by its shared copy.
+    pub fn share(&mut self, mut share: impl FnMut(&mut Holding)) {
+        match self {
+            Self::Always(holding) => share(holding),
+            Self::Since(history) => history.values_mut().for_each(share),
         }
     }
 

@@ -59,12 +59,25 @@ impl Ledger {
     }
 
     pub fn add(&mut self, line: &LineKey, ramp: Ramp) {
-        let accrual = match self.lines.get_mut(line) {
-            Some(accrual) => accrual,
-            None => self.lines.entry(line.clone()).or_default(),
-        };
-        accrual.add(ramp);
-        total(&mut self.totals, line.rate).add(ramp);
+        self.both(line, |accrual| accrual.add(ramp));
+    }
+
+    /// Takes in what all objects add to a new ledger. It is not read before `t`: what is known and happened before
+    /// needs no instant.
+    pub fn fill(&mut self, growths: impl Iterator<Item = (Growth, Tag)>, t: Seconds) {
+        let t = self.clamp(t);
+        for (growth, tag) in growths {
+            let ramp = Ramp { at: growth.at, rate: growth.rate, step: 0, tag };
+            if tag == Tag::KNOWN && ramp.at < t {
+                self.both(&growth.line, |accrual| accrual.settle(ramp));
+            } else {
+                self.both(&growth.line, |accrual| accrual.push(ramp));
+            }
+        }
+        for accrual in self.lines.values_mut().chain(self.totals.iter_mut().map(|(_, total)| total)) {
+            accrual.order();
+        }
+        self.folded = self.folded.max(t);
     }
 
     /// Readings before this instant are lost.
@@ -155,6 +168,16 @@ impl Ledger {
             accrual.fold(t, cut);
         }
         self.folded = self.folded.max(t);
+    }
+
+    /// The same to a line and to the sum of its rate.
+    fn both(&mut self, line: &LineKey, change: impl Fn(&mut Accrual)) {
+        let accrual = match self.lines.get_mut(line) {
+            Some(accrual) => accrual,
+            None => self.lines.entry(line.clone()).or_default(),
+        };
+        change(accrual);
+        change(total(&mut self.totals, line.rate));
     }
 
     fn priced(&self, rates: &Rates, quantity: impl Fn(&Accrual) -> i128) -> Exact {

@@ -11,6 +11,7 @@ mod gates;
 mod metered;
 mod openings;
 mod persist;
+mod queue;
 mod restore;
 mod show;
 
@@ -156,7 +157,7 @@ pub struct Machine {
     boundary: Seconds,
     due: BTreeSet<(Seconds, BudgetKey)>,
     /// Budgets whose statement or status may be due for writing.
-    touched: BTreeSet<BudgetKey>,
+    waiting_for_writes: queue::Queue,
     /// Objects that are gone, and since when.
     gone: VecDeque<(Seconds, metered::Which)>,
     /// Statements seen before the first lists were complete.
@@ -306,7 +307,7 @@ impl Machine {
             now: Seconds::MIN,
             boundary: Seconds::MAX,
             due: BTreeSet::new(),
-            touched: BTreeSet::new(),
+            waiting_for_writes: queue::Queue::default(),
             gone: VecDeque::new(),
             unrestored: BTreeMap::new(),
             failed_gates: BTreeMap::new(),
@@ -393,6 +394,7 @@ impl Machine {
     /// Forgets names, rates and objects that nothing refers to any more. To be called now and then.
     pub fn sweep(&mut self) {
         self.world.sweep(self.now - FORGOTTEN);
+        self.rates.forget();
     }
 
     /// Straightens what happened before `t`.
@@ -404,6 +406,7 @@ impl Machine {
         for entry in self.ledgers.values_mut() {
             entry.ledger.fold(t, None);
         }
+        self.sweep();
     }
 
     fn hear(&mut self, tag: Tag, at: Seconds) {

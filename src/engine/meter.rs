@@ -11,7 +11,7 @@ use super::observed::Source;
 use super::rate::{self, PriceList, Rates};
 use super::selector::Selector;
 use super::world::{Node, World};
-use crate::facts::{Labels, Name, Seconds};
+use crate::facts::{Labels, Name, Seconds, no_labels};
 
 /// What a Budget asks to be metered.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -119,24 +119,23 @@ impl Piece<'_> {
         if !terms.cover(world, item, &holding.labels, from) {
             return;
         }
-        let list = world.price_list(&terms.plan, from).map(AsRef::as_ref);
-        let no_labels = Labels::default();
-        let labels = node.and_then(|node| node.labels.at(from)).unwrap_or(&no_labels);
+        let list = world.price_list(&terms.plan, from);
+        let unlabelled = no_labels();
+        let labels = node.and_then(|node| node.labels.at(from)).unwrap_or(&unlabelled);
         for (resource, amount) in holding.amounts.iter() {
-            let held = match (&**resource, &item.site) {
-                (STORAGE, Some(class)) if item.source == Source::Claims => rate::Held::Storage { class },
-                (LOAD_BALANCER, _) if item.source == Source::Services => rate::Held::LoadBalancer,
-                _ => rate::Held::Resource { resource, node: labels },
+            let other = match (&**resource, &item.site) {
+                (STORAGE, Some(class)) if item.source == Source::Claims => Some(rate::Held::Storage { class }),
+                (LOAD_BALANCER, _) if item.source == Source::Services => Some(rate::Held::LoadBalancer),
+                _ => None,
             };
-            let per_second = match held {
-                rate::Held::Resource { .. } => rate::per_second(resource, *amount),
-                _ => *amount,
+            let (rate, per_second) = match other {
+                Some(held) => (rates.id(PriceList::rate(list.map(AsRef::as_ref), &terms.plan, held)), *amount),
+                None => {
+                    let rate = rates.resource(list, &terms.plan, resource, labels);
+                    (rate, rate::per_second(resource, *amount))
+                }
             };
-            let line = LineKey {
-                namespace: Some(item.namespace.clone()),
-                workload: item.workload.clone(),
-                rate: rates.id(PriceList::rate(list, &terms.plan, held)),
-            };
+            let line = LineKey { namespace: Some(item.namespace.clone()), workload: item.workload.clone(), rate };
             // What runs to the end of the span has no end in it: a ledger is never read beyond.
             if to < span.until {
                 out.push(Growth { line: line.clone(), at: to, rate: -sign * per_second });

@@ -4,6 +4,7 @@
 //! the class `spot`. No price is no price: the rate is kept, unpriced, and never free (12).
 
 use std::collections::{BTreeMap, HashMap};
+use std::hash::{Hash, Hasher};
 use std::sync::Arc;
 
 use super::money::{Unit, UnitPrice};
@@ -32,6 +33,16 @@ pub struct RateId(u32);
 pub struct Rates {
     all: Vec<Rate>,
     ids: HashMap<Rate, RateId>,
+    /// What was looked up before, a few resources each.
+    known: HashMap<Asked, Vec<(Name, RateId)>>,
+}
+
+/// What decides the rates of a Node's resources. The same are the same in memory: each version of a plan has a list of
+/// its own, each version of a Node its labels.
+#[derive(Debug)]
+struct Asked {
+    list: Arc<PriceList>,
+    node: Labels,
 }
 
 /// What one object holds, as a rate prices it.
@@ -91,6 +102,25 @@ impl Rates {
         id
     }
 
+    /// The rate of a Pod's resource, as [`PriceList::rate`] has it.
+    pub fn resource(&mut self, list: Option<&Arc<PriceList>>, plan: &Name, resource: &Name, node: &Labels) -> RateId {
+        let held = Held::Resource { resource, node };
+        let Some(list) = list else { return self.id(PriceList::rate(None, plan, held)) };
+        let asked = Asked { list: list.clone(), node: node.clone() };
+        let known = self.known.get(&asked).and_then(|known| known.iter().find(|(name, _)| name == resource));
+        if let Some((_, id)) = known {
+            return *id;
+        }
+        let id = self.id(PriceList::rate(Some(list), plan, held));
+        self.known.entry(asked).or_default().push((resource.clone(), id));
+        id
+    }
+
+    /// Forgets what was looked up: lists and labels that nothing else refers to are free to go.
+    pub fn forget(&mut self) {
+        self.known.clear();
+    }
+
     pub fn get(&self, id: RateId) -> &Rate {
         &self.all[id.0 as usize]
     }
@@ -99,6 +129,22 @@ impl Rates {
     pub fn correction(&mut self, id: RateId) -> RateId {
         let rate = Rate { correction: true, ..self.get(id).clone() };
         self.id(rate)
+    }
+}
+
+// === impl Asked ===
+
+impl PartialEq for Asked {
+    fn eq(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.list, &other.list) && Arc::ptr_eq(&self.node, &other.node)
+    }
+}
+
+impl Eq for Asked {}
+
+impl Hash for Asked {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        (Arc::as_ptr(&self.list), Arc::as_ptr(&self.node)).hash(state);
     }
 }
 

@@ -1,22 +1,25 @@
 //! What is known of the cluster: metered objects, and the nodes, namespaces and plans that decide their price.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::Arc;
 
 use super::history::History;
-use super::item::{Item, NEVER};
+use super::item::{Holding, Item, NEVER};
 use super::rate::PriceList;
-use crate::facts::{Labels, Name, NodeFact, ObjectId, Seconds, no_labels};
+use crate::facts::{Amounts, Labels, Name, NodeFact, ObjectId, Seconds, no_labels};
 
 /// Everything observed that metering depends on.
 #[derive(Debug, Default)]
 pub struct World {
     /// By Namespace. Claims, Pods and Services alike: a UID is one object's alone.
-    pub items: HashMap<Name, HashMap<ObjectId, Box<Item>>>,
+    pub items: HashMap<Name, BTreeMap<ObjectId, Box<Item>>>,
     pub nodes: HashMap<Name, Vec<Node>>,
     pub namespaces: HashMap<Name, Namespace>,
     pub plans: HashMap<Name, Plan>,
     names: HashSet<Name>,
+    /// Labels and amounts in use: the Pods of a workload share one set of each.
+    labels: HashSet<Labels>,
+    amounts: HashSet<Amounts>,
 }
 
 /// One Node for as long as it existed; one that comes back under the name is another.
@@ -54,6 +57,30 @@ impl World {
         name.clone()
     }
 
+    /// The one shared copy of a set of labels.
+    fn shared(&mut self, labels: &Labels) -> Labels {
+        if let Some(known) = self.labels.get(labels) {
+            return known.clone();
+        }
+        let named = labels.iter().map(|(key, value)| (self.name(key), self.name(value)));
+        let labels = Arc::new(named.collect());
+        self.labels.insert(Labels::clone(&labels));
+        labels
+    }
+
+    /// Puts the shared copies of its labels and amounts in their place.
+    fn share(&mut self, holding: &mut Holding) {
+        let amounts = if let Some(known) = self.amounts.get(&holding.amounts) {
+            known.clone()
+        } else {
+            let named = holding.amounts.iter().map(|(resource, amount)| (self.name(resource), *amount));
+            let amounts: Amounts = named.collect();
+            self.amounts.insert(amounts.clone());
+            amounts
+        };
+        *holding = Holding { labels: self.shared(&holding.labels), amounts };
+    }
+
     pub fn item(&self, namespace: &str, id: ObjectId) -> Option<&Item> {
         self.items.get(namespace)?.get(&id).map(Box::as_ref)
     }
@@ -62,6 +89,7 @@ impl World {
         item.namespace = self.name(&item.namespace);
         item.site = item.site.as_ref().map(|site| self.name(site));
         item.workload = item.workload.as_ref().map(|w| self.name(w));
+        item.held.share(|holding| self.share(holding));
         self.items.entry(item.namespace.clone()).or_default().insert(id, Box::new(item));
     }
 
@@ -76,23 +104,28 @@ impl World {
 
     /// Forgets what went before `t` and the names that nothing bears any more.
     pub fn sweep(&mut self, t: Seconds) {
-        for lives in self.nodes.values_mut() {
-            lives.retain(|life| life.removed > t);
+        if self.nodes.values().flatten().any(|life| life.removed <= t) {
+            let items = self.items.values().flat_map(BTreeMap::values);
+            let sites: HashSet<_> = items.filter_map(|item| item.site.clone()).collect();
+            self.nodes.retain(|name, lives| {
+                lives.retain(|life| life.removed > t || sites.contains(name));
+                !lives.is_empty()
+            });
         }
-        self.nodes.retain(|_, lives| !lives.is_empty());
         let items = &self.items;
         self.namespaces.retain(|name, namespace| namespace.exists || items.contains_key(name));
+        self.labels.retain(|labels| Arc::strong_count(labels) > 1);
+        self.amounts.retain(|amounts| Arc::strong_count(amounts) > 1);
         self.names.retain(|name| Arc::strong_count(name) > 1);
     }
 
     /// A Node as of `at`. Its first labels hold for the time before as well (COST_RULES 13).
     pub fn put_node(&mut self, id: ObjectId, node: &NodeFact, at: Seconds) {
-        let lives = self.nodes.entry(node.name.clone()).or_default();
+        let (name, labels) = (self.name(&node.name), self.shared(&node.labels));
+        let lives = self.nodes.entry(name).or_default();
         match lives.iter_mut().find(|life| life.id == id) {
-            Some(life) => life.labels.set(at, node.labels.clone()),
-            None => {
-                lives.push(Node { id, labels: History::starting(Seconds::MIN, node.labels.clone()), removed: NEVER });
-            }
+            Some(life) => life.labels.set(at, labels),
+            None => lives.push(Node { id, labels: History::starting(Seconds::MIN, labels), removed: NEVER }),
         }
     }
 

@@ -4,14 +4,12 @@ use std::path::{Path, PathBuf};
 
 use serde_json::Value;
 
-use super::trace::Names;
 use crate::observe::{Observed, TypeMeta};
 
 /// One object of a manifest file.
 #[derive(Debug)]
 pub struct Manifest {
     pub kind: TypeMeta,
-    pub names: Names,
     pub observed: Observed,
 }
 
@@ -68,11 +66,8 @@ fn manifest(object: &Value) -> Result<Option<Manifest>, String> {
         kind: object["kind"].as_str().ok_or("kind is missing")?.to_owned(),
     };
     let Some(source) = kind.source() else { return Ok(None) };
-    let names = Names {
-        namespace: object["metadata"]["namespace"].as_str().map(ToOwned::to_owned),
-        name: object["metadata"]["name"].as_str().ok_or("metadata.name is missing")?.to_owned(),
-    };
+    let name = object["metadata"]["name"].as_str().ok_or("metadata.name is missing")?;
     let observed = Observed::read(source, &object.to_string())
-        .map_err(|error| format!("{} {}: {error}", kind.kind, names.name))?;
-    Ok(Some(Manifest { kind, names, observed }))
+        .map_err(|error| format!("{} {name}: {error}", kind.kind))?;
+    Ok(Some(Manifest { kind, observed }))
 }

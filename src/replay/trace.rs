@@ -1,12 +1,16 @@
 //! A trace: the watch API's events, one JSON object a line, each with the time at which it was observed.
 
+use std::borrow::Cow;
+use std::fmt;
 use std::io::BufRead;
 
 use jiff::Timestamp;
-use serde::Deserialize;
+use serde::de::value::MapAccessDeserializer;
+use serde::de::{Error, IgnoredAny, MapAccess, Unexpected, Visitor};
+use serde::{Deserialize, Deserializer};
 use serde_json::value::RawValue;
 
-use crate::observe::{Observed, TypeMeta};
+use crate::observe::{Names, Observed, TypeMeta};
 
 /// Reads a trace line by line, in constant memory.
 #[derive(Debug)]
@@ -27,7 +31,6 @@ pub struct TraceEvent {
     pub kind: TypeMeta,
     /// None where the kind is of no interest.
     pub observed: Option<Observed>,
-    pub names: Names,
 }
 
 /// What happened to the object.
@@ -39,14 +42,6 @@ pub enum Change {
     Deleted,
 }
 
-/// Namespace and name of an object.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Hash, Deserialize)]
-#[serde(default)]
-pub struct Names {
-    pub namespace: Option<String>,
-    pub name: String,
-}
-
 /// A line that cannot be read.
 #[derive(Debug, thiserror::Error)]
 #[error("line {line}: {what}")]
@@ -56,22 +51,26 @@ pub struct TraceError {
 }
 
 #[derive(Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct Line<'a> {
+#[serde(rename_all = "camelCase", bound = "O: Deserialize<'de>")]
+struct Line<O> {
     at: Timestamp,
     #[serde(rename = "type")]
     change: Change,
     last_seen: Option<Timestamp>,
-    #[serde(borrow)]
-    object: &'a RawValue,
+    object: O,
 }
 
-#[derive(Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct Head {
-    #[serde(flatten)]
+/// An object of any kind, read as its kind asks. That stands first in whatever an API server sends.
+struct Object {
     kind: TypeMeta,
-    #[serde(default)]
+    observed: Option<Observed>,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+struct Head {
+    api_version: String,
+    kind: String,
     metadata: Names,
 }
 
@@ -98,33 +97,74 @@ impl<R: BufRead> Trace<R> {
     }
 
     fn parse(&mut self) -> Result<TraceEvent, TraceError> {
-        let line: Line<'_> = serde_json::from_str(&self.line).map_err(|error| self.error(plain(&error)))?;
-        if let Some(newest) = self.newest.filter(|newest| line.at < *newest) {
-            return Err(
-                self.error(format!("at {} goes back: the line before is of {newest}; sort the trace by at", line.at))
-            );
+        let line = match serde_json::from_str::<Line<Object>>(&self.line) {
+            Ok(line) => line,
+            Err(_) => self.parse_again()?,
+        };
+        let Line { at, change, last_seen, object: Object { kind, observed } } = line;
+        if let Some(newest) = self.newest.filter(|newest| at < *newest) {
+            return Err(self.error(format!("at {at} goes back: the line before is of {newest}; sort the trace by at")));
         }
-        let head: Head = serde_json::from_str(line.object.get()).map_err(|error| self.error(plain(&error)))?;
-        let observed = match head.kind.source() {
-            Some(source) => Some(Observed::read(source, line.object.get()).map_err(|error| {
-                self.error(format!("{} {}: {}", head.kind.kind, head.metadata.name, plain(&error)))
-            })?),
-            None => None,
+        self.newest = Some(at);
+        Ok(TraceEvent { at, change, last_seen, kind, observed })
+    }
+
+    /// Step by step: for an object whose kind stands elsewhere, and to say what exactly is wrong.
+    fn parse_again(&self) -> Result<Line<Object>, TraceError> {
+        let line: Line<&RawValue> = serde_json::from_str(&self.line).map_err(|error| self.error(plain(&error)))?;
+        let json = line.object.get();
+        let Head { api_version, kind, metadata } =
+            serde_json::from_str(json).map_err(|error| self.error(plain(&error)))?;
+        let kind = TypeMeta { api_version, kind };
+        let read = |source| {
+            Observed::read(source, json)
+                .map_err(|error| self.error(format!("{} {}: {}", kind.kind, metadata.name, plain(&error))))
         };
-        let event = TraceEvent {
-            at: line.at,
-            change: line.change,
-            last_seen: line.last_seen,
-            kind: head.kind,
-            observed,
-            names: head.metadata,
-        };
-        self.newest = Some(event.at);
-        Ok(event)
+        let observed = kind.source().map(read).transpose()?;
+        let Line { at, change, last_seen, .. } = line;
+        Ok(Line { at, change, last_seen, object: Object { kind, observed } })
     }
 
     fn error(&self, what: impl std::fmt::Display) -> TraceError {
         TraceError { line: self.number, what: what.to_string() }
+    }
+}
+
+// === impl Object ===
+
+impl<'de> Deserialize<'de> for Object {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_map(ObjectVisitor)
+    }
+}
+
+struct ObjectVisitor;
+
+impl<'de> Visitor<'de> for ObjectVisitor {
+    type Value = Object;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("an object that begins with its kind and apiVersion")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Object, A::Error> {
+        let mut kind = TypeMeta::default();
+        for _ in 0..2 {
+            match map.next_key::<Cow<'_, str>>()?.as_deref() {
+                Some("apiVersion") => kind.api_version = map.next_value()?,
+                Some("kind") => kind.kind = map.next_value()?,
+                _ => return Err(A::Error::invalid_value(Unexpected::Map, &self)),
+            }
+        }
+        let rest = MapAccessDeserializer::new(map);
+        let observed = match kind.source() {
+            Some(source) => Some(Observed::of(source, rest)?),
+            None => {
+                IgnoredAny::deserialize(rest)?;
+                None
+            }
+        };
+        Ok(Object { kind, observed })
     }
 }
 

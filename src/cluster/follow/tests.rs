@@ -120,7 +120,8 @@ fn a_recorded_relist_is_read_by_replay() {
     let line = format!(r#"{{"at":"2026-11-21T10:05:00.25Z",{}"#, reports[0].1.as_ref().unwrap());
     let read = Trace::new(line.as_bytes()).next_event().unwrap().unwrap();
     assert_eq!(read.last_seen.unwrap().as_second(), 1_795_255_381);
-    assert_eq!((read.names.namespace.as_deref(), read.names.name.as_str()), (Some("a"), "y"));
+    let names = &read.observed.as_ref().unwrap().names;
+    assert_eq!((names.namespace.as_deref(), names.name.as_str()), (Some("a"), "y"));
     let observed = read.observed.unwrap();
     assert_eq!(observed.id, ObjectId::of(Some(&uid(2)), "Pod", None, ""));
     assert_eq!(observed.tag.version, 33);

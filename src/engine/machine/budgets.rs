@@ -332,7 +332,7 @@ impl Machine {
             status: grant.status.clone().unwrap_or_default(),
         };
         self.overrides.insert((namespace, name), state);
-        self.touched.insert(budget.clone());
+        self.touch(&budget);
         self.wake_budget(&budget, at);
     }
 

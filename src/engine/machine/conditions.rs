@@ -147,10 +147,13 @@ impl Machine {
 
     /// The namespaces that a budget covers.
     fn covered(&self, key: &BudgetKey) -> Vec<Name> {
-        let budgets = |n: &&Name| self.budgets_over(n).contains(key);
-        match &key.namespace {
-            Some(namespace) => vec![namespace.clone()],
-            None => self.namespaces.keys().filter(budgets).cloned().collect(),
+        let scope = self.budgets.get(key).and_then(BudgetState::scope);
+        match (&key.namespace, scope) {
+            (Some(namespace), _) => vec![namespace.clone()],
+            (None, Some(scope)) => {
+                self.namespaces.keys().filter(|name| self.covers(scope, name, self.now)).cloned().collect()
+            }
+            (None, None) => Vec::new(),
         }
     }
 
@@ -218,11 +221,6 @@ impl Machine {
                 writes.push(Write::OverrideStatus { namespace, name, status: Box::new(status) });
             }
         }
-    }
-
-    /// The budgets that cover a namespace.
-    pub(super) fn budgets_over(&self, namespace: &Name) -> Vec<BudgetKey> {
-        self.over_namespace(namespace, self.now).map(|(key, _, _)| key.clone()).collect()
     }
 }
 

@@ -117,11 +117,19 @@ impl Machine {
         namespace: &'a Name,
         now: Seconds,
     ) -> impl Iterator<Item = (&'a BudgetKey, &'a BudgetState, &'a Budget)> {
-        let specs = self.budgets.iter().filter_map(|(key, state)| Some((key, state, state.specs.last()?.as_deref()?)));
-        specs.filter(move |(_, _, spec)| match &spec.terms.scope {
+        // Ordered by namespace, and those without one first.
+        let own = BudgetKey { namespace: Some(namespace.clone()), name: "".into() };
+        let wide = self.budgets.iter().take_while(|(key, _)| key.namespace.is_none());
+        let own = self.budgets.range(own..).take_while(move |(key, _)| key.namespace.as_ref() == Some(namespace));
+        let specs = wide.chain(own).filter_map(|(key, state)| Some((key, state, state.specs.last()?.as_deref()?)));
+        specs.filter(move |(_, _, spec)| self.covers(&spec.terms.scope, namespace, now))
+    }
+
+    pub(super) fn covers(&self, scope: &Scope, namespace: &Name, now: Seconds) -> bool {
+        match scope {
             Scope::Namespace(own) => own == namespace,
             Scope::Namespaces(selector) => selector.matches(&self.world.namespace_labels(namespace, now)),
-        })
+        }
     }
 
     /// Why, in one sentence, and whom to ask, in a second. The policies put between them what is still allowed.

@@ -189,12 +189,7 @@ impl Machine {
         if let Some(item) = self.world.items.get_mut(&new.namespace).and_then(|items| items.get_mut(&id))
             && item.meters_as(&new)
         {
-            **item = Item {
-                workload: item.workload.clone(),
-                namespace: item.namespace.clone(),
-                site: item.site.clone(),
-                ..new
-            };
+            item.renew(&new);
             return;
         }
         let which = (new.namespace.clone(), id);

@@ -1,11 +1,12 @@
 //! When ledgers begin and end: periods, edits that cut them, and closing.
 
+use super::persist::HISTORY;
 use super::{BudgetState, CLOSING, Entry, LedgerId, Machine};
 use crate::engine::budget::{Budget, BudgetKey};
 use crate::engine::history::History;
-use crate::engine::item::NEVER;
+use crate::engine::item::{Item, NEVER};
 use crate::engine::ledger::{Gap, Ledger};
-use crate::engine::meter::{self, Scope, Span, Terms};
+use crate::engine::meter::{self, Growth, Scope, Span, Terms};
 use crate::engine::observed::Tag;
 use crate::engine::period::Window;
 use crate::facts::{Name, Seconds};
@@ -106,7 +107,8 @@ impl Machine {
             urgent: true,
             attempted: None,
         });
-        self.fill(id, |_, _, growth| (growth, Tag::KNOWN));
+        let recent = if self.settings.replay { from } else { self.now - HISTORY };
+        self.fill(id, recent, |_, growth| (growth, Tag::KNOWN));
         self.wake_budget(key, from);
     }
 
@@ -133,25 +135,20 @@ impl Machine {
         self.named.get(&(namespace.clone(), name.clone())).copied()
     }
 
-    /// Meters everything that exists into a new ledger.
-    pub(super) fn fill(
-        &mut self,
-        id: LedgerId,
-        tag: impl Fn(&Entry, &crate::engine::item::Item, meter::Growth) -> (meter::Growth, Tag),
-    ) {
+    /// Meters everything that exists into a new ledger. It will not be read before `recent`.
+    pub(super) fn fill(&mut self, id: LedgerId, recent: Seconds, tag: impl Fn(&Item, Growth) -> (Growth, Tag)) {
         let Self { world, rates, ledgers, .. } = self;
         let entry = ledgers.get_mut(&id).expect("just added");
-        let mut growth = Vec::new();
+        let span = entry.ledger.span.clone();
         let wide = entry.budget.namespace.is_none();
         let own = entry.budget.namespace.as_ref().and_then(|namespace| world.items.get(namespace));
         let all = world.items.values().filter(|_| wide);
-        for item in own.into_iter().chain(all).flat_map(|items| items.values()) {
-            meter::growth(world, rates, &entry.ledger.span, item, 1, &mut growth);
-            for growth in growth.drain(..) {
-                let (growth, tag) = tag(entry, item, growth);
-                entry.ledger.grow(&growth, tag);
-            }
-        }
+        let growths = own.into_iter().chain(all).flat_map(|items| items.values()).flat_map(|item| {
+            let mut growths = Vec::new();
+            meter::growth(world, rates, &span, item, 1, &mut growths);
+            growths.into_iter().map(|growth| tag(item, growth))
+        });
+        entry.ledger.fill(growths, recent);
     }
 
     /// New terms from `at` on, in every ledger of the budget that is not over.
@@ -206,28 +203,13 @@ impl Machine {
                 entry.closed_at = Some(closes);
             }
         }
-        self.forget_closed();
     }
 
-    /// Keeps of each budget's closed ledgers the newest: a replay shows them all.
-    pub(super) fn forget_closed(&mut self) {
-        if self.settings.replay {
-            return;
-        }
-        let mut kept: std::collections::HashMap<BudgetKey, usize> = std::collections::HashMap::new();
-        let closed: Vec<_> = self
-            .ledgers
-            .iter()
-            .rev()
-            .filter(|(_, e)| e.closed_at.is_some())
-            .map(|(id, e)| (*id, e.budget.clone()))
-            .collect();
-        for (id, budget) in closed {
-            let kept = kept.entry(budget).or_default();
-            *kept += 1;
-            if *kept > KEPT_CLOSED {
-                self.drop_ledger(id);
-            }
+    /// Keeps of a budget's closed ledgers the newest: a replay shows them all.
+    pub(super) fn forget_closed(&mut self, budget: &BudgetKey) {
+        let closed: Vec<_> = self.ledgers_of(budget).filter(|(_, e)| e.closed_at.is_some()).map(|(id, _)| id).collect();
+        for id in closed.iter().rev().skip(KEPT_CLOSED) {
+            self.drop_ledger(*id);
         }
     }
 

@@ -1,6 +1,5 @@
 //! What is written, in which order, and what follows when it is.
 
-use std::collections::BTreeSet;
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::sync::Arc;
 
@@ -8,6 +7,7 @@ use iso_currency::Currency;
 use jiff::Timestamp;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 
+use super::queue::Rank;
 use super::{Entry, LedgerId, Machine, Persisted};
 use crate::api::{BudgetKind, BudgetRef, Phase, StatementPeriod, StatementSpec};
 use crate::engine::budget::BudgetKey;
@@ -30,7 +30,7 @@ const RETAINED: usize = 13;
 impl Machine {
     /// Takes note that a budget was evaluated: its statement and status may be due.
     pub(super) fn touch(&mut self, key: &BudgetKey) {
-        self.touched.insert(key.clone());
+        self.waiting_for_writes.put(key, self.rank(key));
     }
 
     /// A transition: its statements and status are written at once.
@@ -38,7 +38,7 @@ impl Machine {
         for id in self.ledgers_of(key).filter(|(_, e)| e.closed_at.is_none()).map(|(id, _)| id).collect::<Vec<_>>() {
             self.ledgers.get_mut(&id).expect("listed").urgent = true;
         }
-        self.touched.insert(key.clone());
+        self.touch(key);
     }
 
     /// Has everything persisted as it stands, within the limit on writes. A Pod of the operator's namespace came, which
@@ -63,24 +63,14 @@ impl Machine {
         if std::mem::take(&mut self.dirty_plans) {
             self.plan_writes(now, &mut writes);
         }
-        let touched = std::mem::take(&mut self.touched);
-        let mut waiting: Vec<_> = touched.into_iter().map(|key| (self.rank(&key), key)).collect();
-        waiting.sort();
-        let mut left = BTreeSet::new();
-        for (_, key) in waiting {
-            if self.tokens <= 0 {
-                left.insert(key);
-                continue;
-            }
+        while self.tokens > 0
+            && let Some(key) = self.waiting_for_writes.pop()
+        {
             let before = writes.len();
             self.statement_writes(&key, now, &mut writes);
             self.status_writes(&key, now, &mut writes);
             self.override_writes(&key, now, &mut writes);
             self.tokens -= i64::try_from(writes.len() - before).unwrap_or(i64::MAX);
-        }
-        for key in left {
-            self.wake_budget(&key, now + 1);
-            self.touched.insert(key);
         }
         self.inflight.extend(writes.iter().map(Write::key));
         writes
@@ -123,7 +113,8 @@ impl Machine {
     /// When to pass again at the latest.
     pub fn wake(&self) -> Option<Seconds> {
         let due = self.due.first().map(|(due, _)| *due);
-        [due, Some(self.boundary), self.failed_gates.values().min().copied()]
+        let left = (self.leading && !self.waiting_for_writes.is_empty()).then_some(self.now + 1);
+        [due, left, Some(self.boundary), self.failed_gates.values().min().copied()]
             .into_iter()
             .flatten()
             .min()
@@ -189,8 +180,11 @@ impl Machine {
                 if persisted.closed {
                     entry.closed_at = Some(at);
                 }
+                let closed = persisted.closed;
                 entry.persisted = Some(persisted);
-                self.forget_closed();
+                if closed {
+                    self.forget_closed(&budget);
+                }
             }
             (Outcome::Gone, _) => {
                 entry.persisted = None;
@@ -285,7 +279,13 @@ impl Machine {
     }
 
     fn remove_oldest(&mut self, key: &BudgetKey, writes: &mut Vec<Write>) {
-        let own = self.statements.iter().filter(|(_, s)| s.budget == *key && s.closed);
+        let moved = Some(&self.settings.namespace).filter(|home| key.namespace.as_ref() != Some(*home));
+        let homes = key.namespace.iter().chain(moved);
+        let at_home = homes.flat_map(|home| {
+            let from = (home.clone(), Name::from(""));
+            self.statements.range(from..).take_while(move |((namespace, _), _)| namespace == home)
+        });
+        let own = at_home.filter(|(_, s)| s.budget == *key && s.closed);
         let mut closed: Vec<_> = own.map(|(name, s)| (s.period_end, name.clone())).collect();
         closed.sort();
         let surplus = closed.len().saturating_sub(RETAINED);
@@ -297,7 +297,7 @@ impl Machine {
     }
 
     /// Urgent ones first, then those near a threshold, then those shown longest ago.
-    fn rank(&self, key: &BudgetKey) -> (u8, Seconds) {
+    fn rank(&self, key: &BudgetKey) -> Rank {
         let Some(state) = self.budgets.get(key) else { return (3, 0) };
         let urgent = self.ledgers_of(key).any(|(_, e)| e.closed_at.is_none() && (e.urgent || e.persisted.is_none()));
         let near = state.decision.cause.is_some() || state.status.used_percent.is_some_and(|used| used >= 75);
@@ -319,7 +319,7 @@ fn is_billable(entry: &Entry) -> bool {
 }
 
 /// Readings of the last minutes stay exact, so that a crossing is dated to the second.
-const HISTORY: Seconds = 60;
+pub(super) const HISTORY: Seconds = 60;
 
 /// An instant as Kubernetes writes it.
 pub fn time(t: Seconds) -> Time {

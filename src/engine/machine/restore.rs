@@ -109,7 +109,7 @@ impl Machine {
             return;
         }
         let known = watermark + self.settings.lag;
-        self.fill(id, |_, item, growth| seen_before(item, growth, &cut, watermark, known));
+        self.fill(id, watermark, |item, growth| seen_before(item, growth, &cut, watermark, known));
         self.adopt(id, statement);
         if let Some(listed) = self.listed.values().max().copied()
             && listed - watermark > 60
