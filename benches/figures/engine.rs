@@ -27,14 +27,14 @@ pub fn figures() -> Vec<Figure> {
     vec![
         figure("a tick with no change, 5,000 budgets", Some(millis(sums)), millis(tick), "ms", Target::AtMost(0.1)),
         figure("a second in use: what is due and its 20 writes", None, millis(second), "ms", Target::None),
+        figure("evaluate 5,000 budgets", Some(millis(money)), millis(evaluation), "ms", Target::AtMost(5.0)),
         figure(
-            "evaluate 5,000 budgets",
-            Some(millis(money)),
-            millis(evaluation),
-            "ms",
+            "meter every fact into a new budget",
+            Some(facts),
+            each(opening, PODS),
+            "ns a fact",
             Target::AtMost(5.0),
         ),
-        figure("meter every fact into a new budget", Some(facts), each(opening, PODS), "ns a fact", Target::AtMost(5.0)),
         figure("price every fact anew, 2 budgets each", Some(facts), each(repricing, PODS), "ns a fact", Target::None),
         figure("open all ledgers after the first lists", None, millis(begin), "ms", Target::None),
     ]
@@ -108,8 +108,9 @@ fn standing_sums() -> Duration {
 
 /// Quantities times prices for each budget, exact and reduced.
 fn money() -> Duration {
-    let prices = [(UnitPrice::parse("0.031611"), Unit::MillicoreSeconds), (UnitPrice::parse("0.004237"), Unit::ByteSeconds)]
-        .map(|(price, unit)| (price.expect("a price"), unit.factor()));
+    let prices =
+        [(UnitPrice::parse("0.031611"), Unit::MillicoreSeconds), (UnitPrice::parse("0.004237"), Unit::ByteSeconds)]
+            .map(|(price, unit)| (price.expect("a price"), unit.factor()));
     let mut quantity = 86_400 << 29;
     median(21, || {
         quantity += 1;
@@ -133,7 +134,8 @@ fn facts() -> f64 {
         amounts: [i64; RATES],
         rates: [u32; RATES],
     }
-    let fact = |n: i64| Fact { start: n * 6151 % 2_000_000, end: i64::MAX, amounts: [n, n << 20], rates: [(n % 4) as u32, 4] };
+    let fact =
+        |n: i64| Fact { start: n * 6151 % 2_000_000, end: i64::MAX, amounts: [n, n << 20], rates: [(n % 4) as u32, 4] };
     let facts: Vec<_> = (0..PODS.cast_signed()).map(fact).collect();
     let (from, mut until) = (1_000_000, 2_000_000);
     let time = median(21, || {

@@ -35,7 +35,10 @@ pub fn resident() -> (u64, u64) {
 
 /// The most resident bytes of another process so far; none once it is gone.
 pub fn peak_of(pid: u32) -> Option<u64> {
-    std::fs::read_to_string(format!("/proc/{pid}/status")).ok().map(|status| field(&status, "VmHWM:")).filter(|b| *b > 0)
+    std::fs::read_to_string(format!("/proc/{pid}/status"))
+        .ok()
+        .map(|status| field(&status, "VmHWM:"))
+        .filter(|b| *b > 0)
 }
 
 /// CPU time of the children that this process has waited for.

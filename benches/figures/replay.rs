@@ -185,7 +185,14 @@ impl Writer {
                 ("OWNERAPI", &if pod.is_job() { "batch/v1" } else { "apps/v1" }),
                 ("OWNERKIND", &if pod.is_job() { "Job" } else { "ReplicaSet" }),
                 ("OWNERUID", &pod.owner_uid()),
-                ("PHASE", &if finished { "Succeeded" } else { ["Pending", "Pending", "Running", "Running", "Running"][step as usize] }),
+                (
+                    "PHASE",
+                    &if finished {
+                        "Succeeded"
+                    } else {
+                        ["Pending", "Pending", "Running", "Running", "Running"][step as usize]
+                    },
+                ),
                 ("STATE", &if finished { "terminated" } else { "running" }),
                 ("CREATED", &time(pod.born)),
                 ("FINISHED", &time(at)),
@@ -244,7 +251,11 @@ impl LanePod {
 
     /// Of a Deployment's ReplicaSet, or a number of the Job.
     fn hash(&self) -> String {
-        if self.is_job() { format!("{:03x}{:05x}", self.lane, self.life) } else { format!("{:08x}", self.life / ROLLOUT) }
+        if self.is_job() {
+            format!("{:03x}{:05x}", self.lane, self.life)
+        } else {
+            format!("{:08x}", self.life / ROLLOUT)
+        }
     }
 
     fn owner_uid(&self) -> String {

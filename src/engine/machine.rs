@@ -15,14 +15,14 @@ mod queue;
 mod restore;
 mod show;
 
-use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::sync::Arc;
 
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::LabelSelector;
 
 use super::budget::{Budget, BudgetKey};
 use super::history::History;
-use super::ledger::{Gap, Ledger};
+use super::ledger::{Gap, Ledger, LineKey};
 use super::observed::{Cut, Source, Tag};
 use super::rate::Rates;
 use super::world::World;
@@ -158,8 +158,8 @@ pub struct Machine {
     due: BTreeSet<(Seconds, BudgetKey)>,
     /// Budgets whose statement or status may be due for writing.
     waiting_for_writes: queue::Queue,
-    /// Objects that are gone, and since when.
-    gone: VecDeque<(Seconds, metered::Which)>,
+    /// Objects that are gone, and when to forget them.
+    gone: BTreeSet<(Seconds, metered::Which)>,
     /// Statements seen before the first lists were complete.
     unrestored: BTreeMap<(Name, Name), api::Statement>,
     /// Gates that could not be written, and when to try again.
@@ -168,6 +168,8 @@ pub struct Machine {
     dirty_gates: BTreeSet<Name>,
     /// Whether the status of a plan may have to be written.
     dirty_plans: bool,
+    failed_plans: u32,
+    retry_plans: Seconds,
     inflight: HashSet<WriteKey>,
     outbox: Vec<Write>,
     tokens: i64,
@@ -192,6 +194,11 @@ struct Entry {
     /// A transition, so that it is written at once.
     urgent: bool,
     attempted: Option<Persisted>,
+    /// Learned while it was being closed.
+    late: Vec<(LineKey, i128, Tag)>,
+    /// Writes that failed in a row, and when to try again.
+    failures: u32,
+    retry_at: Seconds,
 }
 
 /// What the API server holds of a ledger.
@@ -308,12 +315,14 @@ impl Machine {
             boundary: Seconds::MAX,
             due: BTreeSet::new(),
             waiting_for_writes: queue::Queue::default(),
-            gone: VecDeque::new(),
+            gone: BTreeSet::new(),
             unrestored: BTreeMap::new(),
             failed_gates: BTreeMap::new(),
             folded: 0,
             dirty_gates: BTreeSet::new(),
             dirty_plans: false,
+            failed_plans: 0,
+            retry_plans: Seconds::MIN,
             inflight: HashSet::new(),
             outbox: Vec::new(),
             tokens: 0,
@@ -394,6 +403,9 @@ impl Machine {
     /// Forgets names, rates and objects that nothing refers to any more. To be called now and then.
     pub fn sweep(&mut self) {
         self.world.sweep(self.now - FORGOTTEN);
+        if !self.settings.replay {
+            self.forget_budgets();
+        }
         self.rates.forget();
     }
 

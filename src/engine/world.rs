@@ -26,6 +26,7 @@ pub struct World {
 #[derive(Clone, Debug)]
 pub struct Node {
     pub id: ObjectId,
+    pub created: Seconds,
     pub labels: History<Labels>,
     /// When it was removed, or [`NEVER`].
     pub removed: Seconds,
@@ -125,7 +126,12 @@ impl World {
         let lives = self.nodes.entry(name).or_default();
         match lives.iter_mut().find(|life| life.id == id) {
             Some(life) => life.labels.set(at, labels),
-            None => lives.push(Node { id, labels: History::starting(Seconds::MIN, labels), removed: NEVER }),
+            None => lives.push(Node {
+                id,
+                created: node.created,
+                labels: History::starting(Seconds::MIN, labels),
+                removed: NEVER,
+            }),
         }
     }
 
@@ -139,7 +145,11 @@ impl World {
     /// The Node on which something that started at `start` lives: the first under this name not gone before. What starts in
     /// the second in which it goes is the old one's, and ended.
     pub fn node(&self, name: &str, start: Seconds) -> Option<&Node> {
-        self.nodes.get(name)?.iter().find(|life| life.removed >= start)
+        let lives = self.nodes.get(name)?;
+        let mut there = lives.iter().filter(|life| life.removed >= start);
+        // One that came back under the name may be seen before the old one's end is.
+        let newest = lives.iter().rev().find(|life| life.created <= start && life.removed >= start);
+        newest.or_else(|| there.next())
     }
 
     /// A Namespace as of `at`. Its first labels hold for the time before as well; one that is made again under the

@@ -67,7 +67,7 @@ fn manifest(object: &Value) -> Result<Option<Manifest>, String> {
     };
     let Some(source) = kind.source() else { return Ok(None) };
     let name = object["metadata"]["name"].as_str().ok_or("metadata.name is missing")?;
-    let observed = Observed::read(source, &object.to_string())
-        .map_err(|error| format!("{} {name}: {error}", kind.kind))?;
+    let observed =
+        Observed::read(source, &object.to_string()).map_err(|error| format!("{} {name}: {error}", kind.kind))?;
     Ok(Some(Manifest { kind, observed }))
 }

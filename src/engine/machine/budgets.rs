@@ -75,6 +75,11 @@ impl Machine {
                 (None, Some(error.to_string()))
             }
         };
+        // A watch that lags may still tell of one that went with its Namespace.
+        let gone = |state: &BudgetState| !state.exists && state.id == id && meta.uid.is_some();
+        if self.budgets.get(key).is_some_and(gone) {
+            return;
+        }
         self.settle_before_edit(key, at);
         self.dirty_plans = true;
         let fresh = !self.budgets.contains_key(key);
@@ -110,11 +115,13 @@ impl Machine {
         let schedule = spec.schedule.clone();
         state.specs.set(from, Some(Arc::new(spec)));
         if self.running {
-            let open =
-                self.current(key, at).map(|id| &self.ledgers[&id].ledger).filter(|ledger| ledger.span.until > at);
-            if let Some(ledger) = open {
-                let continues = schedule.at(ledger.window.start).as_ref() == Some(&ledger.window);
-                if continues {
+            let open = self.current(key, at).filter(|id| self.ledgers[id].ledger.span.until > at);
+            if let Some(id) = open {
+                let ledger = &mut self.ledgers.get_mut(&id).expect("current").ledger;
+                let window = schedule.at(ledger.window.start);
+                let same = window.filter(|w| w.start == ledger.window.start && w.end == ledger.window.end);
+                if let Some(window) = same {
+                    ledger.window = window;
                     self.set_terms(key, tag, from, Some(&terms));
                     self.follow_currency(key, at);
                 } else {
@@ -181,9 +188,10 @@ impl Machine {
             Ok(list) => list,
             Err(error) => {
                 self.trouble("PricePlan", format!("PricePlan {name}"), error.to_string());
-                if let Some(state) = self.plans.get_mut(&name) {
-                    state.invalid = Some(error.to_string());
-                }
+                let state = self.plans.entry(name).or_default();
+                state.invalid = Some(error.to_string());
+                state.exists = true;
+                self.dirty_plans = true;
                 return;
             }
         };
@@ -220,6 +228,9 @@ impl Machine {
         if edited {
             let version = api::PlanVersion { from: super::persist::time(from), generation, spec: plan.spec.clone() };
             state.versions.insert(0, version);
+        } else if let Some(newest) = state.versions.first_mut() {
+            // The same prices, written otherwise.
+            newest.generation = generation;
         }
         state.status = status;
         if fresh {

@@ -163,7 +163,7 @@ impl Machine {
     pub(super) fn plan_is_written(&self, key: &BudgetKey) -> bool {
         let plan = self.budgets.get(key).and_then(|s| s.specs.last()?.as_ref().map(|spec| spec.terms.plan.clone()));
         let Some(state) = plan.and_then(|plan| self.plans.get(&plan)).filter(|state| state.exists) else { return true };
-        state.status.versions.first().is_some_and(|v| v.generation == state.generation)
+        state.versions.is_empty() || state.status.versions.first().is_some_and(|v| v.generation == state.generation)
     }
 
     pub(super) fn plan_writes(&mut self, now: Seconds, writes: &mut Vec<Write>) {

@@ -8,7 +8,7 @@ use crate::api::{Action, Gate, Measure};
 use crate::engine::budget::{Budget, BudgetKey};
 use crate::engine::evaluate::{self, Figures};
 use crate::engine::item::NEVER;
-use crate::engine::money::Exact;
+use crate::engine::money::{Exact, amount_text};
 use crate::facts::Seconds;
 
 /// A forecast's crossing opens once it was so many percent points below for so long.
@@ -127,7 +127,9 @@ impl Machine {
             state.latches.clear();
         }
         let after = if same_period { state.evaluated } else { entry.ledger.span.from };
-        let edited = same_period && state.fingerprint != fingerprint;
+        let restored = state.latched.is_none() && shown == Some(entry.ledger.window.start);
+        let edited =
+            if restored { state.was_edited(spec, limit) } else { same_period && state.fingerprint != fingerprint };
         state.latched = Some(id);
         state.fingerprint = fingerprint;
         let Some(limit) = limit else {
@@ -195,6 +197,12 @@ impl BudgetState {
             Some((gate, cause)) if gate != Gate::Open => (gate, Some(cause)),
             _ => (Gate::Open, None),
         }
+    }
+
+    /// Whether the manifest or its limit is not the one that the status was computed for.
+    fn was_edited(&self, spec: &Budget, limit: Option<&Exact>) -> bool {
+        let printed = limit.zip(spec.limit.as_ref()).map(|(limit, (_, currency))| amount_text(limit, *currency));
+        self.status.observed_generation != Some(self.generation) || self.status.limit != printed
     }
 
     /// Crossings that the status remembers, from before this process.

@@ -17,6 +17,12 @@ use crate::facts::{
     ClaimFact, Name, NamespaceFact, NodeFact, ObjectId, OwnerFact, OwnerRef, PodFact, Problem, Seconds, ServiceFact,
 };
 
+/// How long a deleted object is kept: a price edit may take effect a little before it was seen.
+const GONE: Seconds = 60;
+
+/// How far one watch may lag behind another.
+const LAGGING: Seconds = 900;
+
 /// Differences up to this many are merged by looking; more are hashed.
 const FEW: usize = 24;
 
@@ -107,8 +113,10 @@ impl Machine {
     }
 
     pub(super) fn delete_namespace(&mut self, tag: Tag, name: &Name, at: Seconds) {
+        // Their own watches may tell of them later than the Namespace's does.
         for (namespace, id) in self.in_namespace(name) {
-            self.end_item(tag, &namespace, id, at, at);
+            self.stop_item(tag, &namespace, id, at, at);
+            self.gone.insert((at + LAGGING, (namespace, id)));
         }
         self.close_namespace(name, at);
         self.world.forget_namespace(name);
@@ -139,12 +147,16 @@ impl Machine {
 
     /// It is gone from `end` on. The object itself is forgotten once nothing can change about it any more.
     pub(super) fn end_item(&mut self, tag: Tag, namespace: &Name, id: ObjectId, end: Seconds, at: Seconds) {
+        self.stop_item(tag, namespace, id, end, at);
+        self.gone.insert((at + GONE, (namespace.clone(), id)));
+    }
+
+    fn stop_item(&mut self, tag: Tag, namespace: &Name, id: ObjectId, end: Seconds, at: Seconds) {
         let Some(item) = self.world.item(namespace, id) else { return };
         let mut item = item.clone();
         item.version = tag.version;
         item.end_at(end);
         self.replace(tag, id, item, at);
-        self.gone.push_back((at, (namespace.clone(), id)));
     }
 
     /// Objects that a relist missed ended when they were last known to exist (COST_RULES 46).
@@ -154,7 +166,7 @@ impl Machine {
             .items
             .values()
             .flatten()
-            .filter(|(id, item)| item.source == tag.source && !held.ids.contains(id) && item.end > held.last_heard)
+            .filter(|(id, item)| item.source == tag.source && !held.ids.contains(id))
             .map(|(id, item)| (item.namespace.clone(), *id))
             .collect();
         for (namespace, id) in missing {
@@ -222,15 +234,18 @@ impl Machine {
         let mut late: HashMap<(LedgerId, LineKey), i128> = HashMap::new();
         for (id, growth) in combine(difference) {
             let entry = self.ledgers.get_mut(&id).expect("collected from it");
-            if entry.closed_at.is_none() {
-                entry.ledger.grow(&growth, tag);
-                let budget = entry.budget.clone();
-                self.stir(&budget, at);
-            } else {
-                let until = entry.ledger.span.until;
-                let quantity = growth.rate * i128::from(until - growth.at.min(until));
+            let until = entry.ledger.span.until;
+            let quantity = growth.rate * i128::from(until - growth.at.min(until));
+            if entry.closed_at.is_some() {
                 *late.entry((id, growth.line)).or_default() += quantity;
+                continue;
             }
+            if entry.attempted.as_ref().is_some_and(|attempted| attempted.closed) {
+                entry.late.push((growth.line.clone(), quantity, tag));
+            }
+            entry.ledger.grow(&growth, tag);
+            let budget = entry.budget.clone();
+            self.stir(&budget, at);
         }
         for ((id, line), quantity) in late {
             self.correct(id, &line, quantity, tag, at);
@@ -248,7 +263,7 @@ impl Machine {
     }
 
     /// What is learned of a closed period is a Correction in the statement that is open now (COST_RULES 2).
-    fn correct(&mut self, closed: LedgerId, line: &LineKey, quantity: i128, tag: Tag, at: Seconds) {
+    pub(super) fn correct(&mut self, closed: LedgerId, line: &LineKey, quantity: i128, tag: Tag, at: Seconds) {
         if quantity == 0 {
             return;
         }

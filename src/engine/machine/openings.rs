@@ -14,8 +14,8 @@ use crate::facts::{Name, Seconds};
 /// Closed ledgers kept for each budget, to net what is learned late.
 const KEPT_CLOSED: usize = 2;
 
-/// How long a deleted object is kept: a price edit may take effect a little before it was seen.
-const GONE: Seconds = 60;
+/// Most gaps that a Statement names.
+const MOST_GAPS: usize = 100;
 
 /// The currency of what has neither a plan nor a limit (ISO 4217: no currency).
 pub(super) const NO_CURRENCY: &str = "XXX";
@@ -38,11 +38,11 @@ impl Machine {
 
     /// Lets time pass: periods begin and end, statements close, what is long gone is forgotten.
     pub(super) fn advance(&mut self, t: Seconds) {
-        while let Some((gone_at, (namespace, id))) = self.gone.front()
-            && *gone_at + GONE < t
+        while let Some((forget_at, (namespace, id))) = self.gone.first()
+            && *forget_at < t
         {
             self.world.remove(namespace, *id);
-            self.gone.pop_front();
+            self.gone.pop_first();
         }
         if !self.running || t < self.boundary {
             return;
@@ -91,7 +91,7 @@ impl Machine {
         let span = Span { from, until: window.end, terms };
         let currency = self.currency(spec, from);
         let namespace = key.namespace.clone().unwrap_or_else(|| self.settings.namespace.clone());
-        let name = self.free_name(&namespace, key, &window.label);
+        let name = self.free_name(&namespace, format!("{}-{}", key.name, window.label));
         let mut gaps = Vec::new();
         if let Some(to) = self.unwatched_until(from) {
             gaps.push(Gap { from, to, reason: "nothing watched the cluster".to_owned() });
@@ -106,6 +106,9 @@ impl Machine {
             persisted: None,
             urgent: true,
             attempted: None,
+            late: Vec::new(),
+            failures: 0,
+            retry_at: Seconds::MIN,
         });
         let recent = if self.settings.replay { from } else { self.now - HISTORY };
         self.fill(id, recent, |_, growth| (growth, Tag::KNOWN));
@@ -213,6 +216,26 @@ impl Machine {
         }
     }
 
+    /// Forgets budgets that are gone and billed, and straightens ledgers that nobody will write.
+    pub(super) fn forget_budgets(&mut self) {
+        let billed = |key: &BudgetKey| self.ledgers_of(key).all(|(_, e)| e.closed_at.is_some());
+        let gone: Vec<_> =
+            self.budgets.iter().filter(|(key, state)| !state.exists && billed(key)).map(|(k, _)| k.clone()).collect();
+        for key in gone {
+            for id in self.ledgers_of(&key).map(|(id, _)| id).collect::<Vec<_>>() {
+                self.drop_ledger(id);
+            }
+            self.billing.remove(&key);
+            if let Some(state) = self.budgets.remove(&key) {
+                self.due.remove(&(state.due, key));
+            }
+        }
+        let now = self.now;
+        for entry in self.ledgers.values_mut().filter(|e| *e.ledger.currency == *NO_CURRENCY) {
+            entry.ledger.fold(now - 60, None);
+        }
+    }
+
     pub(super) fn drop_ledger(&mut self, id: LedgerId) {
         let Some(entry) = self.ledgers.remove(&id) else { return };
         self.wide.retain(|other| *other != id);
@@ -230,28 +253,22 @@ impl Machine {
     /// A Namespace is gone: its statements end there and then, and are kept in the operator's namespace.
     pub(super) fn close_namespace(&mut self, namespace: &Name, at: Seconds) {
         let own = self.settings.namespace.clone();
-        let mut renamed = Vec::new();
-        for entry in self.ledgers.values_mut().filter(|e| e.budget.namespace.as_ref() == Some(namespace)) {
-            if entry.closed_at.is_some() && entry.namespace == own {
-                continue;
-            }
-            if entry.closed_at.is_none() {
-                entry.ledger.span.until = entry.ledger.span.until.min(at).max(entry.ledger.span.from);
-                renamed.push((entry.namespace.clone(), entry.name.clone()));
-                entry.name = format!("{namespace}.{}", entry.name).into();
-                entry.namespace = own.clone();
-                entry.persisted = None;
-                entry.attempted = None;
-                entry.urgent = true;
-                if self.settings.replay {
-                    entry.closed_at = Some(at);
-                }
-            }
-        }
-        for (old, name) in renamed {
-            if let Some(id) = self.named.remove(&(old, name)) {
-                let entry = &self.ledgers[&id];
-                self.named.insert((entry.namespace.clone(), entry.name.clone()), id);
+        let open = self
+            .ledgers
+            .iter()
+            .filter(|(_, e)| e.budget.namespace.as_ref() == Some(namespace) && e.closed_at.is_none());
+        for id in open.map(|(id, _)| *id).collect::<Vec<_>>() {
+            let entry = &self.ledgers[&id];
+            let before = (entry.namespace.clone(), entry.name.clone());
+            let name = self.free_name(&own, format!("{namespace}.{}", entry.name));
+            self.named.remove(&before);
+            self.named.insert((own.clone(), name.clone()), id);
+            let entry = self.ledgers.get_mut(&id).expect("listed");
+            entry.ledger.span.until = entry.ledger.span.until.min(at).max(entry.ledger.span.from);
+            (entry.namespace, entry.name) = (own.clone(), name);
+            (entry.persisted, entry.attempted, entry.urgent) = (None, None, true);
+            if self.settings.replay {
+                entry.closed_at = Some(at);
             }
         }
         let gone: Vec<_> = self.budgets.keys().filter(|k| k.namespace.as_ref() == Some(namespace)).cloned().collect();
@@ -280,9 +297,8 @@ impl Machine {
     pub(super) fn gap_everywhere(&mut self, from: Seconds, to: Seconds, reason: &str) {
         for entry in self.ledgers.values_mut().filter(|e| e.closed_at.is_none()) {
             let gap = Gap { from: entry.ledger.clamp(from), to: entry.ledger.clamp(to), reason: reason.to_owned() };
-            if gap.from < gap.to && !entry.gaps.contains(&gap) {
-                entry.gaps.push(gap);
-                entry.urgent = true;
+            if gap.from < gap.to {
+                entry.note_gap(gap);
             }
         }
     }
@@ -292,13 +308,12 @@ impl Machine {
         items.collect()
     }
 
-    /// `BUDGET-LABEL`, or with `.2`, `.3` where that is taken.
-    fn free_name(&self, namespace: &Name, key: &BudgetKey, label: &str) -> Name {
+    /// That name, or with `.2`, `.3` where that is taken.
+    fn free_name(&self, namespace: &Name, first: String) -> Name {
         let taken = |name: &str| {
             self.named.contains_key(&(namespace.clone(), name.into()))
                 || self.statements.contains_key(&(namespace.clone(), name.into()))
         };
-        let first = format!("{}-{label}", key.name);
         let mut name = first.clone();
         let mut n = 2;
         while taken(&name) {
@@ -334,5 +349,25 @@ impl BudgetState {
     /// The Scope of a budget's terms.
     pub(super) fn scope(&self) -> Option<&Scope> {
         self.specs.last()?.as_deref().map(|spec| &spec.terms.scope)
+    }
+}
+
+// === impl Entry ===
+
+impl Entry {
+    /// Writes a gap down. Gaps of one reason that touch are one; of too many, the oldest are joined.
+    pub(super) fn note_gap(&mut self, gap: Gap) {
+        self.urgent = true;
+        match self.gaps.iter_mut().find(|g| g.reason == gap.reason && g.from <= gap.to && gap.from <= g.to) {
+            Some(known) => {
+                known.from = known.from.min(gap.from);
+                known.to = known.to.max(gap.to);
+            }
+            None => self.gaps.push(gap),
+        }
+        if self.gaps.len() > MOST_GAPS {
+            let oldest = self.gaps.remove(0);
+            self.gaps[0].from = self.gaps[0].from.min(oldest.from);
+        }
     }
 }

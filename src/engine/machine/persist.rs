@@ -60,7 +60,7 @@ impl Machine {
         }
         self.refill(now);
         let mut writes = std::mem::take(&mut self.outbox);
-        if std::mem::take(&mut self.dirty_plans) {
+        if now >= self.retry_plans && std::mem::take(&mut self.dirty_plans) {
             self.plan_writes(now, &mut writes);
         }
         while self.tokens > 0
@@ -160,9 +160,12 @@ impl Machine {
                 }
             }
             WriteKey::Plan(_) => {
-                self.dirty_plans |= !matches!(outcome, Outcome::Written { .. });
-                for budget in self.budgets.keys().cloned().collect::<Vec<_>>() {
-                    self.wake_budget(&budget, at + 1);
+                if matches!(outcome, Outcome::Written { .. }) {
+                    self.failed_plans = 0;
+                } else {
+                    self.failed_plans += 1;
+                    self.dirty_plans = true;
+                    self.retry_plans = at + pause(self.failed_plans);
                 }
             }
             _ => {}
@@ -172,31 +175,40 @@ impl Machine {
     fn statement_done(&mut self, namespace: &Name, name: &Name, outcome: Outcome, at: Seconds) {
         let Some(id) = self.ledger_named(namespace, name) else { return };
         let entry = self.ledgers.get_mut(&id).expect("found");
-        let budget = entry.budget.clone();
-        match (outcome, entry.attempted.take()) {
-            (Outcome::Written { version }, Some(attempted)) => {
-                let persisted = Persisted { version: version.unwrap_or(attempted.version), at, ..attempted };
-                entry.ledger.fold(persisted.watermark.min(at - HISTORY), Some(&persisted.cut));
-                if persisted.closed {
-                    entry.closed_at = Some(at);
+        match outcome {
+            Outcome::Written { version } => self.written(id, version, at),
+            // The watch has shown it already.
+            _ if entry.attempted.is_none() => {}
+            outcome => {
+                // Otherwise the watch shows what is there, and it is tried again, ever more rarely.
+                if outcome == Outcome::Gone {
+                    entry.persisted = None;
                 }
-                let closed = persisted.closed;
-                entry.persisted = Some(persisted);
-                if closed {
-                    self.forget_closed(&budget);
-                }
-            }
-            (Outcome::Gone, _) => {
-                entry.persisted = None;
                 entry.urgent = true;
-                self.wake_budget(&budget, at + RETRY);
+                entry.failures += 1;
+                entry.retry_at = at + pause(entry.failures);
+                let (budget, retry_at) = (entry.budget.clone(), entry.retry_at);
+                self.wake_budget(&budget, retry_at);
             }
-            // The watch shows what is there; then it is tried again.
-            (_, attempted) => {
-                entry.attempted = attempted;
-                entry.urgent = true;
-                self.wake_budget(&budget, at + RETRY);
+        }
+    }
+
+    /// What was attempted stands in the API server.
+    pub(super) fn written(&mut self, id: LedgerId, version: Option<String>, at: Seconds) {
+        let entry = self.ledgers.get_mut(&id).expect("present");
+        let Some(attempted) = entry.attempted.take() else { return };
+        let persisted = Persisted { version: version.unwrap_or(attempted.version), at, ..attempted };
+        entry.ledger.fold(persisted.watermark.min(at - HISTORY), Some(&persisted.cut));
+        (entry.failures, entry.retry_at) = (0, Seconds::MIN);
+        let (closed, budget) = (persisted.closed, entry.budget.clone());
+        entry.persisted = Some(persisted);
+        if closed {
+            entry.closed_at = Some(at);
+            // What was learned while it was being closed belongs to the next one.
+            for (line, quantity, tag) in std::mem::take(&mut entry.late) {
+                self.correct(id, &line, quantity, tag, at);
             }
+            self.forget_closed(&budget);
         }
     }
 
@@ -214,6 +226,10 @@ impl Machine {
 
     fn is_due(&self, entry: &Entry, now: Seconds) -> bool {
         if self.inflight.contains(&WriteKey::Statement(entry.namespace.clone(), entry.name.clone())) {
+            return false;
+        }
+        let going = self.namespaces.get(&entry.namespace).is_some_and(|state| state.fact.deleting);
+        if now < entry.retry_at || going {
             return false;
         }
         let Some(persisted) = &entry.persisted else { return true };
@@ -316,6 +332,11 @@ impl Machine {
 /// Whether a ledger is still to be written. Without a plan and a limit there is no currency to bill in, and no price.
 fn is_billable(entry: &Entry) -> bool {
     entry.closed_at.is_none() && *entry.ledger.currency != *Currency::XXX.code()
+}
+
+/// How long to wait after so many failures.
+fn pause(failures: u32) -> Seconds {
+    (RETRY << failures.saturating_sub(1).min(5)).min(60)
 }
 
 /// Readings of the last minutes stay exact, so that a crossing is dated to the second.

@@ -51,7 +51,8 @@ impl Machine {
         self.unrestored.remove(&(namespace.clone(), name.clone()));
         let Some(id) = self.ledger_named(&namespace, &name) else { return };
         let entry = self.ledgers.get_mut(&id).expect("found");
-        if entry.closed_at.is_some() {
+        let going = self.namespaces.get(&namespace).is_some_and(|state| state.fact.deleting);
+        if entry.closed_at.is_some() || going {
             return;
         }
         entry.persisted = None;
@@ -104,6 +105,9 @@ impl Machine {
             persisted: Some(persisted(statement, cut.clone(), at)),
             urgent: false,
             attempted: None,
+            late: Vec::new(),
+            failures: 0,
+            retry_at: Seconds::MIN,
         });
         if closed_at.is_some() {
             return;
@@ -119,7 +123,7 @@ impl Machine {
             let to = listed.min(end);
             let reason =
                 "the operator was not running: Pods that both ended and vanished meanwhile are not counted".to_owned();
-            self.ledgers.get_mut(&id).expect("added").gaps.push(Gap { from: watermark, to, reason });
+            self.ledgers.get_mut(&id).expect("added").note_gap(Gap { from: watermark, to, reason });
         }
     }
 
@@ -133,7 +137,9 @@ impl Machine {
             persisted.version = version;
             return;
         }
+        // Our own write, seen before its answer, or instead of it.
         if entry.attempted.as_ref().is_some_and(|a| a.digest == written) {
+            self.written(id, Some(version), at);
             return;
         }
         let ours = is_ours(statement.metadata.managed_fields.as_deref().unwrap_or_default());
@@ -152,7 +158,8 @@ impl Machine {
         if statement.spec.phase == Phase::Closed {
             // Closed before its time, it ends where it was metered to, and another goes on from there.
             entry.closed_at = statement.spec.closed_at.as_ref().map(|t| t.0.as_second()).or(Some(at));
-            entry.ledger.span.until = entry.ledger.span.until.min(statement.spec.watermark.0.as_second());
+            let span = &mut entry.ledger.span;
+            span.until = span.until.min(statement.spec.watermark.0.as_second()).max(span.from);
         }
         let cut = Cut::from_observed(&statement.spec.observed);
         entry.persisted = Some(persisted(statement, cut, at));
