@@ -43,11 +43,11 @@ pub struct Said {
 /// A configuration that cannot be used.
 #[derive(Debug, thiserror::Error)]
 pub enum ConfigError {
-    #[error("read {}: {source}", path.display())]
-    ReadFile { path: PathBuf, source: std::io::Error },
+    #[error("{}: {error}", path.display())]
+    ReadFile { path: PathBuf, error: std::io::Error },
     #[error("{}: {message}", path.display())]
     ReadYaml { path: PathBuf, message: String },
-    #[error("{0}")]
+    #[error(transparent)]
     Defaults(#[from] DefaultError),
     #[error("{name} must be {expected}, not {got}")]
     OutOfRange { name: &'static str, expected: &'static str, got: String },
@@ -58,7 +58,7 @@ pub enum ConfigError {
 impl Said {
     pub fn read(path: &Path) -> Result<Self, ConfigError> {
         let text =
-            std::fs::read_to_string(path).map_err(|source| ConfigError::ReadFile { path: path.to_owned(), source })?;
+            std::fs::read_to_string(path).map_err(|error| ConfigError::ReadFile { path: path.to_owned(), error })?;
         Self::parse(&text).map_err(|message| ConfigError::ReadYaml { path: path.to_owned(), message })
     }
 
@@ -66,8 +66,14 @@ impl Said {
         if text.trim().is_empty() {
             return Ok(Self::default());
         }
-        serde_saphyr::from_str(text).map_err(|error| error.to_string())
+        serde_saphyr::from_str(text).map_err(|error| plain(&error.to_string()))
     }
+}
+
+/// The first line says it all; an excerpt follows.
+fn plain(error: &str) -> String {
+    let first = error.lines().next().unwrap_or_default();
+    first.strip_prefix("error: ").unwrap_or(first).to_owned()
 }
 
 // === impl Config ===
