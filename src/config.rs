@@ -3,7 +3,8 @@
 use std::path::{Path, PathBuf};
 
 use jiff::SignedDuration;
-use serde::Deserialize;
+use serde::de::Error as _;
+use serde::{Deserialize, Deserializer};
 use serde_json::Value;
 
 use crate::cluster::defaults::{DefaultError, DefaultObject};
@@ -32,6 +33,7 @@ pub struct Said {
     pub cluster_name: Option<String>,
     pub namespace: Option<String>,
     pub writes_per_second: Option<i64>,
+    #[serde(deserialize_with = "lag")]
     pub lag: Option<SignedDuration>,
     pub listen: Option<String>,
     pub log_level: Option<String>,
@@ -43,11 +45,11 @@ pub struct Said {
 /// A configuration that cannot be used.
 #[derive(Debug, thiserror::Error)]
 pub enum ConfigError {
-    #[error("read {}", path.display())]
-    ReadFile { path: PathBuf, source: std::io::Error },
+    #[error("{}: {error}", path.display())]
+    ReadFile { path: PathBuf, error: std::io::Error },
     #[error("{}: {message}", path.display())]
     ReadYaml { path: PathBuf, message: String },
-    #[error("{0}")]
+    #[error(transparent)]
     Defaults(#[from] DefaultError),
     #[error("{name} must be {expected}, not {got}")]
     OutOfRange { name: &'static str, expected: &'static str, got: String },
@@ -58,7 +60,7 @@ pub enum ConfigError {
 impl Said {
     pub fn read(path: &Path) -> Result<Self, ConfigError> {
         let text =
-            std::fs::read_to_string(path).map_err(|source| ConfigError::ReadFile { path: path.to_owned(), source })?;
+            std::fs::read_to_string(path).map_err(|error| ConfigError::ReadFile { path: path.to_owned(), error })?;
         Self::parse(&text).map_err(|message| ConfigError::ReadYaml { path: path.to_owned(), message })
     }
 
@@ -66,8 +68,19 @@ impl Said {
         if text.trim().is_empty() {
             return Ok(Self::default());
         }
-        serde_saphyr::from_str(text).map_err(|error| error.to_string())
+        serde_saphyr::from_str(text).map_err(|error| plain(&error.to_string()))
     }
+}
+
+fn lag<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<SignedDuration>, D::Error> {
+    let Some(text) = Option::<String>::deserialize(deserializer)? else { return Ok(None) };
+    text.parse().map(Some).map_err(|_| D::Error::custom(format!("lag must be a duration such as 10s, not {text:?}")))
+}
+
+/// The first line says it all; an excerpt follows.
+fn plain(error: &str) -> String {
+    let first = error.lines().next().unwrap_or_default();
+    first.strip_prefix("error: ").unwrap_or(first).to_owned()
 }
 
 // === impl Config ===
@@ -144,7 +157,7 @@ defaults:
         let cases = [
             ("clusterNmae: x", "clusterNmae"),
             ("lag: soon", "lag"),
-            ("writesPerSecond: many", "writesPerSecond"),
+            ("writesPerSecond: many", "line 1 column 18"),
             ("[", "line 1"),
         ];
         for (text, expected) in cases {

@@ -26,12 +26,12 @@ const REPORTS: usize = 1024;
 /// Why the controller cannot run.
 #[derive(Debug, thiserror::Error)]
 pub enum RunError {
-    #[error("{0}")]
+    #[error(transparent)]
     Connect(#[from] ConnectError),
-    #[error("listen on {address}: {source}")]
-    Listen { address: String, source: std::io::Error },
-    #[error("record to {path}: {source}")]
-    Record { path: String, source: std::io::Error },
+    #[error("listen on {address}: {error}")]
+    Listen { address: String, error: std::io::Error },
+    #[error("record to {path}: {error}")]
+    Record { path: String, error: std::io::Error },
     #[error("signals: {0}")]
     Signals(std::io::Error),
 }
@@ -42,12 +42,12 @@ pub async fn run(config: Config) -> Result<(), RunError> {
     let clock = Clock::default();
     let web = Arc::new(Web::new(clock.clone()));
     let address = config.listen.clone();
-    web::serve(&address, web.clone()).await.map_err(|source| RunError::Listen { address, source })?;
+    web::serve(&address, web.clone()).await.map_err(|error| RunError::Listen { address, error })?;
     let client = connect(None, &clock).await?;
     let recorder = match &config.record {
         None => None,
         Some(path) => {
-            let failed = |source| RunError::Record { path: path.display().to_string(), source };
+            let failed = |error| RunError::Record { path: path.display().to_string(), error };
             Some(Recorder::create(path).await.map_err(failed)?)
         }
     };
