@@ -6,6 +6,8 @@ CARGO ?= cargo
 # Name and size of the cluster of `make cluster`.
 NAME = dev
 NODES = 3
+# Tests at a time: those on a control plane wait more than they work.
+TEST_THREADS = 4
 
 OPEX_CLUSTER = $(CARGO) run --quiet --package opex-cluster --
 
@@ -33,7 +35,7 @@ check: ## Formatting and lints
 
 test: ## All tests, the ones on a real control plane included
 	$(OPEX_CLUSTER) build
-	$(CARGO) test --workspace
+	RUST_TEST_THREADS=$(TEST_THREADS) $(CARGO) test --workspace
 
 soak: ## Five minutes of Pods that start and stop while leaders are killed
 	$(OPEX_CLUSTER) build

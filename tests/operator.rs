@@ -27,11 +27,11 @@ mod lifting;
 mod load;
 #[path = "support/manifests.rs"]
 mod manifests;
-#[path = "support/operator.rs"]
-mod operator;
 #[path = "operator/plans.rs"]
 mod plans;
 #[path = "operator/quiet.rs"]
 mod quiet;
+#[path = "operator/replicas.rs"]
+mod replicas;
 #[path = "operator/restarts.rs"]
 mod restarts;

@@ -3,11 +3,11 @@
 
 use std::sync::OnceLock;
 
-use opex_cluster::Cluster;
+use opex_cluster::{Cluster, Operator};
 
 use crate::ground::Ground;
 use crate::installed::prepared;
-use crate::operator::Operator;
+use crate::replicas::pair;
 
 /// 10 millicores, which is what each container of the scenarios requests, cost one euro a second.
 pub const PLAN: &str = "{apiVersion: billing.opex.dev/v1alpha1, kind: PricePlan, metadata: {name: per-second}, \
@@ -36,7 +36,7 @@ pub fn shared() -> &'static Installation {
 pub fn installation(name: &str) -> Installation {
     let cluster = prepared(name);
     cluster.apply(PLAN).expect();
-    let operators = Operator::pair(&cluster);
+    let operators = pair(&cluster);
     Installation { cluster, operators }
 }
 

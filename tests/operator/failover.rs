@@ -11,14 +11,14 @@ use std::process::Command;
 use std::time::{Duration, Instant};
 
 use jiff::{SignedDuration, Timestamp};
-use opex_cluster::{Cluster, needs_simulated_nodes, wait_until};
+use opex_cluster::{Cluster, Operator, needs_simulated_nodes, wait_until};
 use serde_json::Value;
 
 use crate::budgets::{BLOCK_SCALE_UP, PLAN, budget};
 use crate::ground::{Ground, PATIENCE};
 use crate::installed::prepared;
 use crate::load::{End, Load};
-use crate::operator::{Operator, leader_first};
+use crate::replicas::{start, trace};
 
 /// A standby takes over from a leader that is gone without a word within this time.
 const TAKE_OVER: Duration = Duration::from_secs(15);
@@ -35,8 +35,10 @@ fn a03_a_failover_loses_and_repeats_nothing() {
     let (length, kills) = if soak { (Duration::from_mins(5), 4) } else { (Duration::from_mins(1), 1) };
     let cluster = prepared("failover");
     cluster.apply(PLAN).expect();
-    let mut operators: Vec<_> = (0..=kills).map(|i| Operator::start(&cluster, &format!("operator-{i}"))).collect();
-    operators.iter().for_each(Operator::wait_until_ready);
+    let mut operators: Vec<_> = (0..=kills).map(|i| start(&cluster, &format!("operator-{i}"))).collect();
+    for operator in &mut operators {
+        operator.wait_until_ready().unwrap();
+    }
 
     let ground = |end, namespace| (end, Ground::on(&cluster, namespace, &[budget("team", 1_000_000, BLOCK_SCALE_UP)]));
     let mut load = Load::new([
@@ -55,7 +57,7 @@ fn a03_a_failover_loses_and_repeats_nothing() {
     let ended = load.ground(End::Finished).now();
     for (end, ground) in &load.grounds {
         ground.wait_until(ended + AFTER + SignedDuration::from_secs(12));
-        compare(ground, *end, load.count(*end), &persisted(ground, ended + AFTER), survivor.trace());
+        compare(ground, *end, load.count(*end), &persisted(ground, ended + AFTER), &trace(&cluster, &survivor.name));
     }
     hands_over(&cluster, survivor);
 }
@@ -149,11 +151,11 @@ fn told(ground: &Ground<'_>) -> i64 {
 
 /// On SIGTERM a standby takes over at once.
 fn hands_over(cluster: &Cluster, survivor: Operator) {
-    let standby = Operator::start(cluster, "standby");
-    standby.wait_until_ready();
-    let [leader, standby] = leader_first(cluster, [survivor, standby]);
+    let mut standby = start(cluster, "standby");
+    standby.wait_until_ready().unwrap();
+    assert!(survivor.leads(cluster) && !standby.leads(cluster));
     let asked = Instant::now();
-    leader.terminate();
-    standby.wait_until_leading(cluster, Duration::from_secs(6));
+    survivor.terminate().unwrap();
+    standby.wait_until_leading(cluster, Duration::from_secs(6)).unwrap();
     println!("a standby took over {:.1} s after SIGTERM", asked.elapsed().as_secs_f64());
 }

@@ -10,7 +10,7 @@ use crate::budgets::budget_of;
 use crate::ground::{Ground, PATIENCE};
 use crate::installed::{RELEASE_NAMESPACE, install};
 use crate::manifests::deployment;
-use crate::operator::Operator;
+use crate::replicas::pair;
 
 #[test]
 fn day_one_gives_figures_and_blocks_nothing() {
@@ -27,7 +27,7 @@ fn day_one_gives_figures_and_blocks_nothing() {
 
     let begun = Instant::now();
     install(&cluster, &[]);
-    let operators = Operator::pair(&cluster);
+    let operators = pair(&cluster);
     let minutes = Duration::from_mins(2);
     let lines = || -> Vec<Value> {
         let statements = cluster.get(["-n", RELEASE_NAMESPACE, "stmt"]).unwrap();
@@ -36,7 +36,7 @@ fn day_one_gives_figures_and_blocks_nothing() {
     for team in teams {
         wait_for(&format!("figures of {team}"), minutes.saturating_sub(begun.elapsed()), || {
             let metered = lines().iter().any(|line| line["namespace"] == team && line["cost"] != "0.0000000000");
-            let metric = operators.iter().flat_map(|operator| operator.metric("opex_namespace_spent"));
+            let metric = operators.iter().flat_map(|operator| operator.metric("opex_namespace_spent").unwrap());
             let mut positive = metric.filter(|line| !line.ends_with(" 0") && !line.ends_with(" 0.0"));
             metered && positive.any(|line| line.contains(&format!("namespace=\"{team}\"")))
         })

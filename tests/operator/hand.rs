@@ -60,7 +60,7 @@ fn open_statement(ground: &Ground<'_>) -> String {
     // It is metered up to 10 s before now. A raised limit is a transition, and written at once.
     ground.wait_until(ground.now() + SignedDuration::from_secs(13));
     ground.patch("bgt/team", r#"{"spec":{"limit":{"amount":2000000}}}"#);
-    wait_for("a line", PATIENCE, || !ground.field(&format!("stmt/{statement}"), ".spec.lines[0].quantity").is_empty())
+    wait_for("a line", PATIENCE, || !ground.field(&format!("stmt/{statement}"), ".spec.lines[*].quantity").is_empty())
         .unwrap();
     statement
 }

@@ -1,11 +1,13 @@
 //! Acceptance 4: how long after the exact instant of a crossing growth is denied.
 //!
-//! Twenty Namespaces, each with one Pod that costs one euro a second, have Budgets of 6, 7, 8 … euros: they are used
+//! Twenty Namespaces, each with one Pod that costs one euro a second, have Budgets of 10, 11, 12 … euros: they are used
 //! up one after the other, at instants that arithmetic knows. Around each instant a scale-up is asked for without a
 //! pause; the time of the first answer that refuses it counts.
 
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
+use futures::future::join_all;
+use jiff::Timestamp;
 use k8s_openapi::api::apps::v1::Deployment;
 use kube::api::{Patch, PatchParams};
 use kube::config::{KubeConfigOptions, Kubeconfig};
@@ -18,6 +20,9 @@ use crate::manifests::deployment;
 
 const BUDGETS: u32 = 20;
 
+/// The smallest limit: so many seconds are left to prepare.
+const LEAST: u32 = 10;
+
 /// How long before the crossing asking begins: it must be allowed until then.
 const BEFORE: f64 = 0.2;
 
@@ -28,14 +33,10 @@ async fn a04_denial_follows_the_crossing() {
     prepare(cluster, &names);
     let crossings = crossings(cluster, &names);
     let client = client(cluster).await;
-    let mut late = Vec::new();
-    for (name, crossing) in names.iter().zip(&crossings) {
-        late.push(denial(&client, name, *crossing).await);
-    }
-    for (name, crossing) in names.iter().zip(&crossings) {
-        let at = cluster.kubectl(["-n", name, "get", "bgt/team", "-ojsonpath={.status.thresholds[0].crossedAt}"]);
-        assert_eq!(seconds(&at.expect()), *crossing, "{name} crossed at another instant");
-    }
+    let denials = names.iter().zip(&crossings).map(|(name, crossing)| denial(&client, name, *crossing));
+    let mut late = join_all(denials).await;
+    let crossed = times(cluster, &names, "{.status.thresholds[0].crossedAt}");
+    assert_eq!(crossed, crossings, "they crossed at other instants");
     let delete = ["delete", "namespace", "--wait=false"];
     cluster.kubectl(delete.into_iter().chain(names.iter().map(String::as_str))).expect();
 
@@ -57,7 +58,7 @@ fn prepare(cluster: &Cluster, names: &[String]) {
         let available = ["-n", name, "wait", "deploy/web", "--for=condition=Available", "--timeout=60s"];
         cluster.kubectl(available).expect();
     }
-    let budgets = names.iter().zip(6..).map(|(name, limit)| within(name, &budget("team", limit, BLOCK_SCALE_UP)));
+    let budgets = names.iter().zip(LEAST..).map(|(name, limit)| within(name, &budget("team", limit, BLOCK_SCALE_UP)));
     create(cluster, budgets);
 }
 
@@ -72,15 +73,20 @@ fn within(namespace: &str, manifest: &str) -> String {
 
 /// The first whole seconds at which the limits are reached: a Budget counts from its creation.
 fn crossings(cluster: &Cluster, names: &[String]) -> Vec<i64> {
-    let created = |name: &String| {
-        let get = ["-n", name, "get", "bgt/team", "-ojsonpath={.metadata.creationTimestamp}"];
-        seconds(&cluster.kubectl(get).expect())
-    };
-    names.iter().zip(6..).map(|(name, limit)| created(name) + limit).collect()
+    let created = times(cluster, names, "{.metadata.creationTimestamp}");
+    created.into_iter().zip(LEAST..).map(|(created, limit)| created + i64::from(limit)).collect()
 }
 
-fn seconds(time: &str) -> i64 {
-    time.parse::<jiff::Timestamp>().unwrap_or_else(|error| panic!("{time:?}: {error}")).as_second()
+/// A time of each Budget, in the order of their Namespaces.
+fn times(cluster: &Cluster, names: &[String], path: &str) -> Vec<i64> {
+    let path = format!("-ojsonpath={{range .items[*]}}{{.metadata.namespace}} {path}{{\"\\n\"}}{{end}}");
+    let all = cluster.kubectl(["get", "budgets", "-A", &path]).expect();
+    let time = |name: &String| {
+        let own = all.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(' '));
+        let time = own.unwrap_or_default().parse::<Timestamp>();
+        time.unwrap_or_else(|error| panic!("{name}: {error}: {all}")).as_second()
+    };
+    names.iter().map(time).collect()
 }
 
 async fn client(cluster: &Cluster) -> Client {

@@ -12,7 +12,7 @@ use crate::case::{case, check};
 use crate::ground::{Ground, PATIENCE};
 use crate::installed::install;
 use crate::manifests::deployment;
-use crate::operator::Operator;
+use crate::replicas::{pair, start};
 
 #[test]
 fn s09_a_block_outlives_the_operator() {
@@ -31,13 +31,15 @@ fn s09_a_block_outlives_the_operator() {
     let labels = Labels::of(&lasting);
     let (spent, crossed) = (lasting.spent("bgt/team"), crossing(&lasting));
 
-    operators.into_iter().for_each(Operator::terminate);
+    for operator in operators {
+        operator.terminate().unwrap();
+    }
     ending.wait_until(end);
     let more = [case("scale deploy/web --replicas=2", Denied("Up to 1 replica is allowed."))];
     check(&ending, &more);
     check(&lasting, &more);
 
-    let _operators = Operator::pair(&cluster);
+    let _operators = pair(&cluster);
     ending.opened();
     check(&ending, &[case("scale deploy/web --replicas=2", Allowed)]);
     check(&lasting, &more);
@@ -111,7 +113,7 @@ fn s10_a_block_outlives_the_api_server() {
 fn it_waits_for_its_definitions() {
     let cluster = Cluster::start(&Options::new("definitions").nodes(1)).unwrap();
     install(&cluster, &["crds.enabled=false"]);
-    let mut operators = ["operator-a", "operator-b"].map(|name| Operator::start(&cluster, name));
+    let mut operators = ["operator-a", "operator-b"].map(|name| start(&cluster, name));
     for operator in &operators {
         wait_for("what it waits for", PATIENCE, || {
             operator.http("/readyz").is_ok_and(|(status, body)| status == 503 && body.contains("budgets"))
@@ -121,7 +123,7 @@ fn it_waits_for_its_definitions() {
     }
     cluster.kubectl(["apply", "--server-side", "-f", concat!(env!("CARGO_MANIFEST_DIR"), "/crds")]).expect();
     for operator in &mut operators {
-        operator.wait_until_ready();
+        operator.wait_until_ready().unwrap();
         assert!(operator.process.is_running());
     }
     cluster.apply(PLAN).expect();

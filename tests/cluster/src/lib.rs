@@ -25,6 +25,7 @@ pub use command::Output;
 pub use current::{current_is_wanted, needs_simulated_nodes};
 pub use faults::Component;
 pub use nodes::Node;
+pub use operator::Operator;
 pub use process::Process;
 pub use programs::Programs;
 pub use wait::{wait_for, wait_until};
