@@ -35,7 +35,7 @@ check: ## Formatting and lints
 
 test: ## All tests, the ones on a real control plane included
 	$(OPEX_CLUSTER) build
-	RUST_TEST_THREADS=$(TEST_THREADS) $(CARGO) test --workspace
+	RUST_TEST_THREADS=$(TEST_THREADS) $(CARGO) test --workspace --no-fail-fast
 
 soak: ## Five minutes of Pods that start and stop while leaders are killed
 	$(OPEX_CLUSTER) build
