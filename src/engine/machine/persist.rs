@@ -148,7 +148,9 @@ impl Machine {
                 }
                 self.wake_budget(budget, if matches!(outcome, Outcome::Written { .. }) { at } else { at + RETRY });
             }
-            WriteKey::Status(budget) if !matches!(outcome, Outcome::Written { .. }) => {
+            // What changed while it was under way is looked at now.
+            WriteKey::Status(budget) if matches!(outcome, Outcome::Written { .. }) => self.touch(budget),
+            WriteKey::Status(budget) => {
                 if let Some(state) = self.budgets.get_mut(budget) {
                     state.status = state.seen_status.clone();
                 }
@@ -202,7 +204,9 @@ impl Machine {
         (entry.failures, entry.retry_at) = (0, Seconds::MIN);
         let (closed, budget) = (persisted.closed, entry.budget.clone());
         entry.persisted = Some(persisted);
+        self.touch(&budget);
         if closed {
+            let entry = self.ledgers.get_mut(&id).expect("present");
             entry.closed_at = Some(at);
             // What was learned while it was being closed belongs to the next one.
             for (line, quantity, tag) in std::mem::take(&mut entry.late) {
