@@ -3,10 +3,10 @@
 //! A fact is one *version* of an object, projected as it arrives and small from then on.
 //! How versions join into a history is the engine's business.
 
-use std::collections::BTreeMap;
 use std::sync::{Arc, LazyLock};
 
 pub mod identity;
+pub mod labels;
 pub mod metadata;
 pub mod nullable;
 pub mod objects;
@@ -16,6 +16,8 @@ pub mod requests;
 pub mod resources;
 pub mod time;
 pub mod workload;
+
+pub use labels::LabelSet;
 
 #[cfg(test)]
 mod testing;
@@ -27,7 +29,7 @@ pub type Seconds = i64;
 pub type Name = Arc<str>;
 
 /// Labels of an object, shared likewise.
-pub type Labels = Arc<BTreeMap<Name, Name>>;
+pub type Labels = Arc<LabelSet>;
 
 /// No labels, without allocating.
 pub fn no_labels() -> Labels {

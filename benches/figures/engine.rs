@@ -8,7 +8,7 @@ use opex_operator::engine::money::{Total, Unit, UnitPrice};
 use opex_operator::engine::observed::Source;
 
 use super::cluster::{BUDGETS, Cluster, PODS, cluster_budget, plan};
-use super::measure::{each, median, millis, time};
+use super::measure::{each, least, millis, time};
 use super::table::{Figure, Target};
 
 /// Rates of a budget: cores and memory.
@@ -46,25 +46,24 @@ fn figure(what: &'static str, floor: Option<f64>, measured: f64, unit: &'static 
 
 /// Nothing is due, nothing has happened.
 fn tick(cluster: &mut Cluster) -> Duration {
-    median(201, || time(|| cluster.machine.pass(cluster.now)))
+    least(201, || time(|| cluster.machine.pass(cluster.now)))
 }
 
 /// The mean over two minutes, in which every budget is looked at twice.
 fn second(cluster: &mut Cluster) -> Duration {
-    let mut all = Duration::ZERO;
-    for _ in 0..120 {
+    let passes = (0..120).map(|_| {
         cluster.now += 1;
-        let start = std::time::Instant::now();
-        let writes = cluster.machine.pass(cluster.now).writes;
-        all += start.elapsed();
+        let mut writes = Vec::new();
+        let took = time(|| writes = cluster.machine.pass(cluster.now).writes);
         cluster.write_all(writes);
-    }
-    all / 120
+        took
+    });
+    passes.sum::<Duration>() / 120
 }
 
 /// Every budget at once, as a standby does it: nothing is written.
 fn evaluation(cluster: &mut Cluster) -> Duration {
-    let time = median(9, || {
+    let time = least(9, || {
         cluster.now += 1;
         cluster.machine.ingest(Event::Leading(false), cluster.now);
         cluster.machine.ingest(Event::Leading(true), cluster.now);
@@ -78,7 +77,7 @@ fn evaluation(cluster: &mut Cluster) -> Duration {
 /// A ClusterBudget over everything comes.
 fn opening(cluster: &mut Cluster) -> Duration {
     let mut n = 0;
-    median(3, || {
+    least(3, || {
         n += 1;
         let manifest = cluster_budget(&format!("again-{n}")).to_string();
         time(|| cluster.observe(Source::ClusterBudgets, &manifest))
@@ -88,7 +87,7 @@ fn opening(cluster: &mut Cluster) -> Duration {
 /// The plan's prices change.
 fn repricing(cluster: &mut Cluster) -> Duration {
     let mut n = 1;
-    median(3, || {
+    least(3, || {
         n += 1;
         cluster.now += 60;
         let manifest = plan(&format!("0.0{n}"), n).to_string();
@@ -100,7 +99,7 @@ fn repricing(cluster: &mut Cluster) -> Duration {
 fn standing_sums() -> Duration {
     let lines: Vec<(i128, i128)> = (0..BUDGETS as i128 * RATES as i128).map(|n| (n, n * 7)).collect();
     let mut t = 0;
-    median(201, || {
+    least(201, || {
         t += 1;
         time(|| black_box(&lines).iter().map(|(rate, sum)| sum + rate * t).fold(0, i128::wrapping_add))
     })
@@ -112,7 +111,7 @@ fn money() -> Duration {
         [(UnitPrice::parse("0.031611"), Unit::MillicoreSeconds), (UnitPrice::parse("0.004237"), Unit::ByteSeconds)]
             .map(|(price, unit)| (price.expect("a price"), unit.factor()));
     let mut quantity = 86_400 << 29;
-    median(21, || {
+    least(21, || {
         quantity += 1;
         time(|| {
             for _ in 0..BUDGETS {
@@ -138,7 +137,7 @@ fn facts() -> f64 {
         |n: i64| Fact { start: n * 6151 % 2_000_000, end: i64::MAX, amounts: [n, n << 20], rates: [(n % 4) as u32, 4] };
     let facts: Vec<_> = (0..PODS.cast_signed()).map(fact).collect();
     let (from, mut until) = (1_000_000, 2_000_000);
-    let time = median(21, || {
+    let time = least(21, || {
         until += 1;
         time(|| {
             let mut sums = [0_i128; 8];

@@ -1,10 +1,7 @@
 //! Where a ledger stands and where it is going: spend, forecast, crossings. Exact, and of `now` alone.
 
-use num_bigint::BigInt;
-use num_traits::{Signed, ToPrimitive, Zero};
-
 use super::ledger::Ledger;
-use super::money::Exact;
+use super::money::{Exact, Fraction};
 use super::rate::Rates;
 use crate::facts::Seconds;
 
@@ -15,11 +12,11 @@ const DAY: i64 = 86_400;
 pub struct Figures {
     pub at: Seconds,
     /// Of `[start, at)`.
-    pub spent: Exact,
+    pub spent: Fraction,
     /// A second of what runs now.
-    pub slope: Exact,
+    pub slope: Fraction,
     /// The whole period, if what runs now runs on.
-    pub forecast: Exact,
+    pub forecast: Fraction,
 }
 
 // === impl Figures ===
@@ -28,24 +25,24 @@ impl Figures {
     pub fn of(ledger: &Ledger, rates: &Rates, now: Seconds) -> Self {
         let at = ledger.clamp(now);
         let spent = ledger.spent(rates, at);
-        let slope = if at < ledger.span.until { ledger.slope(rates, at) } else { Exact::zero() };
-        let forecast = &spent + &slope * seconds(ledger.span.until - at);
+        let slope = if at < ledger.span.until { ledger.slope(rates, at) } else { Fraction::ZERO };
+        let forecast = spent.plus(&slope.times(ledger.span.until - at));
         Self { at, spent, slope, forecast }
     }
 
-    pub fn per_day(&self) -> Exact {
-        &self.slope * seconds(DAY)
+    pub fn per_day(&self) -> Fraction {
+        self.slope.times(DAY)
     }
 
     /// The first whole second at which spend reaches `level` at this rate.
-    pub fn reaches(&self, level: &Exact) -> Option<Seconds> {
+    pub fn reaches(&self, level: &Fraction) -> Option<Seconds> {
         climb(self.at, &self.spent, &self.slope, level)
     }
 }
 
 /// The first whole second `t` in `(after, now]` at which the spend of `[start, t)` is at least `level`; `after` itself
 /// where it was so then already.
-pub fn crossed(ledger: &Ledger, rates: &Rates, level: &Exact, after: Seconds, now: Seconds) -> Option<Seconds> {
+pub fn crossed(ledger: &Ledger, rates: &Rates, level: &Fraction, after: Seconds, now: Seconds) -> Option<Seconds> {
     let (after, now) = (ledger.clamp(after).max(ledger.folded()), ledger.clamp(now));
     if ledger.spent(rates, now) < *level {
         return None;
@@ -68,21 +65,10 @@ pub fn crossed(ledger: &Ledger, rates: &Rates, level: &Exact, after: Seconds, no
 }
 
 /// `percent` of `limit`.
-pub fn level(limit: &Exact, percent: i32) -> Exact {
-    limit * Exact::new(BigInt::from(percent), BigInt::from(100))
+pub fn level(limit: &Exact, percent: i32) -> Fraction {
+    Fraction::from(limit).percent(percent)
 }
 
-fn climb(at: Seconds, spent: &Exact, slope: &Exact, level: &Exact) -> Option<Seconds> {
-    if spent >= level {
-        return Some(at);
-    }
-    if !slope.is_positive() {
-        return None;
-    }
-    let more = ((level - spent) / slope).ceil().to_integer().to_i64()?;
-    at.checked_add(more)
-}
-
-fn seconds(n: i64) -> Exact {
-    Exact::from_integer(n.into())
+fn climb(at: Seconds, spent: &Fraction, slope: &Fraction, level: &Fraction) -> Option<Seconds> {
+    at.checked_add(spent.steps_to(level, slope)?)
 }

@@ -7,14 +7,14 @@ use std::collections::HashMap;
 
 use super::accrual::{Accrual, Ramp};
 use super::meter::{Growth, Span};
-use super::money::{Exact, Total};
+use super::money::{Fraction, Total};
 use super::observed::{Cut, Tag};
 use super::period::Window;
 use super::rate::{RateId, Rates};
 use crate::facts::{Name, Seconds};
 
 /// Which line of a ledger.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct LineKey {
     /// Absent where the smallest of several namespaces were merged.
     pub namespace: Option<Name>,
@@ -86,13 +86,13 @@ impl Ledger {
     }
 
     /// What was spent in `[from, t)`, priced and exact.
-    pub fn spent(&self, rates: &Rates, t: Seconds) -> Exact {
+    pub fn spent(&self, rates: &Rates, t: Seconds) -> Fraction {
         let t = self.clamp(t);
         self.priced(rates, |accrual| accrual.at(t))
     }
 
     /// What a second costs just after `t`.
-    pub fn slope(&self, rates: &Rates, t: Seconds) -> Exact {
+    pub fn slope(&self, rates: &Rates, t: Seconds) -> Fraction {
         self.priced(rates, |accrual| accrual.rate(t))
     }
 
@@ -180,7 +180,7 @@ impl Ledger {
         change(total(&mut self.totals, line.rate));
     }
 
-    fn priced(&self, rates: &Rates, quantity: impl Fn(&Accrual) -> i128) -> Exact {
+    fn priced(&self, rates: &Rates, quantity: impl Fn(&Accrual) -> i128) -> Fraction {
         let mut sum = Total::default();
         for (id, accrual) in &self.totals {
             let rate = rates.get(*id);
@@ -188,7 +188,7 @@ impl Ledger {
                 sum.add(price, quantity(accrual), rate.unit.factor());
             }
         }
-        sum.exact()
+        sum.fraction()
     }
 }
 

@@ -6,6 +6,7 @@
 //! functions that round return text, so that a rounded amount cannot flow back into a sum.
 
 mod exact;
+mod fraction;
 mod price;
 mod round;
 mod split;
@@ -17,6 +18,7 @@ mod unit_price;
 pub type Exact = num_rational::BigRational;
 
 pub use exact::{ParseExactError, exact_text, parse_exact};
+pub use fraction::Fraction;
 pub use price::{ParsePriceError, Price};
 pub use round::{amount_text, cost_text, minor_digits, reaches, to_decimals, used_percent};
 pub use split::{amounts_adding_up, split};

@@ -1,12 +1,10 @@
 //! A ledger as its Statement shows it, and back: lines merged to what fits, sums kept exact.
 
-use std::collections::{BTreeMap, HashMap};
-
-use num_traits::Zero;
+use std::collections::{BTreeMap, HashMap, HashSet};
 
 use super::budget::BudgetKey;
 use super::ledger::{Ledger, LineKey};
-use super::money::{Exact, Total, Unit, UnitPrice, cost_text};
+use super::money::{Exact, Fraction, Total, Unit, UnitPrice, cost_text};
 use super::rate::{Rate, Rates};
 use crate::api::{Category, ChargeClass, ChargeFrequency, CostShare, Line};
 use crate::facts::{Name, Seconds};
@@ -35,20 +33,20 @@ pub struct Printed {
 struct Charge {
     key: LineKey,
     quantity: i128,
-    cost: Option<Exact>,
+    cost: Option<Fraction>,
 }
 
 /// The ledger at `t`. Closed, its workloads are merged, and the largest named apart.
 pub fn print(ledger: &Ledger, rates: &Rates, budget: &BudgetKey, t: Seconds, closed: bool) -> Printed {
     let mut charges: Vec<_> = ledger.lines(t).map(|(key, quantity)| charge(rates, key.clone(), quantity)).collect();
-    let top = if closed { top_workloads(&charges, budget, cost_text) } else { Vec::new() };
+    let top = if closed { top_workloads(rates, &charges, budget, cost_text) } else { Vec::new() };
     if closed {
         charges = merge(rates, charges, |charge| LineKey { workload: None, ..charge.key.clone() });
     }
     let charges = fit(rates, charges);
     let mut lines: Vec<_> = charges.iter().map(|charge| line(rates, charge)).collect();
     lines.sort_by(|a, b| order(a).cmp(&order(b)));
-    Printed { lines, total: cost_text(&ledger.spent(rates, t)), top }
+    Printed { lines, total: cost_text(&ledger.spent(rates, t).exact()), top }
 }
 
 /// Quantities of a Statement's lines, by the ledger's own keys. What cannot be read is named and left out.
@@ -87,7 +85,7 @@ pub fn top(
     print: impl Fn(&Exact) -> String,
 ) -> Vec<CostShare> {
     let charges: Vec<_> = ledger.lines(t).map(|(key, quantity)| charge(rates, key.clone(), quantity)).collect();
-    top_workloads(&charges, budget, print)
+    top_workloads(rates, &charges, budget, print)
 }
 
 /// What each namespace costs at `t`.
@@ -107,31 +105,38 @@ fn charge(rates: &Rates, key: LineKey, quantity: i128) -> Charge {
     Charge { key, quantity, cost }
 }
 
-fn cost(rate: &Rate, quantity: i128) -> Option<Exact> {
+fn cost(rate: &Rate, quantity: i128) -> Option<Fraction> {
     let price = rate.price.as_ref()?;
     let mut sum = Total::default();
     sum.add(price, quantity, rate.unit.factor());
-    Some(sum.exact())
+    Some(sum.fraction())
 }
 
-fn top_workloads(charges: &[Charge], budget: &BudgetKey, print: impl Fn(&Exact) -> String) -> Vec<CostShare> {
-    let mut sums: HashMap<(&Option<Name>, &Name), Exact> = HashMap::new();
-    for charge in charges {
-        if let (Some(workload), Some(cost)) = (&charge.key.workload, &charge.cost) {
-            *sums.entry((&charge.key.namespace, workload)).or_insert_with(Exact::zero) += cost;
+fn top_workloads(
+    rates: &Rates,
+    charges: &[Charge],
+    budget: &BudgetKey,
+    print: impl Fn(&Exact) -> String,
+) -> Vec<CostShare> {
+    let mut sums: HashMap<(&Option<Name>, &Name), Total> = HashMap::new();
+    for Charge { key, quantity, .. } in charges {
+        let rate = rates.get(key.rate);
+        if let (Some(workload), Some(price)) = (&key.workload, &rate.price) {
+            sums.entry((&key.namespace, workload)).or_default().add(price, *quantity, rate.unit.factor());
         }
     }
-    let named = sums.into_iter().map(|((namespace, workload), cost)| {
+    let costs = sums.into_iter().map(|(whose, sum)| (whose, sum.fraction()));
+    let mut costs: Vec<_> = costs.filter(|(_, cost)| !cost.is_zero()).collect();
+    costs.sort_by(|(a, x), (b, y)| y.cmp(x).then(a.cmp(b)));
+    costs.truncate(TOP);
+    let named = costs.into_iter().map(|((namespace, workload), cost)| {
         let name = match (budget.namespace.is_none(), namespace) {
             (true, Some(namespace)) => format!("{namespace}/{workload}"),
             _ => workload.to_string(),
         };
-        (name, cost)
+        CostShare { name, cost: print(&cost.exact()) }
     });
-    let mut named: Vec<_> = named.filter(|(_, cost)| !cost.is_zero()).collect();
-    named.sort_by(|(a, x), (b, y)| y.cmp(x).then(a.cmp(b)));
-    named.truncate(TOP);
-    named.into_iter().map(|(name, cost)| CostShare { name, cost: print(&cost) }).collect()
+    named.collect()
 }
 
 /// At most [`MOST_LINES`]: the smallest workloads merged, and where namespaces alone are too many, those too.
@@ -150,19 +155,17 @@ fn merge_smallest(rates: &Rates, mut charges: Vec<Charge>, into: impl Fn(&Charge
     if charges.len() <= MOST_LINES {
         return charges;
     }
-    charges.sort_by(|a, b| b.cost.cmp(&a.cost).then(b.quantity.cmp(&a.quantity)));
-    let merged = |kept: usize| {
-        let mut keys: Vec<_> = charges[kept..].iter().map(&into).collect();
-        keys.extend(charges[..kept].iter().map(|charge| charge.key.clone()));
-        keys.into_iter().collect::<std::collections::HashSet<_>>().len()
+    charges.sort_by(|a, b| b.cost.cmp(&a.cost).then(b.quantity.cmp(&a.quantity)).then(a.key.cmp(&b.key)));
+    let mut merged: HashSet<_> = charges[MOST_LINES..].iter().map(&into).collect();
+    let mut kept = MOST_LINES;
+    let lines = |merged: &HashSet<LineKey>, kept: usize| {
+        merged.len() + charges[..kept].iter().filter(|charge| !merged.contains(&charge.key)).count()
     };
-    // The more is kept, the more lines: find the most that still fits.
-    let (mut low, mut high) = (0, MOST_LINES);
-    while low < high {
-        let middle = usize::midpoint(low, high + 1);
-        if merged(middle) <= MOST_LINES { low = middle } else { high = middle - 1 }
+    while kept > 0 && lines(&merged, kept) > MOST_LINES {
+        kept -= 1;
+        merged.insert(into(&charges[kept]));
     }
-    let rest = charges.split_off(low);
+    let rest = charges.split_off(kept);
     charges.extend(merge(rates, rest, into));
     merge(rates, charges, |charge| charge.key.clone())
 }
@@ -191,7 +194,7 @@ fn line(rates: &Rates, charge: &Charge) -> Line {
         exact_cost: None,
         charge_frequency: ChargeFrequency::UsageBased,
         charge_class: rate.correction.then_some(ChargeClass::Correction),
-        cost: charge.cost.as_ref().map(cost_text),
+        cost: charge.cost.as_ref().map(|cost| cost_text(&cost.exact())),
     }
 }
 

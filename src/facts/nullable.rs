@@ -24,7 +24,7 @@ pub fn list<'de, D: Deserializer<'de>, T: Deserialize<'de> + Default>(deserializ
 /// The same for labels: a label without a value is an empty one.
 pub fn labels<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Labels, D::Error> {
     let found = deserializer.deserialize_any(Texts(|_| true))?;
-    Ok(if found.is_empty() { no_labels() } else { Arc::new(found) })
+    Ok(if found.is_empty() { no_labels() } else { Arc::new(found.into_iter().collect()) })
 }
 
 /// Annotations, but only the operator's own: others can be as long as their object.

@@ -263,12 +263,13 @@ impl Machine {
         let first = !self.world.plans.contains_key(name);
         let older = if first { self.older_versions(name) } else { Vec::new() };
         let touched = if self.running { self.everything() } else { Vec::new() };
-        self.change(&touched, tag, at, |machine| {
-            let plan = machine.world.plans.entry(name.clone()).or_default();
-            for (from, list) in older {
-                plan.versions.set(from, Some(list));
-            }
-            plan.versions.set(from, list);
+        let mut other = self.world.plans.entry(name.clone()).or_default().clone();
+        for (from, list) in older {
+            other.versions.set(from, Some(list));
+        }
+        other.versions.set(from, list);
+        self.change_in_turn(&touched, tag, at, |machine| {
+            std::mem::swap(&mut other, machine.world.plans.get_mut(name).expect("entered"));
         });
         let users: Vec<_> = self.users(name).collect();
         for key in users {

@@ -31,7 +31,7 @@ impl Machine {
         let figures = state.decision.figures.as_ref();
         let limit = state.decision.limit.as_ref();
         let exceeded: Verdict = match (figures, limit) {
-            (Some(f), Some(limit)) if f.spent >= *limit => (
+            (Some(f), Some(limit)) if f.spent >= limit.into() => (
                 true,
                 "LimitReached",
                 format!("{} of {} spent", said(status.spent.as_ref()), said(status.limit.as_ref())),
@@ -45,7 +45,7 @@ impl Machine {
         };
         let forecast = status.forecast.as_ref().map(|f| &f.amount);
         let ahead: Verdict = match (figures, limit) {
-            (Some(f), Some(limit)) if f.forecast > *limit => (
+            (Some(f), Some(limit)) if f.forecast > limit.into() => (
                 true,
                 "AboveLimit",
                 format!("forecast {} for a limit of {}", said(forecast), said(status.limit.as_ref())),

@@ -8,7 +8,7 @@ use crate::api::{Action, Gate, Measure};
 use crate::engine::budget::{Budget, BudgetKey};
 use crate::engine::evaluate::{self, Figures};
 use crate::engine::item::NEVER;
-use crate::engine::money::{Exact, amount_text};
+use crate::engine::money::{Exact, Fraction, amount_text};
 use crate::facts::Seconds;
 
 /// A forecast's crossing opens once it was so many percent points below for so long.
@@ -220,7 +220,7 @@ impl BudgetState {
 }
 
 impl Latch {
-    fn follow_forecast(&mut self, forecast: &Exact, limit: &Exact, percent: i32, edited: bool, now: Seconds) {
+    fn follow_forecast(&mut self, forecast: &Fraction, limit: &Exact, percent: i32, edited: bool, now: Seconds) {
         let above = *forecast >= evaluate::level(limit, percent);
         if self.crossed_at.is_none() {
             if above {
@@ -251,7 +251,7 @@ pub(super) fn gate_of(action: Action) -> Gate {
 /// What an Actual crossing is latched for: when any of it changes, it is decided anew.
 fn fingerprint(spec: &Budget, limit: Option<&Exact>, overrides: usize) -> u64 {
     let mut hasher = DefaultHasher::new();
-    limit.map(ToString::to_string).hash(&mut hasher);
+    limit.map(|limit| (limit.numer(), limit.denom())).hash(&mut hasher);
     for threshold in &spec.thresholds {
         (threshold.percent, threshold.of, threshold.action).hash(&mut hasher);
     }

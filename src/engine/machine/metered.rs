@@ -217,6 +217,21 @@ impl Machine {
         self.settle(difference, tag, at);
     }
 
+    /// The same where it touches most of the cluster: `turn` makes the change, and undoes it when called again, so that
+    /// one object after the other is taken through it, and no difference is ever large.
+    pub(super) fn change_in_turn(&mut self, touched: &[Which], tag: Tag, at: Seconds, mut turn: impl FnMut(&mut Self)) {
+        for which in touched {
+            let which = std::slice::from_ref(which);
+            let mut difference = Difference::new();
+            self.collect(which, -1, &mut difference);
+            turn(self);
+            self.collect(which, 1, &mut difference);
+            self.settle(difference, tag, at);
+            turn(self);
+        }
+        turn(self);
+    }
+
     fn collect(&mut self, touched: &[Which], sign: i128, out: &mut Difference) {
         let Self { world, rates, ledgers, covering, wide, .. } = self;
         let mut growth = Vec::new();

@@ -157,15 +157,15 @@ impl Machine {
     /// New terms from `at` on, in every ledger of the budget that is not over.
     pub(super) fn set_terms(&mut self, key: &BudgetKey, tag: Tag, at: Seconds, terms: Option<&Terms>) {
         let open = self.ledgers_of(key).filter(|(_, e)| e.ledger.span.until > at);
-        let ids: Vec<_> = open.map(|(id, _)| id).collect();
+        let mut others: Vec<_> = open.map(|(id, e)| (id, e.ledger.span.terms.clone())).collect();
+        others.iter_mut().for_each(|(_, other)| other.set(at, terms.cloned()));
         let touched = match &key.namespace {
             Some(namespace) => self.in_namespace(namespace),
             None => self.everything(),
         };
-        self.change(&touched, tag, at, |machine| {
-            for id in ids {
-                let span = &mut machine.ledgers.get_mut(&id).expect("listed").ledger.span;
-                span.terms.set(at, terms.cloned());
+        self.change_in_turn(&touched, tag, at, |machine| {
+            for (id, other) in &mut others {
+                std::mem::swap(other, &mut machine.ledgers.get_mut(id).expect("listed").ledger.span.terms);
             }
         });
     }

@@ -142,14 +142,16 @@ impl Machine {
             spec.limit.as_ref().map(|(amount, _)| state.decision.limit.clone().unwrap_or_else(|| amount.clone()));
         status.limit = limit.as_ref().map(text);
         if comparable {
-            status.spent = Some(text(&figures.spent));
-            status.remaining = limit.as_ref().map(|limit| text(&(limit - &figures.spent)));
-            status.used_percent = limit.as_ref().map(|limit| used_percent(&figures.spent, limit));
+            let spent = figures.spent.exact();
+            status.spent = Some(text(&spent));
+            status.remaining = limit.as_ref().map(|limit| text(&(limit - &spent)));
+            status.used_percent = limit.as_ref().map(|limit| used_percent(&spent, limit));
             let used_up = state.latches.get(&(100, Measure::Actual)).and_then(|latch| latch.crossed_at);
-            let ahead = || limit.as_ref().and_then(|limit| figures.reaches(limit));
+            let ahead = || limit.as_ref().and_then(|limit| figures.reaches(&limit.into()));
             let exhausts = used_up.or_else(ahead).filter(|t| *t <= ledger.span.until);
-            status.forecast = Some(Forecast { amount: text(&figures.forecast), exhausts_at: exhausts.map(time) });
-            status.burn_rate = Some(BurnRate { per_day: text(&figures.per_day()) });
+            status.forecast =
+                Some(Forecast { amount: text(&figures.forecast.exact()), exhausts_at: exhausts.map(time) });
+            status.burn_rate = Some(BurnRate { per_day: text(&figures.per_day().exact()) });
             status.breakdown = Some(self.breakdown(key, entry, money, figures.at));
         }
         status.thresholds = thresholds(state, spec);

@@ -4,7 +4,7 @@ use num_bigint::BigInt;
 use num_integer::Integer;
 use num_traits::Zero;
 
-use super::{Exact, UnitPrice};
+use super::{Exact, Fraction, UnitPrice};
 
 /// An exact sum in the making: numerators added per denominator, reduced once when asked for.
 ///
@@ -55,6 +55,12 @@ impl Total {
                 Exact::new_raw((numerator / divisor).into(), (denominator / divisor).into())
             },
         )
+    }
+
+    /// The sum, not reduced.
+    pub fn fraction(&self) -> Fraction {
+        self.narrow_sum()
+            .map_or_else(|| self.wide_sum().into(), |(denominator, numerator)| Fraction::new(numerator, denominator))
     }
 
     fn add_narrow(&mut self, price: &UnitPrice, quantity: i128, factor: i128) -> Option<()> {
@@ -189,6 +195,7 @@ mod tests {
             }
             let sum = total.exact();
             prop_assert_eq!(&sum, &expected);
+            prop_assert_eq!(&total.fraction().exact(), &expected);
             prop_assert_eq!(sum.to_string(), expected.to_string(), "reduced");
             prop_assert_eq!(&backwards.exact(), &expected);
             total.add_exact(&-expected);

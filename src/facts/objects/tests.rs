@@ -15,7 +15,7 @@ fn a_node_has_labels_and_capacity() {
         "status": {"capacity": {"cpu": "4", "memory": "16Gi", "nvidia.com/gpu": "4", "pods": 110, "hugepages-1Gi": "0", "x": "y"}, "allocatable": {"cpu": "3"}},
     });
     let fact = NodeFact::project(&read(&node));
-    assert_eq!((&*fact.name, fact.created, fact.labels.len()), ("node-1", 100, 1));
+    assert_eq!((&*fact.name, fact.created, fact.labels.iter().count()), ("node-1", 100, 1));
     assert_eq!(amounts(&fact.capacity), "cpu=4000 memory=17179869184 nvidia.com/gpu=4 pods=110");
     assert_eq!(fields(&fact.problems), ["status.capacity.x"]);
     let bare = NodeFact::project(&read(&json!({"metadata": {"name": "n"}, "status": null})));
