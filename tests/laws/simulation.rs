@@ -274,12 +274,12 @@ fn place(object: &Value) -> Option<(Source, String)> {
 }
 
 fn applied(source: Source, object: &Value) -> Vec<News> {
-    let Observed { id, tag, fact, also } = Observed::read(source, &object.to_string()).expect("a good object");
+    let Observed { id, tag, fact, also, .. } = Observed::read(source, &object.to_string()).expect("a good object");
     std::iter::once(fact).chain(also).map(|fact| News::Applied { tag, id, fact }).collect()
 }
 
 fn deleted(source: Source, object: &Value, last_seen: Option<Seconds>) -> Vec<News> {
-    let Observed { id, tag, fact, also } = Observed::read(source, &object.to_string()).expect("a good object");
+    let Observed { id, tag, fact, also, .. } = Observed::read(source, &object.to_string()).expect("a good object");
     std::iter::once(fact).chain(also).map(|fact| News::Deleted { tag, id, fact, last_seen }).collect()
 }
 
