@@ -3,8 +3,12 @@
 
 #[path = "reference/reference.rs"]
 mod reference;
+#[path = "laws/simulation.rs"]
+mod simulation;
 #[path = "laws/traces.rs"]
 mod traces;
+
+use std::collections::BTreeMap;
 
 use jiff::Timestamp;
 use opex_operator::replay::trace::Trace;
@@ -12,7 +16,8 @@ use opex_operator::replay::{Options, Replay};
 use proptest::prelude::*;
 use serde_json::Value;
 
-use reference::{Input, compare};
+use reference::{Bill, Input, Seconds, compare};
+use simulation::{Fate, live};
 
 /// What `replay` prints.
 fn replay(input: &Input) -> Value {
@@ -28,9 +33,36 @@ fn replay(input: &Input) -> Value {
     serde_json::to_value(report.expect("a good trace")).expect("JSON")
 }
 
+/// What befalls the replicas, in seconds from the beginning.
+fn fates(kinds: &'static [Fate], most: usize) -> impl Strategy<Value = Vec<(u16, Fate)>> {
+    prop::collection::vec((0_u16..9000, prop::sample::select(kinds)), 0..most)
+}
+
+/// When a live operator has persisted everything, `lag` before `to`, it shows what a replay up to there shows; when
+/// exactly it closed a Statement is its own business.
+fn lives_as_it_replays(input: &Input, replicas: usize, fates: &[(u16, Fate)]) -> Result<(), TestCaseError> {
+    let fates: Vec<_> = fates.iter().map(|(at, fate)| (input.from + Seconds::from(*at), *fate)).collect();
+    let lived = live(&input.trace, input.to, replicas, &fates);
+    let replayed = replay(&Input { to: input.to - 10, ..input.clone() });
+    let unclosed = |report: &Value| -> BTreeMap<_, _> {
+        let bills = compare::bills(report).into_iter();
+        bills.map(|(name, bill)| (name, Bill { closed_at: None, ..bill })).collect()
+    };
+    let mut faults: Vec<_> = lived["statements"].as_array().expect("a list").iter().flat_map(compare::faults).collect();
+    faults.extend(compare::differences(&unclosed(&lived), &unclosed(&replayed)));
+    let shown = || faults.join("\n").replace("engine:", "lived:").replace("reference:", "replayed:");
+    prop_assert!(faults.is_empty(), "{}\n{fates:?}\n{}", shown(), traces::shown(&input.trace));
+    Ok(())
+}
+
 /// `PROPTEST_CASES` overrides the number of cases.
 fn config(cases: u32) -> ProptestConfig {
-    let config = ProptestConfig { max_shrink_iters: 20_000, failure_persistence: None, ..ProptestConfig::default() };
+    let config = ProptestConfig {
+        max_shrink_iters: 20_000,
+        max_shrink_time: 60_000,
+        failure_persistence: None,
+        ..ProptestConfig::default()
+    };
     if std::env::var_os("PROPTEST_CASES").is_some() { config } else { ProptestConfig { cases, ..config } }
 }
 
@@ -45,5 +77,37 @@ proptest! {
         let mut faults: Vec<_> = report["statements"].as_array().expect("a list").iter().flat_map(compare::faults).collect();
         faults.extend(compare::differences(&compare::bills(&report), &reference::bills(&input)));
         prop_assert!(faults.is_empty(), "{}\n{}", faults.join("\n"), traces::shown(&input.trace));
+    }
+}
+
+proptest! {
+    #![proptest_config(config(48))]
+
+    /// The ledger does not depend on when and how often anybody looked, nor on lost writes.
+    #[test]
+    fn when_passes_ran_does_not_matter(
+        steps in traces::steps(30),
+        fates in fates(&[Fate::Pass, Fate::Sweep, Fate::Lost, Fate::Unanswered], 12),
+    ) {
+        lives_as_it_replays(&traces::calm(&steps), 1, &fates)?;
+    }
+
+    /// A standby that has seen everything goes on where the leader stopped.
+    #[test]
+    fn which_replica_wrote_does_not_matter(
+        steps in traces::steps(30),
+        fates in fates(&[Fate::Pass, Fate::Failover, Fate::Lost, Fate::Unanswered], 12),
+    ) {
+        lives_as_it_replays(&traces::calm(&steps), 2, &fates)?;
+    }
+
+    /// A process that comes after a crash goes on from the Statements and what still exists.
+    #[test]
+    fn restarts_do_not_matter_to_pods_that_carry_their_times(
+        pods in prop::collection::vec((0_u16..6000, 0_u16..3000, any::<u8>(), any::<u8>()), 1..8),
+        edits in prop::collection::vec((0_u16..7000, any::<u8>()), 0..4),
+        fates in fates(&[Fate::Pass, Fate::ColdStart, Fate::Lost, Fate::Unanswered], 8),
+    ) {
+        lives_as_it_replays(&traces::own_times(&pods, &edits), 1, &fates)?;
     }
 }

@@ -26,6 +26,8 @@ pub fn window() -> (Seconds, Seconds) {
 
 /// A cluster that the steps change, and the trace of it.
 pub struct Cluster {
+    /// Nothing is seen so late that a statement may have closed, and no edit closes one.
+    calm: bool,
     at: Seconds,
     version: u64,
     objects: Map<String, Value>,
@@ -36,13 +38,46 @@ pub struct Cluster {
 /// The trace that some steps make.
 pub fn input(steps: &[Step]) -> Input {
     let (from, to) = window();
-    let mut cluster = Cluster::new(from - 40_000);
+    let mut cluster = Cluster::new(from - 40_000, false);
     for (gap, choice) in steps {
         cluster.at += Seconds::from(*gap);
         cluster.step(*choice);
     }
     let trace = cluster.trace.into_iter().filter(|event| event.at <= to).collect();
     Input { from, to, given: Vec::new(), trace }
+}
+
+/// A trace of some hours around midnight, as a watch shows it; at its end nothing happens for a while.
+pub fn calm(steps: &[Step]) -> Input {
+    let (from, _) = window();
+    let mut cluster = Cluster::new(from, true);
+    for (gap, choice) in steps {
+        cluster.at += 1 + Seconds::from(*gap) / 20;
+        cluster.step(*choice);
+    }
+    Input { from, to: cluster.at + 900, given: Vec::new(), trace: cluster.trace }
+}
+
+/// Pods that carry their own times, and linger after they have ended: where one begins, for how long it runs, when its
+/// end is seen, and what it asks for. The default plan is edited now and then.
+pub fn own_times(pods: &[(u16, u16, u8, u8)], edits: &[(u16, u8)]) -> Input {
+    let (from, _) = window();
+    let mut cluster = Cluster::new(from, true);
+    let mut due = Vec::new();
+    for (i, (start, runs, late, x)) in pods.iter().enumerate() {
+        let seen = from + 1 + Seconds::from(*start);
+        let ended = seen + Seconds::from(*runs);
+        due.push((seen, i, 0, *late, *x));
+        due.push((ended + Seconds::from(late % 64), i, 1, *late, *x));
+        due.push((ended + 1000, i, 2, *late, *x));
+    }
+    due.extend(edits.iter().map(|(at, x)| (from + 1 + Seconds::from(*at), 0, 3, 0, *x)));
+    due.sort_unstable();
+    for (at, i, what, late, x) in due {
+        cluster.at = at;
+        cluster.own_time(&format!("p{i}"), what, Seconds::from(late % 64), x);
+    }
+    Input { from, to: cluster.at + 900, given: Vec::new(), trace: cluster.trace }
 }
 
 /// The trace as its lines.
@@ -90,8 +125,8 @@ pub fn text(instant: Seconds) -> Value {
 
 impl Cluster {
     /// Two namespaces, two nodes, three plans, five budgets.
-    fn new(at: Seconds) -> Self {
-        let mut cluster = Self { at, version: 0, objects: Map::new(), generations: 0, trace: Vec::new() };
+    fn new(at: Seconds, calm: bool) -> Self {
+        let mut cluster = Self { calm, at, version: 0, objects: Map::new(), generations: 0, trace: Vec::new() };
         for (name, team) in [("a", "shop"), ("b", "lab")] {
             cluster.put("Namespace", "", name, json!({"metadata": {"labels": {"team": team}}}));
         }
@@ -139,7 +174,7 @@ impl Cluster {
     }
 
     fn pod(&mut self, namespace: &str, name: &str, how: u8, [x, y, z]: [u8; 3]) {
-        let late = self.at - lateness(x);
+        let late = self.at - self.lateness(x);
         let Some(mut pod) = self.get("Pod", namespace, name) else {
             let node = if how % 4 == 0 { "" } else { self.some_node(how) };
             let mut pod = json!({
@@ -211,7 +246,7 @@ impl Cluster {
         let Some(mut claim) = self.get("PersistentVolumeClaim", namespace, "data") else {
             let class = pick(&["fast", "slow", "odd"], x % 3);
             let phase = pick(&["Bound", "Pending"], y & 1);
-            let created = text(self.at - lateness(x));
+            let created = text(self.at - self.lateness(x));
             self.put(
                 "PersistentVolumeClaim",
                 namespace,
@@ -247,7 +282,7 @@ impl Cluster {
                 self.put("Service", namespace, "web", service);
             }
             None => {
-                let created = text(self.at - lateness(x));
+                let created = text(self.at - self.lateness(x));
                 self.put(
                     "Service",
                     namespace,
@@ -266,7 +301,7 @@ impl Cluster {
 
     fn plan(&mut self, name: &str, how: u8, [x, y]: [u8; 2]) {
         match self.get("PricePlan", "", name) {
-            Some(plan) if how % 8 == 0 => self.drop("PricePlan", "", name, &plan, None),
+            Some(plan) if how % 8 == 0 && !self.calm => self.drop("PricePlan", "", name, &plan, None),
             Some(before) => {
                 let mut plan = plan(before["spec"]["currency"].as_str().expect("a currency"), x);
                 plan["metadata"] = before["metadata"].clone();
@@ -297,6 +332,8 @@ impl Cluster {
             return;
         };
         match how % 6 {
+            0 | 4 if self.calm => budget["spec"]["contact"] = json!(format!("contact {x}")),
+            1 if self.calm => budget["spec"]["pricePlan"] = json!(pick(&["default", "other"], x)),
             0 => return self.drop(kind, namespace, name, &budget, None),
             1 => budget["spec"]["pricePlan"] = json!(pick(&["default", "other", "dollars", "missing"], x % 4)),
             2 => {
@@ -330,6 +367,44 @@ impl Cluster {
             }),
         );
         self.trace.push(Event { at: self.at, change: Change::Deleted, last_seen: None, object: pod });
+    }
+
+    /// One event in the life of a Pod that is told by its own times.
+    fn own_time(&mut self, name: &str, what: u8, late: Seconds, x: u8) {
+        let known = self.get("Pod", "a", name);
+        let written =
+            json!([{"manager": "kubelet", "operation": "Update", "subresource": "status", "time": text(self.at)}]);
+        match (what, known) {
+            (0, _) => {
+                let mut pod = json!({
+                    "metadata": {"creationTimestamp": text(self.at), "labels": {"app": "web"}},
+                    "spec": {"nodeName": "n1", "containers": containers([x, x / 2])},
+                    "status": {"phase": "Running", "conditions": [scheduled(self.at)]},
+                });
+                pod["metadata"]["managedFields"] = written;
+                self.put("Pod", "a", name, pod);
+            }
+            (1, Some(mut pod)) => {
+                pod["status"]["phase"] = json!("Succeeded");
+                let ended = json!({"terminated": {"exitCode": 0, "finishedAt": text(self.at - late)}});
+                pod["status"]["containerStatuses"] = json!([{"name": "app", "state": ended}]);
+                pod["metadata"]["managedFields"] = written;
+                self.put("Pod", "a", name, pod);
+            }
+            (2, Some(pod)) => self.drop("Pod", "a", name, &pod, None),
+            _ => self.plan("default", 1, [x, x / 16]),
+        }
+    }
+
+    /// How long ago something happened that is seen now: mostly not long.
+    fn lateness(&self, x: u8) -> Seconds {
+        match x % 4 {
+            0 => 0,
+            1 => i64::from(x) / 4,
+            _ if self.calm => i64::from(x),
+            2 => i64::from(x) * 20,
+            _ => i64::from(x) * 300,
+        }
     }
 
     /// A Pod is bound to a Node that exists, or to one that is never seen.
@@ -371,6 +446,9 @@ impl Cluster {
             self.generations += 1;
             metadata["uid"] = json!(format!("uid-{}", self.generations));
         }
+        if kind == "PricePlan" {
+            metadata["generation"] = json!(self.version);
+        }
         if metadata["creationTimestamp"].is_null() {
             metadata["creationTimestamp"] = text(self.at);
         }
@@ -380,16 +458,6 @@ impl Cluster {
 
 fn pick<'a>(of: &[&'a str], by: u8) -> &'a str {
     of[usize::from(by) % of.len()]
-}
-
-/// How long ago something happened that is seen now: mostly not long.
-fn lateness(x: u8) -> Seconds {
-    match x % 4 {
-        0 => 0,
-        1 => i64::from(x) / 4,
-        2 => i64::from(x) * 20,
-        _ => i64::from(x) * 300,
-    }
 }
 
 fn scheduled(at: Seconds) -> Value {
