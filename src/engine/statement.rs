@@ -175,6 +175,8 @@ fn merge(rates: &Rates, charges: Vec<Charge>, into: impl Fn(&Charge) -> LineKey)
     for one in charges {
         *sums.entry(into(&one)).or_default() += one.quantity;
     }
+    // Corrections may cancel each other: nothing is no line.
+    sums.retain(|_, quantity| *quantity != 0);
     sums.into_iter().map(|(key, quantity)| charge(rates, key, quantity)).collect()
 }
 
