@@ -1,6 +1,6 @@
 # Each target says what it does: `make help`.
 .DEFAULT_GOAL := help
-.PHONY: help build check test soak demo demo-down cluster cluster-down
+.PHONY: help build check test soak bench demo demo-down cluster cluster-down
 
 CARGO ?= cargo
 # Name and size of the cluster of `make cluster`.
@@ -40,6 +40,9 @@ test: ## All tests, the ones on a real control plane included
 soak: ## Five minutes of Pods that start and stop while leaders are killed
 	$(OPEX_CLUSTER) build
 	SOAK=1 $(CARGO) test --test operator a03 -- --nocapture
+
+bench: ## Speed and memory, each figure beside its floor in the same run
+	$(CARGO) bench --bench figures
 
 cluster: ## Start a control plane to play with, and print how to reach it
 	@$(OPEX_CLUSTER) up --name $(NAME) --nodes $(NODES) --metrics
