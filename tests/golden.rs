@@ -14,6 +14,7 @@ mod shorthand;
 use std::path::{Path, PathBuf};
 
 use case::Case;
+use serde_json::json;
 
 #[test]
 fn every_case_comes_out_as_written() {
@@ -38,6 +39,27 @@ fn every_case_comes_out_as_written() {
     }
     assert!(only.is_some() || paths.len() > 50, "only {} cases were found", paths.len());
     assert!(failed.is_empty(), "{} of {} cases failed:\n\n{}\n", failed.len(), paths.len(), failed.join("\n\n"));
+}
+
+/// An open Statement names the largest workloads and merges the others, and nothing is lost.
+#[test]
+fn an_open_statement_has_at_most_150_lines() {
+    let pods: Vec<_> = (1..=400)
+        .map(|i| json!({"at": "2025-03-01T00:00:00Z", "added": {"pod": format!("a/p{i}"), "requests": {"cpu": i}}}))
+        .collect();
+    let case = json!({
+        "rule": "API Statement", "says": "400 workloads", "from": "2025-03-01T00:00:00Z", "to": "2025-03-01T01:00:00Z",
+        "given": [{"plan": "default", "pricesPerHour": {"cpu": 1}}, {"budget": "a/a"}], "trace": pods,
+        "expect": {"statements": {"a/a-2025-03": {"exact": "80200"}}},
+    });
+    let case: Case = serde_json::from_value(case).expect("a case");
+    let outcome = case.run("many-workloads");
+    assert_eq!(check::faults(&case, &outcome), Vec::<String>::new());
+    let report = outcome.report.expect("a report");
+    let lines = report["statements"][0]["spec"]["lines"].as_array().expect("lines").clone();
+    assert!(lines.len() <= 150, "{} lines", lines.len());
+    let named = |name: &str| lines.iter().any(|line| line["workload"] == name);
+    assert!(named("other") && named("Pod/p400") && !named("Pod/p1"));
 }
 
 fn files(directory: &Path, found: &mut Vec<PathBuf>) {
