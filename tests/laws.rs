@@ -1,6 +1,8 @@
 //! Laws that hold for every trace, whatever happened in it. A failing case is shrunk to the shortest trace that still
 //! fails, and printed line by line.
 
+#[path = "laws/cluster.rs"]
+mod cluster;
 #[path = "reference/reference.rs"]
 mod reference;
 #[path = "laws/simulation.rs"]
@@ -11,6 +13,7 @@ mod traces;
 use std::collections::BTreeMap;
 
 use jiff::Timestamp;
+use num_bigint::BigInt;
 use opex_operator::replay::trace::Trace;
 use opex_operator::replay::{Options, Replay};
 use proptest::prelude::*;
@@ -32,6 +35,21 @@ fn replay(input: &Input) -> Value {
     let lines = traces::lines(&input.trace);
     let report = Replay::new(options, Vec::new()).run(&mut Trace::new(lines.as_bytes()));
     serde_json::to_value(report.expect("a good trace")).expect("JSON")
+}
+
+/// Quantities by budget and kind of line, over all Statements.
+fn quantities(report: &Value) -> BTreeMap<String, BigInt> {
+    let bills = compare::bills(report);
+    let mut sums = BTreeMap::new();
+    for statement in report["statements"].as_array().expect("a list") {
+        let of = |field: &str| statement["metadata"][field].as_str().expect("metadata").to_owned();
+        let bill = &bills[&(of("namespace"), of("name"))];
+        for (key, quantity) in &bill.lines {
+            let key = format!("{} {} {key:?}", of("namespace"), statement["spec"]["budgetRef"]);
+            *sums.entry(key).or_insert_with(BigInt::default) += quantity;
+        }
+    }
+    sums
 }
 
 /// What befalls the replicas, in seconds from the beginning.
@@ -72,7 +90,7 @@ fn config(cases: u32) -> ProptestConfig {
 }
 
 proptest! {
-    #![proptest_config(config(24))]
+    #![proptest_config(config(16))]
 
     /// The engine's lines are those of the reference, to the integer, and every Statement adds up.
     #[test]
@@ -86,7 +104,34 @@ proptest! {
 }
 
 proptest! {
-    #![proptest_config(config(4))]
+    #![proptest_config(config(6))]
+
+    /// What is metered in two parts of a time is what is metered in the whole of it.
+    #[test]
+    fn metering_is_additive(steps in traces::steps(40), part in 0_u32..10_000) {
+        let whole = traces::punctual(&steps);
+        let middle = whole.from + (whole.to - whole.from) * i64::from(part) / 10_000;
+        prop_assume!(middle > whole.from);
+        let first = quantities(&replay(&Input { to: middle, ..whole.clone() }));
+        let mut parts = quantities(&replay(&Input { from: middle, ..whole.clone() }));
+        for (key, quantity) in first {
+            *parts.entry(key).or_default() += quantity;
+        }
+        prop_assert_eq!(parts, quantities(&replay(&whole)), "{}\n{}", middle, traces::shown(&whole.trace));
+    }
+
+    /// Whatever comes in whatever order, the machine goes on.
+    #[test]
+    fn nothing_makes_the_machine_panic(
+        steps in traces::steps(30),
+        disorder in prop::collection::vec(any::<(u8, u8, u32)>(), 1..60),
+    ) {
+        simulation::disturb(&traces::input(&steps).trace, &disorder);
+    }
+}
+
+proptest! {
+    #![proptest_config(config(3))]
 
     /// The ledger does not depend on when and how often anybody looked, nor on lost writes.
     #[test]

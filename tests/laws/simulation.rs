@@ -1,10 +1,10 @@
 //! A tiny API server, and replicas of the machine that live through a trace as an operator does: they write Statements
 //! and read them back, pass when they asked to be woken, crash, take over, and lose writes.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 
 use jiff::Timestamp;
-use opex_operator::engine::machine::{Event as News, Machine, Settings};
+use opex_operator::engine::machine::{Event as News, Machine, Relist, Settings};
 use opex_operator::engine::observed::{Source, Tag};
 use opex_operator::engine::write::{Outcome, Write};
 use opex_operator::observe::{Observed, TypeMeta};
@@ -82,6 +82,54 @@ pub fn live(trace: &[Event], to: Seconds, replicas: usize, fates: &[(Seconds, Fa
     simulation.statements()
 }
 
+/// Feeds a machine the events of a trace in disorder, with times that jump and answers that nobody asked for.
+pub fn disturb(trace: &[Event], disorder: &[(u8, u8, u32)]) {
+    let mut simulation = Simulation::new();
+    simulation.now = trace.first().map_or(0, |event| event.at);
+    simulation.join();
+    let mut writes = Vec::new();
+    for (what, which, jump) in disorder {
+        let machine = &mut simulation.replicas[0];
+        let event = &trace[usize::from(*which) % trace.len()];
+        let at = event.at + Seconds::from((*jump >> (jump % 32)) % 3_000_000) - 1000;
+        let Some((source, _)) = place(&event.object) else { continue };
+        let mut object = event.object.clone();
+        object["metadata"]["resourceVersion"] = json!((jump % 1000).to_string());
+        let news = match what % 8 {
+            0..=2 => applied(source, &object),
+            3 => deleted(source, &object, (jump % 2 == 0).then_some(at - 100)),
+            4 => vec![News::Leading(jump % 3 != 0)],
+            5 => vec![News::Listed {
+                tag: Tag { source, version: 7 },
+                held: Some(Relist { ids: HashSet::new(), last_heard: at }),
+            }],
+            6 => vec![News::Heard { tag: Tag { source, version: u64::from(*jump) } }],
+            _ => answers(&writes, *jump),
+        };
+        for event in news {
+            machine.ingest(event, at);
+        }
+        if what.is_multiple_of(3) {
+            writes = machine.pass(at).writes;
+        }
+        if what.is_multiple_of(5) {
+            machine.sweep();
+            machine.checkpoint(at);
+        }
+        let _ = (machine.shown(at), machine.statements(at), machine.waiting(), machine.troubles());
+    }
+}
+
+fn answers(writes: &[Write], by: u32) -> Vec<News> {
+    let outcome = match by % 4 {
+        0 => Outcome::Conflict,
+        1 => Outcome::Gone,
+        2 => Outcome::Failed,
+        _ => Outcome::Written { version: Some(by.to_string()) },
+    };
+    writes.iter().map(|write| News::Done { key: write.key(), outcome: outcome.clone() }).collect()
+}
+
 // === impl Simulation ===
 
 impl Simulation {
@@ -118,10 +166,11 @@ impl Simulation {
         self.now = self.now.max(event.at);
         let Some((source, key)) = place(&event.object) else { return };
         let mut object = event.object.clone();
-        if let Some(before) = self.server.objects.get(&(source, key.clone())) {
-            if !before["status"].is_null() && object["status"].is_null() {
-                object["status"] = before["status"].clone();
-            }
+        if let Some(before) = self.server.objects.get(&(source, key.clone()))
+            && !before["status"].is_null()
+            && object["status"].is_null()
+        {
+            object["status"] = before["status"].clone();
         }
         match event.change {
             Change::Added | Change::Modified => self.store(source, key, object),

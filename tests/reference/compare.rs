@@ -2,6 +2,7 @@
 //! printed Statement to its own arithmetic.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::fmt::Write;
 
 use num_bigint::BigInt;
 use num_rational::BigRational;
@@ -55,7 +56,7 @@ fn shown(bill: &Bill) -> String {
         let class = if key.correction { " Correction" } else { "" };
         let plan = key.plan.as_deref().unwrap_or("no plan");
         let Key { namespace, rate, unit, factor, .. } = key;
-        text += &format!("\n    {namespace} {plan} {rate} at {price}: {quantity} {unit} over {factor}{class}");
+        let _ = write!(text, "\n    {namespace} {plan} {rate} at {price}: {quantity} {unit} over {factor}{class}");
     }
     text
 }

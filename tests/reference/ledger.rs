@@ -99,7 +99,7 @@ fn held_at(world: &World, pods: &[Pod<'_>], owner: &Owner, spec: &Value, instant
     let name = spec["pricePlan"].as_str().unwrap_or("default");
     let plan = plan_at(world, name, instant);
     let mut held = Vec::new();
-    let mut hold = |thing: &Thing, rate: Rate, amount: &BigInt| {
+    let mut add = |thing: &Thing, rate: Rate, amount: &BigInt| {
         let amount = amount * rate.scale;
         let key = Key {
             namespace: thing.namespace().to_owned(),
@@ -116,7 +116,7 @@ fn held_at(world: &World, pods: &[Pod<'_>], owner: &Owner, spec: &Value, instant
     for pod in pods.iter().filter(|pod| pod.start <= instant && instant < pod.end && counted(pod.thing)) {
         let node = pod.node_labels_at(world, instant);
         for (resource, amount) in pod.requests_at(instant) {
-            hold(pod.thing, prices::resource(plan, node, resource), amount);
+            add(pod.thing, prices::resource(plan, node, resource), amount);
         }
     }
     if !spec["podSelector"].is_null() {
@@ -128,12 +128,12 @@ fn held_at(world: &World, pods: &[Pod<'_>], owner: &Owner, spec: &Value, instant
             let now = claim.at(instant);
             let class = now["spec"]["storageClassName"].as_str().unwrap_or("");
             let size = super::amounts::quantity(&now["spec"]["resources"]["requests"]["storage"]).ceil().to_integer();
-            hold(claim, prices::storage(plan, class), &size);
+            add(claim, prices::storage(plan, class), &size);
         }
     }
     for service in world.all("Service").filter(|service| counted(service)) {
         if service.holds_at(instant, |service| service["spec"]["type"] == "LoadBalancer") {
-            hold(service, prices::load_balancer(plan), &1.into());
+            add(service, prices::load_balancer(plan), &1.into());
         }
     }
     held

@@ -1,0 +1,399 @@
+//! A small cluster whose objects live as Kubernetes lets them live; what happens to them is chosen by numbers.
+
+use serde_json::{Map, Value, json};
+
+use crate::reference::{Change, Event, Seconds};
+use crate::traces::text;
+
+/// How wild a trace is.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub enum Manner {
+    Wild,
+    /// Nothing is seen so late that a statement may have closed, and no edit closes one.
+    Calm,
+    /// Everything is seen in the second in which it happens.
+    Punctual,
+}
+
+/// A cluster that the steps change, and the trace of it.
+pub struct Cluster {
+    manner: Manner,
+    pub at: Seconds,
+    version: u64,
+    objects: Map<String, Value>,
+    generations: u32,
+    pub trace: Vec<Event>,
+}
+
+// === impl Cluster ===
+
+impl Cluster {
+    /// Two namespaces, two nodes, three plans, five budgets.
+    pub fn new(at: Seconds, manner: Manner) -> Self {
+        let mut cluster = Self { manner, at, version: 0, objects: Map::new(), generations: 0, trace: Vec::new() };
+        for (name, team) in [("a", "shop"), ("b", "lab")] {
+            cluster.put("Namespace", "", name, json!({"metadata": {"labels": {"team": team}}}));
+        }
+        let sliced = json!({"spot": "true", "example.com/gpu.replicas": "4"});
+        cluster.put("Node", "", "n1", json!({"metadata": {"labels": sliced}}));
+        cluster.put("Node", "", "n2", json!({"metadata": {"labels": {}}}));
+        cluster.put("PricePlan", "", "default", plan("EUR", 3));
+        cluster.put("PricePlan", "", "other", plan("EUR", 5));
+        cluster.put("PricePlan", "", "dollars", plan("USD", 7));
+        let limit = json!({"amount": 10, "currency": "EUR"});
+        let spec = |spec: Value| {
+            let mut spec = json!({"spec": spec});
+            spec["spec"]["limit"] = limit.clone();
+            spec
+        };
+        let berlin = |every: &str| json!({"every": every, "timeZone": "Europe/Berlin"});
+        let web = json!({"matchLabels": {"app": "web"}});
+        let shop = json!({"matchLabels": {"team": "shop"}});
+        cluster.put("Budget", "a", "month", spec(json!({"period": berlin("Month")})));
+        cluster.put("Budget", "a", "day", spec(json!({"period": berlin("Day")})));
+        cluster.put("Budget", "b", "web", spec(json!({"podSelector": web, "period": {"every": "Day"}})));
+        cluster.put("ClusterBudget", "", "shop", spec(json!({"namespaceSelector": shop, "period": {"every": "Day"}})));
+        cluster.put("ClusterBudget", "", "all", spec(json!({"pricePlan": "other", "period": {"every": "Week"}})));
+        cluster
+    }
+
+    pub fn step(&mut self, choice: [u8; 6]) {
+        let [what, which, how, x, y, z] = choice;
+        let namespace = pick(&["a", "b"], which & 1);
+        match what % 16 {
+            0..=7 => self.pod(namespace, &format!("p{}", (which >> 1) % 4), how, [x, y, z]),
+            8 => self.node(pick(&["n1", "n2"], which & 1), how, x),
+            9 => self.claim(namespace, how, [x, y]),
+            10 => self.service(namespace, how, x),
+            11 => self.namespace(namespace, how),
+            12 | 13 => self.plan(pick(&["default", "other", "dollars"], which % 3), how, [x, y]),
+            14 => {
+                // What an edit cuts off is the same whichever of two events of one second is taken first.
+                self.at += 1;
+                self.budget(which, how, [x, y]);
+                self.at += 1;
+            }
+            _ => self.missed(namespace, x),
+        }
+    }
+
+    fn pod(&mut self, namespace: &str, name: &str, how: u8, [x, y, z]: [u8; 3]) {
+        let late = self.at - self.lateness(x);
+        let Some(mut pod) = self.get("Pod", namespace, name) else {
+            let node = if how.is_multiple_of(4) { "" } else { self.some_node(how) };
+            let mut pod = json!({
+                "metadata": {"creationTimestamp": text(late - i64::from(y)), "labels": {"app": pick(&["web", "db"], z & 1)}},
+                "spec": {"nodeName": node, "containers": containers([y, z])},
+                "status": {"phase": "Pending"},
+            });
+            if !node.is_empty() && how & 64 == 0 {
+                pod["status"] = json!({"phase": "Running", "conditions": [scheduled(late)]});
+            }
+            self.put("Pod", namespace, name, pod);
+            return;
+        };
+        let bound = pod["spec"]["nodeName"] != "";
+        match how % 8 {
+            _ if !bound => {
+                pod["spec"]["nodeName"] = json!(self.some_node(y));
+                pod["status"] = json!({"phase": "Running", "conditions": [scheduled(late)]});
+            }
+            0 => pod["spec"]["containers"] = containers([y, z]),
+            1 => pod["metadata"]["labels"]["app"] = json!(pick(&["web", "db"], y & 1)),
+            2 => pod["status"]["containerStatuses"] = statuses([y, z]),
+            3 => {
+                let grace = i64::from(y % 64);
+                // What has ended is deleted after that.
+                let requested = if pod["status"]["phase"] == "Running" { late } else { self.at };
+                pod["metadata"]["deletionTimestamp"] = text(requested + grace);
+                pod["metadata"]["deletionGracePeriodSeconds"] = json!(grace);
+            }
+            4 | 5 => {
+                pod["status"]["phase"] = json!(pick(&["Succeeded", "Failed"], y & 1));
+                if z & 3 != 0 {
+                    pod["status"]["containerStatuses"] =
+                        json!([{"name": "app", "state": {"terminated": {"finishedAt": text(late)}}}]);
+                }
+            }
+            6 => {
+                if y & 1 == 0 {
+                    pod["status"]["phase"] = json!("Succeeded");
+                    pod["status"]["containerStatuses"] =
+                        json!([{"name": "app", "state": {"terminated": {"finishedAt": text(late)}}}]);
+                }
+                self.drop("Pod", namespace, name, &pod, None);
+                return;
+            }
+            _ => {
+                let seen = self.last_seen(y, z);
+                self.drop("Pod", namespace, name, &pod, seen);
+                return;
+            }
+        }
+        self.put("Pod", namespace, name, pod);
+    }
+
+    fn node(&mut self, name: &str, how: u8, x: u8) {
+        let labels = json!({"spot": pick(&["true", "false"], x & 1), "example.com/gpu.replicas": pick(&["1", "2", "4", "many"], x >> 1)});
+        match self.get("Node", "", name) {
+            Some(node) if how.is_multiple_of(3) => self.drop("Node", "", name, &node, None),
+            Some(mut node) => {
+                node["metadata"]["labels"] = labels;
+                self.put("Node", "", name, node);
+            }
+            None => self.put("Node", "", name, json!({"metadata": {"labels": labels}})),
+        }
+    }
+
+    fn claim(&mut self, namespace: &str, how: u8, [x, y]: [u8; 2]) {
+        let storage = json!({"requests": {"storage": (1 + u64::from(y)) * 1_000_000}});
+        let Some(mut claim) = self.get("PersistentVolumeClaim", namespace, "data") else {
+            let class = pick(&["fast", "slow", "odd"], x % 3);
+            let phase = pick(&["Bound", "Pending"], y & 1);
+            let created = text(self.at - self.lateness(x));
+            self.put(
+                "PersistentVolumeClaim",
+                namespace,
+                "data",
+                json!({"metadata": {"creationTimestamp": created},
+                "spec": {"storageClassName": class, "resources": storage}, "status": {"phase": phase}}),
+            );
+            return;
+        };
+        match how % 4 {
+            0 => claim["status"]["phase"] = json!("Bound"),
+            1 => claim["spec"]["resources"] = storage,
+            2 => claim["status"]["phase"] = json!("Lost"),
+            _ => {
+                return self.drop("PersistentVolumeClaim", namespace, "data", &claim, self.last_seen(y, x));
+            }
+        }
+        self.put("PersistentVolumeClaim", namespace, "data", claim);
+    }
+
+    fn service(&mut self, namespace: &str, how: u8, x: u8) {
+        let kind = json!(pick(&["LoadBalancer", "ClusterIP"], x & 1));
+        match self.get("Service", namespace, "web") {
+            Some(service) if how.is_multiple_of(3) => self.drop("Service", namespace, "web", &service, None),
+            Some(mut service) => {
+                service["spec"]["type"] = kind;
+                self.put("Service", namespace, "web", service);
+            }
+            None => {
+                let created = text(self.at - self.lateness(x));
+                self.put(
+                    "Service",
+                    namespace,
+                    "web",
+                    json!({"metadata": {"creationTimestamp": created}, "spec": {"type": kind}}),
+                );
+            }
+        }
+    }
+
+    fn namespace(&mut self, name: &str, how: u8) {
+        let mut namespace = self.get("Namespace", "", name).expect("never deleted");
+        namespace["metadata"]["labels"]["team"] = json!(pick(&["shop", "lab"], how & 1));
+        self.put("Namespace", "", name, namespace);
+    }
+
+    fn plan(&mut self, name: &str, how: u8, [x, y]: [u8; 2]) {
+        match self.get("PricePlan", "", name) {
+            Some(plan) if how.is_multiple_of(8) && !self.is_calm() => self.drop("PricePlan", "", name, &plan, None),
+            Some(before) => {
+                let mut plan = plan(before["spec"]["currency"].as_str().expect("a currency"), x);
+                plan["metadata"] = before["metadata"].clone();
+                if how % 8 < 6 {
+                    let written = text(self.at - self.lateness(y).min(15));
+                    plan["metadata"]["managedFields"] =
+                        json!([{"manager": "kubectl", "operation": "Apply", "time": written}]);
+                }
+                self.put("PricePlan", "", name, plan);
+            }
+            None => {
+                let currency = if name == "dollars" { "USD" } else { "EUR" };
+                self.put("PricePlan", "", name, plan(currency, x));
+            }
+        }
+    }
+
+    fn budget(&mut self, which: u8, how: u8, [x, y]: [u8; 2]) {
+        let (kind, namespace, name) = [
+            ("Budget", "a", "month"),
+            ("Budget", "a", "day"),
+            ("Budget", "b", "web"),
+            ("ClusterBudget", "", "shop"),
+            ("ClusterBudget", "", "all"),
+        ][usize::from(which % 5)];
+        let Some(mut budget) = self.get(kind, namespace, name) else {
+            self.put(kind, namespace, name, json!({"spec": {"limit": {"amount": 10, "currency": "EUR"}}}));
+            return;
+        };
+        match how % 6 {
+            0 | 4 if self.is_calm() => budget["spec"]["contact"] = json!(format!("contact {x}")),
+            1 if self.is_calm() => budget["spec"]["pricePlan"] = json!(pick(&["default", "other"], x)),
+            0 => return self.drop(kind, namespace, name, &budget, None),
+            1 => budget["spec"]["pricePlan"] = json!(pick(&["default", "other", "dollars", "missing"], x % 4)),
+            2 => {
+                budget["spec"]["podSelector"] = json!({"matchExpressions": [{"key": "app", "operator": "In", "values": [pick(&["web", "db"], x & 1)]}]})
+            }
+            3 => drop(budget["spec"].as_object_mut().expect("a spec").remove("podSelector")),
+            4 => {
+                budget["spec"]["period"] = json!({"every": pick(&["Day", "Week", "Month", "Quarter"], x % 4), "timeZone": pick(&["UTC", "Europe/Berlin"], y & 1)})
+            }
+            _ if kind == "ClusterBudget" => {
+                budget["spec"]["namespaceSelector"] = json!({"matchLabels": {"team": pick(&["shop", "lab"], x & 1)}})
+            }
+            _ => budget["spec"]["contact"] = json!(format!("contact {x}")),
+        }
+        self.put(kind, namespace, name, budget);
+    }
+
+    /// A Pod that is seen for the first time when it is gone.
+    fn missed(&mut self, namespace: &str, x: u8) {
+        self.generations += 1;
+        let name = format!("missed-{}", self.generations);
+        let start = self.at - self.lateness(x);
+        let pod = self.whole(
+            "Pod",
+            namespace,
+            &name,
+            json!({
+                "metadata": {"creationTimestamp": text(start)},
+                "spec": {"nodeName": self.some_node(x), "containers": containers([x, 1])},
+                "status": {"phase": "Running", "conditions": [scheduled(start)]},
+            }),
+        );
+        self.trace.push(Event { at: self.at, change: Change::Deleted, last_seen: None, object: pod });
+    }
+
+    /// One event in the life of a Pod that is told by its own times.
+    pub fn own_time(&mut self, name: &str, what: u8, late: Seconds, x: u8) {
+        let known = self.get("Pod", "a", name);
+        let written =
+            json!([{"manager": "kubelet", "operation": "Update", "subresource": "status", "time": text(self.at)}]);
+        match (what, known) {
+            (0, _) => {
+                let mut pod = json!({
+                    "metadata": {"creationTimestamp": text(self.at), "labels": {"app": "web"}},
+                    "spec": {"nodeName": "n1", "containers": containers([x, x / 2])},
+                    "status": {"phase": "Running", "conditions": [scheduled(self.at)]},
+                });
+                pod["metadata"]["managedFields"] = written;
+                self.put("Pod", "a", name, pod);
+            }
+            (1, Some(mut pod)) => {
+                pod["status"]["phase"] = json!("Succeeded");
+                let ended = json!({"terminated": {"exitCode": 0, "finishedAt": text(self.at - late)}});
+                pod["status"]["containerStatuses"] = json!([{"name": "app", "state": ended}]);
+                pod["metadata"]["managedFields"] = written;
+                self.put("Pod", "a", name, pod);
+            }
+            (2, Some(pod)) => self.drop("Pod", "a", name, &pod, None),
+            _ => self.plan("default", 1, [x, x / 16]),
+        }
+    }
+
+    fn is_calm(&self) -> bool {
+        self.manner == Manner::Calm
+    }
+
+    /// When an object that is missing from a relist was last seen.
+    fn last_seen(&self, flag: u8, ago: u8) -> Option<Seconds> {
+        (flag & 1 == 0 && self.manner != Manner::Punctual).then_some(self.at - i64::from(ago))
+    }
+
+    /// How long ago something happened that is seen now: mostly not long.
+    fn lateness(&self, x: u8) -> Seconds {
+        match x % 4 {
+            _ if self.manner == Manner::Punctual => 0,
+            0 => 0,
+            1 => i64::from(x) / 4,
+            _ if self.is_calm() => i64::from(x),
+            2 => i64::from(x) * 20,
+            _ => i64::from(x) * 300,
+        }
+    }
+
+    /// A Pod is bound to a Node that exists, or to one that is never seen.
+    fn some_node(&self, by: u8) -> &'static str {
+        let name = ["n1", "n2", "unseen"][usize::from(by) % 3];
+        if self.get("Node", "", name).is_some() { name } else { "unseen" }
+    }
+
+    fn get(&self, kind: &str, namespace: &str, name: &str) -> Option<Value> {
+        self.objects.get(&format!("{kind}/{namespace}/{name}")).cloned()
+    }
+
+    fn put(&mut self, kind: &str, namespace: &str, name: &str, object: Value) {
+        let fresh = self.get(kind, namespace, name).is_none();
+        let object = self.whole(kind, namespace, name, object);
+        self.objects.insert(format!("{kind}/{namespace}/{name}"), object.clone());
+        let change = if fresh { Change::Added } else { Change::Modified };
+        self.trace.push(Event { at: self.at, change, last_seen: None, object });
+    }
+
+    fn drop(&mut self, kind: &str, namespace: &str, name: &str, object: &Value, last_seen: Option<Seconds>) {
+        let object = self.whole(kind, namespace, name, object.clone());
+        self.objects.remove(&format!("{kind}/{namespace}/{name}"));
+        self.trace.push(Event { at: self.at, change: Change::Deleted, last_seen, object });
+    }
+
+    fn whole(&mut self, kind: &str, namespace: &str, name: &str, mut object: Value) -> Value {
+        self.version += 1;
+        let ours = ["Budget", "ClusterBudget", "PricePlan"].contains(&kind);
+        object["apiVersion"] = json!(if ours { "billing.opex.dev/v1alpha1" } else { "v1" });
+        object["kind"] = json!(kind);
+        let metadata = &mut object["metadata"];
+        metadata["name"] = json!(name);
+        metadata["resourceVersion"] = json!(self.version.to_string());
+        if !namespace.is_empty() {
+            metadata["namespace"] = json!(namespace);
+        }
+        if metadata["uid"].is_null() {
+            self.generations += 1;
+            metadata["uid"] = json!(format!("uid-{}", self.generations));
+        }
+        if kind == "PricePlan" {
+            metadata["generation"] = json!(self.version);
+        }
+        if metadata["creationTimestamp"].is_null() {
+            metadata["creationTimestamp"] = text(self.at);
+        }
+        object
+    }
+}
+
+fn pick<'a>(of: &[&'a str], by: u8) -> &'a str {
+    of[usize::from(by) % of.len()]
+}
+
+fn scheduled(at: Seconds) -> Value {
+    json!({"type": "PodScheduled", "status": "True", "lastTransitionTime": text(at)})
+}
+
+fn containers([x, y]: [u8; 2]) -> Value {
+    json!([{"name": "app", "resources": {"requests": {"cpu": format!("{}m", 1 + u32::from(x)), "memory": format!("{y}Mi"), "example.com/gpu": x % 3}}}])
+}
+
+fn statuses([x, y]: [u8; 2]) -> Value {
+    json!([{"name": "app", "resources": {"requests": {"cpu": format!("{}m", 2 * u32::from(x))}}, "allocatedResources": {"cpu": format!("{}m", 2 * u32::from(y))}}])
+}
+
+/// A plan that prices this and that.
+fn plan(currency: &str, x: u8) -> Value {
+    let mut spec = json!({"currency": currency, "pricesPerHour": {"cpu": format!("0.{x:03}")}});
+    if x & 1 == 1 {
+        spec["pricesPerHour"]["memory"] = json!("0.25");
+        spec["pricesPerHour"]["example.com/gpu"] = json!(x);
+    }
+    if x & 2 == 2 {
+        spec["nodeClasses"] = json!([{"name": "spot", "selector": {"matchLabels": {"spot": "true"}}, "pricesPerHour": {"cpu": "0.5", "example.com/gpu": "2"}}]);
+    }
+    if x & 4 == 4 {
+        spec["storage"] =
+            json!([{"className": "fast", "pricePerGiBHour": "0.3"}, {"className": "slow", "pricePerGiBMonth": "7"}]);
+        spec["pricePerLoadBalancerHour"] = json!("0.025");
+    }
+    json!({"spec": spec})
+}
