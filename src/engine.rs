@@ -5,6 +5,7 @@
 //! [`evaluate`] what that means for the budget, [`statement`] how it is shown and kept.
 
 pub mod accrual;
+pub mod allocation;
 pub mod budget;
 pub mod evaluate;
 pub mod history;
@@ -17,6 +18,7 @@ pub mod observed;
 pub mod period;
 pub mod plan;
 pub mod rate;
+pub mod recurring;
 pub mod selector;
 pub mod statement;
 pub mod world;

@@ -9,6 +9,7 @@ use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Serialize};
 
 use super::amount::Amount;
+use super::recurring::RecurringCharge;
 use super::schema;
 
 /// What things cost. An edit takes effect at the instant at which the API server accepted it, and forward only: what
@@ -35,6 +36,14 @@ pub struct PricePlanSpec {
     /// These are list prices, not yours: budgets show PRICES Estimate until this is removed.
     #[serde(default)]
     pub estimate: bool,
+    /// The IANA time zone of the dates here, such as Europe/Paris.
+    #[serde(default = "utc", skip_serializing_if = "is_utc")]
+    #[schemars(length(min = 1, max = 64), regex(pattern = r"^[A-Za-z][A-Za-z0-9_+/-]*$"))]
+    #[x_kube(validation = (
+        "self != 'Local' && timestamp('2000-01-01T00:00:00Z').getFullYear(self) > 0",
+        "timeZone must be an IANA time zone such as Europe/Paris, America/New_York or UTC",
+    ))]
+    pub time_zone: String,
     /// The price per hour of one unit of each resource: of a core (cpu), of a GiB (memory, ephemeral-storage,
     /// hugepages-*), of one piece (every other resource, such as nvidia.com/gpu). A whole number, or a decimal number
     /// in quotes.
@@ -52,6 +61,10 @@ pub struct PricePlanSpec {
     /// The price per hour of a Service of type LoadBalancer.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub price_per_load_balancer_hour: Option<Amount>,
+    /// Charges that come by the calendar and not by use: servers, licences, subscriptions, support.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(max = 64), extend("x-kubernetes-list-type" = "map", "x-kubernetes-list-map-keys" = ["name"]))]
+    pub recurring: Vec<RecurringCharge>,
 }
 
 /// Prices for the nodes that a selector picks.
@@ -134,6 +147,14 @@ pub struct PlanVersion {
     /// The plan's spec as it was then.
     #[schemars(schema_with = "any_object")]
     pub spec: PricePlanSpec,
+}
+
+fn utc() -> String {
+    "UTC".to_owned()
+}
+
+fn is_utc(zone: &str) -> bool {
+    zone == "UTC"
 }
 
 /// A spec that was once admitted is not validated again: later rules must not make it unwritable.

@@ -1,7 +1,9 @@
 //! What a PricePlan's manifest means: its price list, and since when each version of it is in force.
 
 use super::money::{ParsePriceError, Price, UnitPrice};
+use super::period::{PeriodError, Zone};
 use super::rate::{NodeClass, PriceList, StoragePrice};
+use super::recurring::{Charge, ChargeError};
 use super::selector::{Selector, UnknownOperator};
 use crate::api::{Amount, PricePlanSpec};
 
@@ -12,6 +14,10 @@ pub enum PlanError {
     Price { field: String, source: ParsePriceError },
     #[error("spec.nodeClasses[{class}].selector: {source}")]
     Selector { class: String, source: UnknownOperator },
+    #[error("spec.{0}")]
+    Zone(#[source] PeriodError),
+    #[error("spec.recurring[{charge}].{source}")]
+    Recurring { charge: String, source: ChargeError },
 }
 
 // === impl PriceList ===
@@ -34,6 +40,11 @@ impl PriceList {
             let price = amount.map_or(Ok(Price::ZERO.into()), |amount| price(amount, &format!("spec.storage[{i}]")));
             Ok(StoragePrice { class, price: price?, monthly })
         });
+        let zone = Zone::named(&spec.time_zone).map_err(PlanError::Zone)?;
+        let recurring = spec.recurring.iter().map(|charge| {
+            Charge::compile(charge, &zone)
+                .map_err(|source| PlanError::Recurring { charge: charge.name.clone(), source })
+        });
         Ok(Self {
             currency: spec.currency.code().into(),
             estimate: spec.estimate,
@@ -45,6 +56,7 @@ impl PriceList {
                 .map(|amount| price(amount, "spec.pricePerLoadBalancerHour"))
                 .transpose()?,
             storage: storage.collect::<Result<_, _>>()?,
+            recurring: recurring.collect::<Result<_, _>>()?,
         })
     }
 }
