@@ -82,7 +82,7 @@ fn pieces(
     cuts.extend(item.held.changes(from, to));
     cuts.extend(span.terms.changes(from, to));
     if let Some(node) = node {
-        cuts.extend(node.labels.changes(from, to));
+        cuts.extend(node.changes(from, to));
     }
     for terms in span.terms.iter().filter_map(|(_, terms)| terms.as_ref()) {
         if let Some(plan) = world.plans.get(&terms.plan) {

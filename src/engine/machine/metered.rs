@@ -81,7 +81,7 @@ impl Machine {
     pub(super) fn apply_node(&mut self, tag: Tag, id: ObjectId, node: &NodeFact, at: Seconds) {
         self.report(&node.problems, || format!("Node {}", node.name));
         let known = self.world.nodes.get(&node.name).into_iter().flatten().find(|life| life.id == id);
-        if known.is_some_and(|life| life.labels.last() == Some(&node.labels)) {
+        if known.is_some_and(|life| life.is(node)) {
             return;
         }
         let touched = self.on_node(&node.name);
