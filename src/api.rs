@@ -22,7 +22,7 @@ pub use budget::{Action, Budget, BudgetSpec, Limit, Measure, ScaleCeiling, Thres
 pub use budget_override::{BudgetOverride, BudgetOverrideSpec, BudgetOverrideStatus};
 pub use cluster_budget::{ClusterBudget, ClusterBudgetSpec, ClusterBudgetStatus, Mode};
 pub use period::{Every, PeriodSpec, Weekday};
-pub use price_plan::{NodeClass, PlanVersion, PricePlan, PricePlanSpec, PricePlanStatus, StoragePrice};
+pub use price_plan::{Discount, NodeClass, PlanVersion, PricePlan, PricePlanSpec, PricePlanStatus, StoragePrice};
 pub use statement::{
     BudgetKind, BudgetRef, Category, ChargeClass, ChargeFrequency, Gap, Line, Phase, Statement, StatementPeriod,
     StatementSpec,

@@ -6,6 +6,7 @@
 
 pub mod accrual;
 pub mod budget;
+pub mod discount;
 pub mod evaluate;
 pub mod history;
 pub mod item;

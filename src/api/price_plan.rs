@@ -52,6 +52,11 @@ pub struct PricePlanSpec {
     /// The price per hour of a Service of type LoadBalancer.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub price_per_load_balancer_hour: Option<Amount>,
+    /// What is taken off these prices, in percent. Several that apply to one price compound: 30 and 10 leave 63
+    /// percent of it. The unit prices on Statements are net.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(max = 32), extend("x-kubernetes-list-type" = "map", "x-kubernetes-list-map-keys" = ["name"]))]
+    pub discounts: Vec<Discount>,
 }
 
 /// Prices for the nodes that a selector picks.
@@ -96,6 +101,27 @@ pub struct StoragePrice {
     /// The price of one GiB for a month of 730 hours.
     #[serde(default, rename = "pricePerGiBMonth", skip_serializing_if = "Option::is_none")]
     pub price_per_gib_month: Option<Amount>,
+}
+
+/// A percentage off the price of what is used.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, KubeSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct Discount {
+    /// The discount's name, for people.
+    #[schemars(length(min = 1, max = 63), regex(pattern = r"^[A-Za-z0-9]([-A-Za-z0-9_.]*[A-Za-z0-9])?$"))]
+    pub name: String,
+    /// How much is taken off: 0 to 100, with at most four decimals, such as "30" or "12.5".
+    #[schemars(schema_with = "schema::percent")]
+    pub percent: Amount,
+    /// What it is taken off: resources by their names (cpu, memory, nvidia.com/gpu), storage, load-balancer. Without it
+    /// the discount applies to everything that is used.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(schema_with = "schema::discounted")]
+    #[x_kube(validation = (
+        "self.all(name, !name.startsWith('storage/') && !name.startsWith('recurring/') && !name.startsWith('shared/') && !name.startsWith('idle/'))",
+        "a discount names a resource such as cpu, or storage for claims of all classes, or load-balancer; recurring and shared costs are not discounted, and idle follows its resource",
+    ))]
+    pub resources: Option<Vec<String>>,
 }
 
 /// What the operator knows of a PricePlan.

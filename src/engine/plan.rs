@@ -1,9 +1,16 @@
-//! What a PricePlan's manifest means: its price list, and since when each version of it is in force.
+//! What a PricePlan's manifest means: its price list, net of its discounts.
 
-use super::money::{ParsePriceError, Price, UnitPrice};
+use std::collections::BTreeMap;
+
+use num_traits::{One, Signed};
+
+use super::discount::{Discount, Discounts};
+use super::item::{LOAD_BALANCER, STORAGE};
+use super::money::{Exact, ParsePriceError, Price, UnitPrice};
 use super::rate::{NodeClass, PriceList, StoragePrice};
 use super::selector::{Selector, UnknownOperator};
-use crate::api::{Amount, PricePlanSpec};
+use crate::api::{self, Amount, PricePlanSpec};
+use crate::facts::Name;
 
 /// Why a plan cannot be priced with.
 #[derive(Debug, thiserror::Error)]
@@ -12,53 +19,66 @@ pub enum PlanError {
     Price { field: String, source: ParsePriceError },
     #[error("spec.nodeClasses[{class}].selector: {source}")]
     Selector { class: String, source: UnknownOperator },
+    #[error("spec.discounts[{discount}].percent: {percent} is more than 100")]
+    Percent { discount: String, percent: String },
 }
 
 // === impl PriceList ===
 
 impl PriceList {
     pub fn compile(spec: &PricePlanSpec) -> Result<Self, PlanError> {
+        let discounts = Discounts::new(spec.discounts.iter().map(discount).collect::<Result<_, _>>()?);
         let classes = spec.node_classes.iter().map(|class| {
             let field = |resource: &str| format!("spec.nodeClasses[{}].pricesPerHour[{resource}]", class.name);
             Ok(NodeClass {
                 name: class.name.as_str().into(),
                 selector: Selector::compile(&class.selector)
                     .map_err(|source| PlanError::Selector { class: class.name.clone(), source })?,
-                prices: prices(&class.prices_per_hour, field)?,
+                prices: prices(&class.prices_per_hour, &discounts, field)?,
             })
         });
         let storage = spec.storage.iter().enumerate().map(|(i, entry)| {
             let monthly = entry.price_per_gib_hour.is_none();
             let amount = entry.price_per_gib_hour.as_ref().or(entry.price_per_gib_month.as_ref());
             let class = entry.class_name.as_deref().map(Into::into);
-            let price = amount.map_or(Ok(Price::ZERO.into()), |amount| price(amount, &format!("spec.storage[{i}]")));
-            Ok(StoragePrice { class, price: price?, monthly })
+            let gross = amount.map_or(Ok(Price::ZERO.into()), |amount| price(amount, &format!("spec.storage[{i}]")));
+            Ok(StoragePrice { class, price: discounts.net(gross?, STORAGE), monthly })
         });
+        let load_balancer = spec.price_per_load_balancer_hour.as_ref();
+        let load_balancer = load_balancer.map(|amount| price(amount, "spec.pricePerLoadBalancerHour")).transpose()?;
         Ok(Self {
             currency: spec.currency.code().into(),
             estimate: spec.estimate,
-            prices: prices(&spec.prices_per_hour, |resource| format!("spec.pricesPerHour[{resource}]"))?,
+            prices: prices(&spec.prices_per_hour, &discounts, |resource| format!("spec.pricesPerHour[{resource}]"))?,
             classes: classes.collect::<Result<_, _>>()?,
-            load_balancer: spec
-                .price_per_load_balancer_hour
-                .as_ref()
-                .map(|amount| price(amount, "spec.pricePerLoadBalancerHour"))
-                .transpose()?,
+            load_balancer: load_balancer.map(|gross| discounts.net(gross, LOAD_BALANCER)),
             storage: storage.collect::<Result<_, _>>()?,
+            discounts,
         })
     }
 }
 
-fn prices<'a, C>(
-    amounts: &'a C,
+fn discount(discount: &api::Discount) -> Result<Discount, PlanError> {
+    let field = || format!("spec.discounts[{}].percent", discount.name);
+    let percent = price(&discount.percent, &field())?.exact();
+    let left = Exact::one() - percent / Exact::from_integer(100.into());
+    if left.is_negative() {
+        let (discount, percent) = (discount.name.clone(), discount.percent.to_string());
+        return Err(PlanError::Percent { discount, percent });
+    }
+    let names = discount.resources.as_ref().map(|names| names.iter().map(|name| name.as_str().into()).collect());
+    Ok(Discount { left, names })
+}
+
+fn prices(
+    amounts: &BTreeMap<String, Amount>,
+    discounts: &Discounts,
     field: impl Fn(&str) -> String,
-) -> Result<std::collections::BTreeMap<crate::facts::Name, UnitPrice>, PlanError>
-where
-    &'a C: IntoIterator<Item = (&'a String, &'a Amount)>,
-{
-    let priced =
-        |(resource, amount): (&String, &Amount)| Ok((resource.as_str().into(), price(amount, &field(resource))?));
-    amounts.into_iter().map(priced).collect()
+) -> Result<BTreeMap<Name, UnitPrice>, PlanError> {
+    let net = |(resource, amount): (&String, &Amount)| {
+        Ok((resource.as_str().into(), discounts.net(price(amount, &field(resource))?, resource)))
+    };
+    amounts.iter().map(net).collect()
 }
 
 fn price(amount: &Amount, field: &str) -> Result<UnitPrice, PlanError> {

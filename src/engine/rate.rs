@@ -7,6 +7,8 @@ use std::collections::{BTreeMap, HashMap};
 use std::hash::{Hash, Hasher};
 use std::sync::Arc;
 
+use super::discount::Discounts;
+use super::item::{LOAD_BALANCER, STORAGE};
 use super::money::{Unit, UnitPrice};
 use super::selector::Selector;
 use crate::facts::{Labels, Name};
@@ -60,7 +62,7 @@ pub enum Held<'a> {
     LoadBalancer,
 }
 
-/// One version of a PricePlan, ready to price.
+/// One version of a PricePlan, ready to price: net of its discounts.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct PriceList {
     pub currency: Name,
@@ -69,6 +71,8 @@ pub struct PriceList {
     pub classes: Vec<NodeClass>,
     pub load_balancer: Option<UnitPrice>,
     pub storage: Vec<StoragePrice>,
+    /// For what is priced elsewhere.
+    pub discounts: Discounts,
 }
 
 /// Nodes that a plan prices of their own.
@@ -171,14 +175,14 @@ impl PriceList {
             Held::Storage { class } => {
                 let entry = list.and_then(|list| list.storage(class));
                 let name =
-                    entry.and_then(|e| e.class.as_ref()).map_or("storage".into(), |c| format!("storage/{c}").into());
+                    entry.and_then(|e| e.class.as_ref()).map_or(STORAGE.into(), |c| format!("{STORAGE}/{c}").into());
                 let monthly = entry.is_some_and(|entry| entry.monthly);
                 let unit = if monthly { Unit::ByteSecondsOfMonth } else { Unit::ByteSeconds };
                 rate(name, "Storage", entry.map(|e| e.price.clone()), unit)
             }
             Held::LoadBalancer => {
                 let price = list.and_then(|list| list.load_balancer.clone());
-                rate("load-balancer".into(), "Network", price, Unit::Seconds)
+                rate(LOAD_BALANCER.into(), "Network", price, Unit::Seconds)
             }
         }
     }

@@ -78,6 +78,10 @@ pub const ACCEPTED: &[Case] = &[
     ),
     plan("{currency: EUR, estimate: true, pricesPerHour: {cpu: 1, memory: '0.004237', nvidia.com/gpu: '0'}}", ""),
     plan("{currency: EUR, storage: [{className: fast, pricePerGiBHour: '0.1'}, {pricePerGiBMonth: '0.04'}]}", ""),
+    plan(
+        "{currency: EUR, discounts: [{name: a, percent: 100}, {name: b, percent: '12.5', resources: [cpu, nvidia.com/gpu, storage]}]}",
+        "",
+    ),
     grant("{budgetRef: {kind: ClusterBudget, name: c}, until: '2026-11-28T06:00:00Z', reason: why, grantedBy: me}", ""),
 ];
 
@@ -256,6 +260,23 @@ pub const REFUSED: &[Case] = &[
     plan(
         "{currency: EUR, nodeClasses: [{name: a, selector: {matchLabels: {x: z}}, pricesPerHour: {cpu: 1}}, {name: a, selector: {matchLabels: {x: z}}, pricesPerHour: {cpu: 2}}]}",
         "spec.nodeClasses[1]: Duplicate value",
+    ),
+    plan(
+        "{currency: EUR, discounts: [{name: a, percent: 101}]}",
+        "spec.discounts[0].percent in body should be less than or equal to 100",
+    ),
+    plan("{currency: EUR, discounts: [{name: a, percent: '100.5'}]}", "spec.discounts[0].percent in body should match"),
+    plan(
+        "{currency: EUR, discounts: [{name: a, percent: 1}, {name: a, percent: 2}]}",
+        "spec.discounts[1]: Duplicate value",
+    ),
+    plan(
+        "{currency: EUR, discounts: [{name: a, percent: 1, resources: []}]}",
+        "spec.discounts[0].resources in body should have at least 1 items",
+    ),
+    plan(
+        "{currency: EUR, discounts: [{name: a, percent: 1, resources: [storage/fast]}]}",
+        "storage for claims of all classes",
     ),
     plan("{currency: EUR, storage: [{className: fast}]}", "set exactly one of pricePerGiBHour and pricePerGiBMonth"),
     plan(
