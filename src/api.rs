@@ -13,6 +13,7 @@ mod cluster_budget;
 mod columns;
 mod period;
 mod price_plan;
+mod quantity;
 mod schema;
 mod statement;
 mod status;
@@ -23,6 +24,7 @@ pub use budget_override::{BudgetOverride, BudgetOverrideSpec, BudgetOverrideStat
 pub use cluster_budget::{ClusterBudget, ClusterBudgetSpec, ClusterBudgetStatus, Mode};
 pub use period::{Every, PeriodSpec, Weekday};
 pub use price_plan::{Discount, NodeClass, PlanVersion, PricePlan, PricePlanSpec, PricePlanStatus, StoragePrice};
+pub use quantity::Quantity;
 pub use statement::{
     BudgetKind, BudgetRef, Category, ChargeClass, ChargeFrequency, Gap, Line, Phase, Statement, StatementPeriod,
     StatementSpec,

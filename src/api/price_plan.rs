@@ -9,6 +9,7 @@ use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Serialize};
 
 use super::amount::Amount;
+use super::quantity::Quantity;
 use super::schema;
 
 /// What things cost. An edit takes effect at the instant at which the API server accepted it, and forward only: what
@@ -41,6 +42,11 @@ pub struct PricePlanSpec {
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     #[schemars(extend("maxProperties" = 64))]
     pub prices_per_hour: BTreeMap<String, Amount>,
+    /// What a Pod is billed at least, such as 10m of cpu and 32Mi of memory: a Pod that requests less, or nothing,
+    /// still occupies that much. Without it a Pod is billed what it requests.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    #[schemars(extend("maxProperties" = 64))]
+    pub minimum_per_pod: BTreeMap<String, Quantity>,
     /// Other prices for some of the nodes, by their labels; the first class that matches a node counts.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(length(max = 64), extend("x-kubernetes-list-type" = "map", "x-kubernetes-list-map-keys" = ["name"]))]

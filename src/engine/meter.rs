@@ -122,7 +122,11 @@ impl Piece<'_> {
         let list = world.price_list(&terms.plan, from);
         let unlabelled = no_labels();
         let labels = node.and_then(|node| node.labels.at(from)).unwrap_or(&unlabelled);
-        for (resource, amount) in holding.amounts.iter() {
+        let billed = match list {
+            Some(list) if item.source == Source::Pods => list.billed(&holding.amounts),
+            _ => holding.amounts.clone(),
+        };
+        for (resource, amount) in billed.iter() {
             let other = match (&**resource, &item.site) {
                 (STORAGE, Some(class)) if item.source == Source::Claims => Some(rate::Held::Storage { class }),
                 (LOAD_BALANCER, _) if item.source == Source::Services => Some(rate::Held::LoadBalancer),

@@ -10,13 +10,16 @@ use super::money::{Exact, ParsePriceError, Price, UnitPrice};
 use super::rate::{NodeClass, PriceList, StoragePrice};
 use super::selector::{Selector, UnknownOperator};
 use crate::api::{self, Amount, PricePlanSpec};
-use crate::facts::Name;
+use crate::facts::quantity::{Quantity, QuantityError};
+use crate::facts::{Amounts, Name, resources};
 
 /// Why a plan cannot be priced with.
 #[derive(Debug, thiserror::Error)]
 pub enum PlanError {
     #[error("{field}: {source}")]
     Price { field: String, source: ParsePriceError },
+    #[error("spec.minimumPerPod[{resource}]: {source}")]
+    Minimum { resource: String, source: QuantityError },
     #[error("spec.nodeClasses[{class}].selector: {source}")]
     Selector { class: String, source: UnknownOperator },
     #[error("spec.discounts[{discount}].percent: {percent} is more than 100")]
@@ -50,12 +53,23 @@ impl PriceList {
             currency: spec.currency.code().into(),
             estimate: spec.estimate,
             prices: prices(&spec.prices_per_hour, &discounts, |resource| format!("spec.pricesPerHour[{resource}]"))?,
+            minimum: minimum(&spec.minimum_per_pod)?,
             classes: classes.collect::<Result<_, _>>()?,
             load_balancer: load_balancer.map(|gross| discounts.net(gross, LOAD_BALANCER)),
             storage: storage.collect::<Result<_, _>>()?,
             discounts,
         })
     }
+}
+
+fn minimum(quantities: &BTreeMap<String, api::Quantity>) -> Result<Amounts, PlanError> {
+    let read = |(resource, quantity): (&String, &api::Quantity)| {
+        let quantity = Quantity::parse(quantity.as_str());
+        let quantity = quantity.map_err(|source| PlanError::Minimum { resource: resource.clone(), source })?;
+        Ok((resource.clone(), quantity))
+    };
+    let read: Vec<_> = quantities.iter().map(read).collect::<Result<_, _>>()?;
+    Ok(resources::amounts(read.iter().map(|(resource, quantity)| (resource.as_str(), quantity))))
 }
 
 fn discount(discount: &api::Discount) -> Result<Discount, PlanError> {

@@ -11,7 +11,7 @@ use super::discount::Discounts;
 use super::item::{LOAD_BALANCER, STORAGE};
 use super::money::{Unit, UnitPrice};
 use super::selector::Selector;
-use crate::facts::{Labels, Name};
+use crate::facts::{Amounts, Labels, Name};
 
 /// A unit price with everything a ledger line says about it.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -68,6 +68,8 @@ pub struct PriceList {
     pub currency: Name,
     pub estimate: bool,
     pub prices: BTreeMap<Name, UnitPrice>,
+    /// What a Pod is billed at least.
+    pub minimum: Amounts,
     pub classes: Vec<NodeClass>,
     pub load_balancer: Option<UnitPrice>,
     pub storage: Vec<StoragePrice>,
@@ -185,6 +187,21 @@ impl PriceList {
                 rate(LOAD_BALANCER.into(), "Network", price, Unit::Seconds)
             }
         }
+    }
+
+    /// What a Pod that requests so much is billed for (COST_RULES 40).
+    pub fn billed(&self, requests: &Amounts) -> Amounts {
+        let held =
+            |resource: &Name| requests.iter().find(|(name, _)| name == resource).map_or(0, |(_, amount)| *amount);
+        if self.minimum.iter().all(|(resource, least)| held(resource) >= *least) {
+            return requests.clone();
+        }
+        let mut billed: BTreeMap<Name, i128> = requests.iter().cloned().collect();
+        for (resource, least) in self.minimum.iter() {
+            let amount = billed.entry(resource.clone()).or_default();
+            *amount = (*amount).max(*least);
+        }
+        billed.into_iter().collect()
     }
 
     fn resource(&self, resource: &str, node: &Labels) -> (Name, Option<UnitPrice>) {
