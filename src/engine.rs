@@ -14,6 +14,7 @@ pub mod ledger;
 pub mod machine;
 pub mod meter;
 pub mod money;
+pub mod node_price;
 pub mod observed;
 pub mod period;
 pub mod plan;

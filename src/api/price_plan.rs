@@ -65,9 +65,13 @@ pub struct PricePlanSpec {
     pub discounts: Vec<Discount>,
 }
 
-/// Prices for the nodes that a selector picks.
+/// Prices for the nodes that a selector picks: by the unit of each resource, or for a whole node.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, KubeSchema)]
 #[serde(rename_all = "camelCase")]
+#[x_kube(validation = (
+    "has(self.pricesPerHour) != has(self.pricePerNodeHour)",
+    "set exactly one of pricesPerHour and pricePerNodeHour",
+))]
 pub struct NodeClass {
     /// The class's name; it is part of its rates, such as spot/cpu.
     #[schemars(length(min = 1, max = 63), regex(pattern = r"^[A-Za-z0-9]([-A-Za-z0-9_.]*[A-Za-z0-9])?$"))]
@@ -85,8 +89,13 @@ pub struct NodeClass {
     pub selector: LabelSelector,
     /// The price per hour of one unit of each resource on these nodes. What is left out here costs what the plan's own
     /// pricesPerHour say.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     #[schemars(extend("minProperties" = 1, "maxProperties" = 64))]
     pub prices_per_hour: BTreeMap<String, Amount>,
+    /// The price per hour of one such node. It is split over the node's capacity of cpu, memory and extended resources
+    /// in the ratio of the plan's own pricesPerHour, so that a full node costs its price.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub price_per_node_hour: Option<Amount>,
 }
 
 /// The price of persistent volume claims of one StorageClass.

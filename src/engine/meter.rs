@@ -8,10 +8,10 @@ use super::history::History;
 use super::item::{Item, LOAD_BALANCER, STORAGE};
 use super::ledger::LineKey;
 use super::observed::Source;
-use super::rate::{self, PriceList, Rates};
+use super::rate::{self, OnNode, PriceList, Rates};
 use super::selector::Selector;
 use super::world::{Node, World};
-use crate::facts::{Labels, Name, Seconds, no_labels};
+use crate::facts::{Labels, Name, Seconds, no_amounts, no_labels};
 
 /// What a Budget asks to be metered.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -120,8 +120,11 @@ impl Piece<'_> {
             return;
         }
         let list = world.price_list(&terms.plan, from);
-        let unlabelled = no_labels();
-        let labels = node.and_then(|node| node.labels.at(from)).unwrap_or(&unlabelled);
+        let (unlabelled, unknown) = (no_labels(), no_amounts());
+        let on = OnNode {
+            labels: node.and_then(|node| node.labels.at(from)).unwrap_or(&unlabelled),
+            capacity: node.and_then(|node| node.capacity.at(from)).unwrap_or(&unknown),
+        };
         let billed = match list {
             Some(list) if item.source == Source::Pods => list.billed(&holding.amounts),
             _ => holding.amounts.clone(),
@@ -135,7 +138,7 @@ impl Piece<'_> {
             let (rate, per_second) = match other {
                 Some(held) => (rates.id(PriceList::rate(list.map(AsRef::as_ref), &terms.plan, held)), *amount),
                 None => {
-                    let rate = rates.resource(list, &terms.plan, resource, labels);
+                    let rate = rates.resource(list, &terms.plan, resource, on);
                     (rate, rate::per_second(resource, *amount))
                 }
             };

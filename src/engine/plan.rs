@@ -7,7 +7,7 @@ use num_traits::{One, Signed};
 use super::discount::{Discount, Discounts};
 use super::item::{LOAD_BALANCER, STORAGE};
 use super::money::{Exact, ParsePriceError, Price, UnitPrice};
-use super::rate::{NodeClass, PriceList, StoragePrice};
+use super::rate::{ClassPrices, NodeClass, PriceList, StoragePrice};
 use super::selector::{Selector, UnknownOperator};
 use crate::api::{self, Amount, PricePlanSpec};
 use crate::facts::quantity::{Quantity, QuantityError};
@@ -31,15 +31,8 @@ pub enum PlanError {
 impl PriceList {
     pub fn compile(spec: &PricePlanSpec) -> Result<Self, PlanError> {
         let discounts = Discounts::new(spec.discounts.iter().map(discount).collect::<Result<_, _>>()?);
-        let classes = spec.node_classes.iter().map(|class| {
-            let field = |resource: &str| format!("spec.nodeClasses[{}].pricesPerHour[{resource}]", class.name);
-            Ok(NodeClass {
-                name: class.name.as_str().into(),
-                selector: Selector::compile(&class.selector)
-                    .map_err(|source| PlanError::Selector { class: class.name.clone(), source })?,
-                prices: prices(&class.prices_per_hour, &discounts, field)?,
-            })
-        });
+        let base = prices(&spec.prices_per_hour, |resource| format!("spec.pricesPerHour[{resource}]"))?;
+        let classes = spec.node_classes.iter().map(|class| node_class(class, &discounts));
         let storage = spec.storage.iter().enumerate().map(|(i, entry)| {
             let monthly = entry.price_per_gib_hour.is_none();
             let amount = entry.price_per_gib_hour.as_ref().or(entry.price_per_gib_month.as_ref());
@@ -52,7 +45,8 @@ impl PriceList {
         Ok(Self {
             currency: spec.currency.code().into(),
             estimate: spec.estimate,
-            prices: prices(&spec.prices_per_hour, &discounts, |resource| format!("spec.pricesPerHour[{resource}]"))?,
+            prices: net(base.clone(), &discounts),
+            base,
             minimum: minimum(&spec.minimum_per_pod)?,
             classes: classes.collect::<Result<_, _>>()?,
             load_balancer: load_balancer.map(|gross| discounts.net(gross, LOAD_BALANCER)),
@@ -84,15 +78,32 @@ fn discount(discount: &api::Discount) -> Result<Discount, PlanError> {
     Ok(Discount { left, names })
 }
 
+fn node_class(class: &api::NodeClass, discounts: &Discounts) -> Result<NodeClass, PlanError> {
+    let field = |what: &str| format!("spec.nodeClasses[{}].{what}", class.name);
+    let prices = match &class.price_per_node_hour {
+        Some(amount) => ClassPrices::Node(price(amount, &field("pricePerNodeHour"))?),
+        None => {
+            let units = prices(&class.prices_per_hour, |resource| field(&format!("pricesPerHour[{resource}]")))?;
+            ClassPrices::Units(net(units, discounts))
+        }
+    };
+    let selector = Selector::compile(&class.selector);
+    let selector = selector.map_err(|source| PlanError::Selector { class: class.name.clone(), source })?;
+    Ok(NodeClass { name: class.name.as_str().into(), selector, prices })
+}
+
 fn prices(
     amounts: &BTreeMap<String, Amount>,
-    discounts: &Discounts,
     field: impl Fn(&str) -> String,
 ) -> Result<BTreeMap<Name, UnitPrice>, PlanError> {
-    let net = |(resource, amount): (&String, &Amount)| {
-        Ok((resource.as_str().into(), discounts.net(price(amount, &field(resource))?, resource)))
-    };
-    amounts.iter().map(net).collect()
+    let priced =
+        |(resource, amount): (&String, &Amount)| Ok((resource.as_str().into(), price(amount, &field(resource))?));
+    amounts.iter().map(priced).collect()
+}
+
+fn net(prices: BTreeMap<Name, UnitPrice>, discounts: &Discounts) -> BTreeMap<Name, UnitPrice> {
+    let net = |(name, price): (Name, UnitPrice)| (name.clone(), discounts.net(price, &name));
+    prices.into_iter().map(net).collect()
 }
 
 fn price(amount: &Amount, field: &str) -> Result<UnitPrice, PlanError> {

@@ -10,6 +10,7 @@ use std::sync::Arc;
 use super::discount::Discounts;
 use super::item::{LOAD_BALANCER, STORAGE};
 use super::money::{Unit, UnitPrice};
+use super::node_price::{self, Share};
 use super::selector::Selector;
 use crate::facts::{Amounts, Labels, Name};
 
@@ -40,20 +41,29 @@ pub struct Rates {
 }
 
 /// What decides the rates of a Node's resources. The same are the same in memory: each version of a plan has a list of
-/// its own, each version of a Node its labels.
+/// its own, each version of a Node its labels
+/// and its capacity.
 #[derive(Debug)]
 struct Asked {
     list: Arc<PriceList>,
-    node: Labels,
+    labels: Labels,
+    capacity: Amounts,
+}
+
+/// What of a Node decides prices.
+#[derive(Clone, Copy, Debug)]
+pub struct OnNode<'a> {
+    pub labels: &'a Labels,
+    pub capacity: &'a Amounts,
 }
 
 /// What one object holds, as a rate prices it.
 #[derive(Clone, Copy, Debug)]
 pub enum Held<'a> {
-    /// A Pod's resource (`cpu`, `memory`, `nvidia.com/gpu` …) on a node with these labels.
+    /// A Pod's resource (`cpu`, `memory`, `nvidia.com/gpu` …).
     Resource {
         resource: &'a str,
-        node: &'a Labels,
+        node: OnNode<'a>,
     },
     /// Bytes of a claim of this StorageClass.
     Storage {
@@ -68,6 +78,8 @@ pub struct PriceList {
     pub currency: Name,
     pub estimate: bool,
     pub prices: BTreeMap<Name, UnitPrice>,
+    /// The same before discounts: a node's price is split in their ratio.
+    pub base: BTreeMap<Name, UnitPrice>,
     /// What a Pod is billed at least.
     pub minimum: Amounts,
     pub classes: Vec<NodeClass>,
@@ -82,7 +94,16 @@ pub struct PriceList {
 pub struct NodeClass {
     pub name: Name,
     pub selector: Selector,
-    pub prices: BTreeMap<Name, UnitPrice>,
+    pub prices: ClassPrices,
+}
+
+/// How a class prices its nodes.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum ClassPrices {
+    /// By the unit of a resource.
+    Units(BTreeMap<Name, UnitPrice>),
+    /// A whole node, before discounts.
+    Node(UnitPrice),
 }
 
 /// The price of a GiB of a claim.
@@ -109,10 +130,16 @@ impl Rates {
     }
 
     /// The rate of a Pod's resource, as [`PriceList::rate`] has it.
-    pub fn resource(&mut self, list: Option<&Arc<PriceList>>, plan: &Name, resource: &Name, node: &Labels) -> RateId {
+    pub fn resource(
+        &mut self,
+        list: Option<&Arc<PriceList>>,
+        plan: &Name,
+        resource: &Name,
+        node: OnNode<'_>,
+    ) -> RateId {
         let held = Held::Resource { resource, node };
         let Some(list) = list else { return self.id(PriceList::rate(None, plan, held)) };
-        let asked = Asked { list: list.clone(), node: node.clone() };
+        let asked = Asked { list: list.clone(), labels: node.labels.clone(), capacity: node.capacity.clone() };
         let known = self.known.get(&asked).and_then(|known| known.iter().find(|(name, _)| name == resource));
         if let Some((_, id)) = known {
             return *id;
@@ -142,7 +169,9 @@ impl Rates {
 
 impl PartialEq for Asked {
     fn eq(&self, other: &Self) -> bool {
-        Arc::ptr_eq(&self.list, &other.list) && Arc::ptr_eq(&self.node, &other.node)
+        Arc::ptr_eq(&self.list, &other.list)
+            && Arc::ptr_eq(&self.labels, &other.labels)
+            && Arc::ptr_eq(&self.capacity, &other.capacity)
     }
 }
 
@@ -150,7 +179,7 @@ impl Eq for Asked {}
 
 impl Hash for Asked {
     fn hash<H: Hasher>(&self, state: &mut H) {
-        (Arc::as_ptr(&self.list), Arc::as_ptr(&self.node)).hash(state);
+        (Arc::as_ptr(&self.list), Arc::as_ptr(&self.labels), Arc::as_ptr(&self.capacity)).hash(state);
     }
 }
 
@@ -170,7 +199,7 @@ impl PriceList {
         match held {
             Held::Resource { resource, node } => {
                 let (name, price) = list.map_or((resource.into(), None), |list| list.resource(resource, node));
-                let slices = slices(resource, node);
+                let slices = slices(resource, node.labels);
                 let name = if slices > 1 { format!("{name}/{slices}").into() } else { name };
                 rate(name, "Compute", price, unit_of(resource, slices))
             }
@@ -204,12 +233,21 @@ impl PriceList {
         billed.into_iter().collect()
     }
 
-    fn resource(&self, resource: &str, node: &Labels) -> (Name, Option<UnitPrice>) {
-        let class = self.classes.iter().find(|class| class.selector.matches(node));
-        if let Some((class, price)) = class.and_then(|c| Some((c, c.prices.get(resource)?))) {
-            return (Arc::from(format!("{}/{resource}", class.name)), Some(price.clone()));
+    fn resource(&self, resource: &str, node: OnNode<'_>) -> (Name, Option<UnitPrice>) {
+        let class = self.classes.iter().find(|class| class.selector.matches(node.labels));
+        let own = |class: &NodeClass| Arc::from(format!("{}/{resource}", class.name));
+        let base = || (resource.into(), self.prices.get(resource).cloned());
+        let Some(class) = class else { return base() };
+        match &class.prices {
+            ClassPrices::Units(prices) => {
+                prices.get(resource).map_or_else(base, |price| (own(class), Some(price.clone())))
+            }
+            ClassPrices::Node(price) => match node_price::share(price, &self.base, node, resource) {
+                Share::Priced(price) => (own(class), Some(self.discounts.net(price, resource))),
+                Share::Unpriced => (resource.into(), None),
+                Share::Elsewhere => base(),
+            },
         }
-        (resource.into(), self.prices.get(resource).cloned())
     }
 
     fn storage(&self, class: &str) -> Option<&StoragePrice> {
@@ -223,7 +261,7 @@ pub fn per_second(resource: &str, amount: i128) -> i128 {
 }
 
 /// How many replicas share one device of this node (COST_RULES 11).
-fn slices(resource: &str, node: &Labels) -> u32 {
+pub fn slices(resource: &str, node: &Labels) -> u32 {
     if is_core(resource) {
         return 1;
     }
@@ -246,6 +284,7 @@ fn is_core(resource: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::facts::no_amounts;
 
     fn labels(pairs: &[(&str, &str)]) -> Labels {
         Arc::new(pairs.iter().map(|(k, v)| (Name::from(*k), Name::from(*v))).collect())
@@ -263,7 +302,7 @@ mod tests {
             classes: vec![NodeClass {
                 name: "spot".into(),
                 selector: Selector::compile(&spot).unwrap(),
-                prices: BTreeMap::from([("cpu".into(), price("0.01"))]),
+                prices: ClassPrices::Units(BTreeMap::from([("cpu".into(), price("0.01"))])),
             }],
             storage: vec![
                 StoragePrice { class: Some("fast".into()), price: price("0.0002"), monthly: false },
@@ -277,7 +316,8 @@ mod tests {
     fn names_follow_the_price() {
         let (on_demand, spot, sliced) =
             (labels(&[]), labels(&[("pool", "spot")]), labels(&[("nvidia.com/gpu.replicas", "4")]));
-        let resource = |resource, node| Held::Resource { resource, node };
+        let nothing = no_amounts();
+        let resource = |resource, labels| Held::Resource { resource, node: OnNode { labels, capacity: &nothing } };
         for (held, name, unit, priced) in [
             (resource("cpu", &on_demand), "cpu", "millicore-seconds", true),
             (resource("cpu", &spot), "spot/cpu", "millicore-seconds", true),
@@ -300,11 +340,9 @@ mod tests {
 
     #[test]
     fn a_missing_plan_prices_nothing_and_knows_no_class() {
-        let rate = PriceList::rate(
-            None,
-            &"gone".into(),
-            Held::Resource { resource: "cpu", node: &labels(&[("pool", "spot")]) },
-        );
+        let (labels, capacity) = (labels(&[("pool", "spot")]), no_amounts());
+        let node = OnNode { labels: &labels, capacity: &capacity };
+        let rate = PriceList::rate(None, &"gone".into(), Held::Resource { resource: "cpu", node });
         assert_eq!((&*rate.name, &*rate.plan, rate.price), ("cpu", "gone", None));
     }
 }
