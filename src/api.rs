@@ -23,7 +23,9 @@ pub use budget::{Action, Budget, BudgetSpec, Limit, Measure, ScaleCeiling, Thres
 pub use budget_override::{BudgetOverride, BudgetOverrideSpec, BudgetOverrideStatus};
 pub use cluster_budget::{ClusterBudget, ClusterBudgetSpec, ClusterBudgetStatus, Mode};
 pub use period::{Every, PeriodSpec, Weekday};
-pub use price_plan::{Discount, NodeClass, PlanVersion, PricePlan, PricePlanSpec, PricePlanStatus, StoragePrice};
+pub use price_plan::{
+    CategoryRule, Discount, NodeClass, PlanVersion, PricePlan, PricePlanSpec, PricePlanStatus, StoragePrice,
+};
 pub use quantity::Quantity;
 pub use statement::{
     BudgetKind, BudgetRef, Category, ChargeClass, ChargeFrequency, Gap, Line, Phase, Statement, StatementPeriod,

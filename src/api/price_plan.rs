@@ -11,6 +11,7 @@ use serde::{Deserialize, Serialize};
 use super::amount::Amount;
 use super::quantity::Quantity;
 use super::schema;
+use super::statement::Category;
 
 /// What things cost. An edit takes effect at the instant at which the API server accepted it, and forward only: what
 /// was used before keeps its price. What has no price here is shown as unpriced; it is never free.
@@ -58,6 +59,11 @@ pub struct PricePlanSpec {
     /// The price per hour of a Service of type LoadBalancer.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub price_per_load_balancer_hour: Option<Amount>,
+    /// Which category Pods and persistent volume claims count in, by their labels; the first entry that matches
+    /// counts. Otherwise Pods count as Compute, claims as Storage.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(max = 64), extend("x-kubernetes-list-type" = "atomic"))]
+    pub categories: Vec<CategoryRule>,
     /// What is taken off these prices, in percent. Several that apply to one price compound: 30 and 10 leave 63
     /// percent of it. The unit prices on Statements are net.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
@@ -116,6 +122,18 @@ pub struct StoragePrice {
     /// The price of one GiB for a month of 730 hours.
     #[serde(default, rename = "pricePerGiBMonth", skip_serializing_if = "Option::is_none")]
     pub price_per_gib_month: Option<Amount>,
+}
+
+/// The category of what a selector picks.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+#[schemars(inline)]
+pub struct CategoryRule {
+    /// Which Pods and claims, by their labels. An empty selector picks all.
+    #[schemars(schema_with = "schema::selector")]
+    pub selector: LabelSelector,
+    /// What their cost counts as in breakdowns and on Statements.
+    pub category: Category,
 }
 
 /// A percentage off the price of what is used.

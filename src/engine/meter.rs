@@ -125,6 +125,7 @@ impl Piece<'_> {
             labels: node.and_then(|node| node.labels.at(from)).unwrap_or(&unlabelled),
             capacity: node.and_then(|node| node.capacity.at(from)).unwrap_or(&unknown),
         };
+        let category = list.and_then(|list| list.category(&holding.labels)).filter(|_| item.source != Source::Services);
         let billed = match list {
             Some(list) if item.source == Source::Pods => list.billed(&holding.amounts),
             _ => holding.amounts.clone(),
@@ -136,9 +137,11 @@ impl Piece<'_> {
                 _ => None,
             };
             let (rate, per_second) = match other {
-                Some(held) => (rates.id(PriceList::rate(list.map(AsRef::as_ref), &terms.plan, held)), *amount),
+                Some(held) => {
+                    (rates.id(PriceList::rate(list.map(AsRef::as_ref), &terms.plan, held, category)), *amount)
+                }
                 None => {
-                    let rate = rates.resource(list, &terms.plan, resource, on);
+                    let rate = rates.resource(list, &terms.plan, resource, on, category);
                     (rate, rate::per_second(resource, *amount))
                 }
             };

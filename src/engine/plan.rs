@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::LabelSelector;
 use num_traits::{One, Signed};
 
 use super::discount::{Discount, Discounts};
@@ -20,8 +21,8 @@ pub enum PlanError {
     Price { field: String, source: ParsePriceError },
     #[error("spec.minimumPerPod[{resource}]: {source}")]
     Minimum { resource: String, source: QuantityError },
-    #[error("spec.nodeClasses[{class}].selector: {source}")]
-    Selector { class: String, source: UnknownOperator },
+    #[error("{field}: {source}")]
+    Selector { field: String, source: UnknownOperator },
     #[error("spec.discounts[{discount}].percent: {percent} is more than 100")]
     Percent { discount: String, percent: String },
 }
@@ -40,6 +41,10 @@ impl PriceList {
             let gross = amount.map_or(Ok(Price::ZERO.into()), |amount| price(amount, &format!("spec.storage[{i}]")));
             Ok(StoragePrice { class, price: discounts.net(gross?, STORAGE), monthly })
         });
+        let categories = spec.categories.iter().enumerate().map(|(i, rule)| {
+            let selector = selector(&rule.selector, &format!("spec.categories[{i}].selector"))?;
+            Ok((selector, format!("{:?}", rule.category).into()))
+        });
         let load_balancer = spec.price_per_load_balancer_hour.as_ref();
         let load_balancer = load_balancer.map(|amount| price(amount, "spec.pricePerLoadBalancerHour")).transpose()?;
         Ok(Self {
@@ -51,6 +56,7 @@ impl PriceList {
             classes: classes.collect::<Result<_, _>>()?,
             load_balancer: load_balancer.map(|gross| discounts.net(gross, LOAD_BALANCER)),
             storage: storage.collect::<Result<_, _>>()?,
+            categories: categories.collect::<Result<_, _>>()?,
             discounts,
         })
     }
@@ -87,9 +93,12 @@ fn node_class(class: &api::NodeClass, discounts: &Discounts) -> Result<NodeClass
             ClassPrices::Units(net(units, discounts))
         }
     };
-    let selector = Selector::compile(&class.selector);
-    let selector = selector.map_err(|source| PlanError::Selector { class: class.name.clone(), source })?;
+    let selector = selector(&class.selector, &field("selector"))?;
     Ok(NodeClass { name: class.name.as_str().into(), selector, prices })
+}
+
+fn selector(selector: &LabelSelector, field: &str) -> Result<Selector, PlanError> {
+    Selector::compile(selector).map_err(|source| PlanError::Selector { field: field.to_owned(), source })
 }
 
 fn prices(

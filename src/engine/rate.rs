@@ -36,8 +36,8 @@ pub struct RateId(u32);
 pub struct Rates {
     all: Vec<Rate>,
     ids: HashMap<Rate, RateId>,
-    /// What was looked up before, a few resources each.
-    known: HashMap<Asked, Vec<(Name, RateId)>>,
+    /// What was looked up before, a few resources and categories each.
+    known: HashMap<Asked, Vec<(Name, Option<Name>, RateId)>>,
 }
 
 /// What decides the rates of a Node's resources. The same are the same in memory: each version of a plan has a list of
@@ -85,6 +85,8 @@ pub struct PriceList {
     pub classes: Vec<NodeClass>,
     pub load_balancer: Option<UnitPrice>,
     pub storage: Vec<StoragePrice>,
+    /// Of Pods and claims, by their labels; the first that matches counts.
+    pub categories: Vec<(Selector, Name)>,
     /// For what is priced elsewhere.
     pub discounts: Discounts,
 }
@@ -136,16 +138,17 @@ impl Rates {
         plan: &Name,
         resource: &Name,
         node: OnNode<'_>,
+        category: Option<&Name>,
     ) -> RateId {
         let held = Held::Resource { resource, node };
-        let Some(list) = list else { return self.id(PriceList::rate(None, plan, held)) };
+        let Some(list) = list else { return self.id(PriceList::rate(None, plan, held, category)) };
         let asked = Asked { list: list.clone(), labels: node.labels.clone(), capacity: node.capacity.clone() };
-        let known = self.known.get(&asked).and_then(|known| known.iter().find(|(name, _)| name == resource));
-        if let Some((_, id)) = known {
+        let same = |(name, of, _): &&(Name, Option<Name>, RateId)| name == resource && of.as_ref() == category;
+        if let Some((_, _, id)) = self.known.get(&asked).and_then(|known| known.iter().find(same)) {
             return *id;
         }
-        let id = self.id(PriceList::rate(Some(list), plan, held));
-        self.known.entry(asked).or_default().push((resource.clone(), id));
+        let id = self.id(PriceList::rate(Some(list), plan, held, category));
+        self.known.entry(asked).or_default().push((resource.clone(), category.cloned(), id));
         id
     }
 
@@ -186,12 +189,13 @@ impl Hash for Asked {
 // === impl PriceList ===
 
 impl PriceList {
-    /// The rate of what is held, under the plan's name. `None`: the plan is missing, and everything unpriced.
-    pub fn rate(list: Option<&Self>, plan: &Name, held: Held<'_>) -> Rate {
-        let rate = |name: Name, category: &str, price, unit| Rate {
+    /// The rate of what is held, under the plan's name and in this category or its own. No list: the plan is missing,
+    /// and everything unpriced.
+    pub fn rate(list: Option<&Self>, plan: &Name, held: Held<'_>, category: Option<&Name>) -> Rate {
+        let rate = |name: Name, own: &str, price, unit| Rate {
             plan: plan.clone(),
             name,
-            category: category.into(),
+            category: category.cloned().unwrap_or_else(|| own.into()),
             price,
             unit,
             correction: false,
@@ -231,6 +235,11 @@ impl PriceList {
             *amount = (*amount).max(*least);
         }
         billed.into_iter().collect()
+    }
+
+    /// The category that a Pod or claim with these labels is given, if any (COST_RULES 43).
+    pub fn category(&self, labels: &Labels) -> Option<&Name> {
+        self.categories.iter().find(|(selector, _)| selector.matches(labels)).map(|(_, category)| category)
     }
 
     fn resource(&self, resource: &str, node: OnNode<'_>) -> (Name, Option<UnitPrice>) {
@@ -329,7 +338,7 @@ mod tests {
             (Held::Storage { class: "slow" }, "storage", "byte-seconds/730h", true),
             (Held::LoadBalancer, "load-balancer", "seconds", false),
         ] {
-            let rate = PriceList::rate(Some(&plan()), &"default".into(), held);
+            let rate = PriceList::rate(Some(&plan()), &"default".into(), held, None);
             assert_eq!(
                 (&*rate.name, rate.unit.to_string().as_str(), rate.price.is_some()),
                 (name, unit, priced),
@@ -342,7 +351,7 @@ mod tests {
     fn a_missing_plan_prices_nothing_and_knows_no_class() {
         let (labels, capacity) = (labels(&[("pool", "spot")]), no_amounts());
         let node = OnNode { labels: &labels, capacity: &capacity };
-        let rate = PriceList::rate(None, &"gone".into(), Held::Resource { resource: "cpu", node });
+        let rate = PriceList::rate(None, &"gone".into(), Held::Resource { resource: "cpu", node }, None);
         assert_eq!((&*rate.name, &*rate.plan, rate.price), ("cpu", "gone", None));
     }
 }

@@ -79,6 +79,10 @@ pub const ACCEPTED: &[Case] = &[
     plan("{currency: EUR, estimate: true, pricesPerHour: {cpu: 1, memory: '0.004237', nvidia.com/gpu: '0'}}", ""),
     plan("{currency: EUR, storage: [{className: fast, pricePerGiBHour: '0.1'}, {pricePerGiBMonth: '0.04'}]}", ""),
     plan("{currency: EUR, nodeClasses: [{name: a, selector: {matchLabels: {a: b}}, pricePerNodeHour: '0.192'}]}", ""),
+    plan(
+        "{currency: EUR, categories: [{selector: {matchLabels: {a: b}}, category: Database}, {selector: {}, category: Other}]}",
+        "",
+    ),
     plan("{currency: EUR, minimumPerPod: {cpu: 1, memory: '0.5Gi', nvidia.com/gpu: '1'}}", ""),
     plan(
         "{currency: EUR, discounts: [{name: a, percent: 100}, {name: b, percent: '12.5', resources: [cpu, nvidia.com/gpu, storage]}]}",
@@ -271,6 +275,11 @@ pub const REFUSED: &[Case] = &[
         "{currency: EUR, nodeClasses: [{name: a, selector: {matchLabels: {a: b}}, pricePerNodeHour: 1, pricesPerHour: {cpu: 1}}]}",
         "set exactly one of pricesPerHour and pricePerNodeHour",
     ),
+    plan(
+        "{currency: EUR, categories: [{selector: {matchLabels: {a: b}}, category: Databases}]}",
+        r#"spec.categories[0].category: Unsupported value: "Databases": supported values: "Compute""#,
+    ),
+    plan("{currency: EUR, categories: [{category: Database}]}", "spec.categories[0].selector: Required value"),
     plan("{currency: EUR, minimumPerPod: {memory: 32Mb}}", "spec.minimumPerPod.memory in body should match"),
     plan("{currency: EUR, minimumPerPod: {cpu: '-1'}}", "spec.minimumPerPod.cpu in body should match"),
     plan(
