@@ -37,6 +37,10 @@ pub struct PricePlanSpec {
     /// These are list prices, not yours: budgets show PRICES Estimate until this is removed.
     #[serde(default)]
     pub estimate: bool,
+    /// Which namespaces' Budgets may use this plan; without it, all may. Elsewhere everything stays unpriced, and the
+    /// Budget's condition Ready says PlanNotAllowed. ClusterBudgets may use every plan.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub allowed_namespaces: Option<AllowedNamespaces>,
     /// The price per hour of one unit of each resource: of a core (cpu), of a GiB (memory, ephemeral-storage,
     /// hugepages-*), of one piece (every other resource, such as nvidia.com/gpu). A whole number, or a decimal number
     /// in quotes.
@@ -69,6 +73,16 @@ pub struct PricePlanSpec {
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(length(max = 32), extend("x-kubernetes-list-type" = "map", "x-kubernetes-list-map-keys" = ["name"]))]
     pub discounts: Vec<Discount>,
+}
+
+/// Namespaces by their labels.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+#[schemars(inline)]
+pub struct AllowedNamespaces {
+    /// Which namespaces, by their labels at each instant. An empty selector picks all.
+    #[schemars(schema_with = "schema::selector")]
+    pub selector: LabelSelector,
 }
 
 /// Prices for the nodes that a selector picks: by the unit of each resource, or for a whole node.

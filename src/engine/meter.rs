@@ -4,13 +4,15 @@
 //! histories come the same pieces, whenever they are asked for: so a late fact is netted by taking the pieces from
 //! before it back and adding those from after it.
 
+use std::sync::Arc;
+
 use super::history::History;
 use super::item::{Item, LOAD_BALANCER, STORAGE};
 use super::ledger::LineKey;
 use super::observed::Source;
 use super::rate::{self, OnNode, PriceList, Rates};
 use super::selector::Selector;
-use super::world::{Node, World};
+use super::world::{Node, Plan, World};
 use crate::facts::{Labels, Name, Seconds, no_amounts, no_labels};
 
 /// What a Budget asks to be metered.
@@ -85,12 +87,11 @@ fn pieces(
         cuts.extend(node.changes(from, to));
     }
     for terms in span.terms.iter().filter_map(|(_, terms)| terms.as_ref()) {
-        if let Some(plan) = world.plans.get(&terms.plan) {
-            cuts.extend(plan.versions.changes(from, to));
-        }
-        if let (Scope::Namespaces(_), Some(namespace)) = (&terms.scope, world.namespaces.get(&item.namespace)) {
-            cuts.extend(namespace.labels.changes(from, to));
-        }
+        let plan = world.plans.get(&terms.plan);
+        cuts.extend(plan.into_iter().flat_map(|plan| plan.versions.changes(from, to)));
+        let by_labels = matches!(terms.scope, Scope::Namespaces(_)) || plan.is_some_and(Plan::is_restricted);
+        let namespace = world.namespaces.get(&item.namespace).filter(|_| by_labels);
+        cuts.extend(namespace.into_iter().flat_map(|namespace| namespace.labels.changes(from, to)));
     }
     cuts.push(to);
     cuts.sort_unstable();
@@ -101,6 +102,17 @@ fn pieces(
 // === impl Terms ===
 
 impl Terms {
+    /// The price list in force; none where the plan is missing, or not for the Budget's namespace (COST_RULES 12).
+    pub fn price_list<'a>(&self, world: &'a World, t: Seconds) -> Option<&'a Arc<PriceList>> {
+        let list = world.price_list(&self.plan, t)?;
+        match (&self.scope, &list.allowed) {
+            (Scope::Namespace(namespace), Some(allowed)) => {
+                Some(list).filter(|_| allowed.matches(&world.namespace_labels(namespace, t)))
+            }
+            _ => Some(list),
+        }
+    }
+
     fn cover(&self, world: &World, item: &Item, labels: &Labels, t: Seconds) -> bool {
         let in_scope = match &self.scope {
             Scope::Namespace(namespace) => *namespace == item.namespace,
@@ -119,7 +131,7 @@ impl Piece<'_> {
         if !terms.cover(world, item, &holding.labels, from) {
             return;
         }
-        let list = world.price_list(&terms.plan, from);
+        let list = terms.price_list(world, from);
         let (unlabelled, unknown) = (no_labels(), no_amounts());
         let on = OnNode {
             labels: node.and_then(|node| node.labels.at(from)).unwrap_or(&unlabelled),

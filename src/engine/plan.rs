@@ -45,11 +45,14 @@ impl PriceList {
             let selector = selector(&rule.selector, &format!("spec.categories[{i}].selector"))?;
             Ok((selector, format!("{:?}", rule.category).into()))
         });
+        let allowed = spec.allowed_namespaces.as_ref();
+        let allowed = allowed.map(|allowed| selector(&allowed.selector, "spec.allowedNamespaces.selector"));
         let load_balancer = spec.price_per_load_balancer_hour.as_ref();
         let load_balancer = load_balancer.map(|amount| price(amount, "spec.pricePerLoadBalancerHour")).transpose()?;
         Ok(Self {
             currency: spec.currency.code().into(),
             estimate: spec.estimate,
+            allowed: allowed.transpose()?,
             prices: net(base.clone(), &discounts),
             base,
             minimum: minimum(&spec.minimum_per_pod)?,

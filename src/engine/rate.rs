@@ -77,6 +77,8 @@ pub enum Held<'a> {
 pub struct PriceList {
     pub currency: Name,
     pub estimate: bool,
+    /// The namespaces whose Budgets may use it; absent: all.
+    pub allowed: Option<Selector>,
     pub prices: BTreeMap<Name, UnitPrice>,
     /// The same before discounts: a node's price is split in their ratio.
     pub base: BTreeMap<Name, UnitPrice>,

@@ -192,6 +192,15 @@ impl World {
     }
 }
 
+// === impl Plan ===
+
+impl Plan {
+    /// Whether any version is not for all namespaces.
+    pub fn is_restricted(&self) -> bool {
+        self.versions.iter().any(|(_, list)| list.as_ref().is_some_and(|list| list.allowed.is_some()))
+    }
+}
+
 // === impl Node ===
 
 impl Node {

@@ -83,6 +83,7 @@ pub const ACCEPTED: &[Case] = &[
         "{currency: EUR, categories: [{selector: {matchLabels: {a: b}}, category: Database}, {selector: {}, category: Other}]}",
         "",
     ),
+    plan("{currency: EUR, allowedNamespaces: {selector: {matchLabels: {a: b}}}}", ""),
     plan("{currency: EUR, minimumPerPod: {cpu: 1, memory: '0.5Gi', nvidia.com/gpu: '1'}}", ""),
     plan(
         "{currency: EUR, discounts: [{name: a, percent: 100}, {name: b, percent: '12.5', resources: [cpu, nvidia.com/gpu, storage]}]}",
@@ -280,6 +281,7 @@ pub const REFUSED: &[Case] = &[
         r#"spec.categories[0].category: Unsupported value: "Databases": supported values: "Compute""#,
     ),
     plan("{currency: EUR, categories: [{category: Database}]}", "spec.categories[0].selector: Required value"),
+    plan("{currency: EUR, allowedNamespaces: {}}", "spec.allowedNamespaces.selector: Required value"),
     plan("{currency: EUR, minimumPerPod: {memory: 32Mb}}", "spec.minimumPerPod.memory in body should match"),
     plan("{currency: EUR, minimumPerPod: {cpu: '-1'}}", "spec.minimumPerPod.cpu in body should match"),
     plan(

@@ -106,6 +106,12 @@ impl Machine {
         if !same {
             let touched = self.in_namespace(&name);
             self.change(&touched, tag, at, |machine| machine.world.put_namespace(id, &name, labels, at));
+            // Its labels may decide whether a plan may be used.
+            let first = BudgetKey { namespace: Some(name.clone()), name: "".into() };
+            let own = self.budgets.range(first..).map(|(key, _)| key);
+            for key in own.take_while(|key| key.namespace.as_ref() == Some(&name)).cloned().collect::<Vec<_>>() {
+                self.wake_budget(&key, at);
+            }
         }
         if fresh || !same {
             self.wake_wide(at);
