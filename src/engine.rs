@@ -7,6 +7,7 @@
 pub mod accrual;
 pub mod allocation;
 pub mod budget;
+pub mod discount;
 pub mod evaluate;
 pub mod history;
 pub mod item;
@@ -14,6 +15,7 @@ pub mod ledger;
 pub mod machine;
 pub mod meter;
 pub mod money;
+pub mod node_price;
 pub mod observed;
 pub mod period;
 pub mod plan;

@@ -277,9 +277,12 @@ fn category(name: &str) -> Category {
     serde_json::from_value(name.into()).unwrap_or(Category::Other)
 }
 
-type Order<'a> = (&'a str, &'a Option<String>, &'a str, &'a Option<String>, bool, Option<UnitPrice>);
+/// Everything that tells one line from another.
+type Order<'a> =
+    (&'a str, &'a Option<String>, &'a str, &'a Option<String>, bool, Option<UnitPrice>, Category, &'a Option<String>);
 
 fn order(line: &Line) -> Order<'_> {
     let price = line.unit_price.as_deref().and_then(|text| UnitPrice::parse(text).ok());
-    (&line.namespace, &line.plan, &line.rate, &line.workload, line.charge_class.is_some(), price)
+    let correction = line.charge_class.is_some();
+    (&line.namespace, &line.plan, &line.rate, &line.workload, correction, price, line.category, &line.unit)
 }

@@ -29,6 +29,8 @@ pub struct Node {
     pub id: ObjectId,
     pub created: Seconds,
     pub labels: History<Labels>,
+    /// What it has in all, whoever uses it: the node's price is split over it.
+    pub capacity: History<Amounts>,
     /// When it was removed, or [`NEVER`].
     pub removed: Seconds,
 }
@@ -71,17 +73,20 @@ impl World {
         labels
     }
 
+    /// The one shared copy of some amounts.
+    fn shared_amounts(&mut self, amounts: &Amounts) -> Amounts {
+        if let Some(known) = self.amounts.get(amounts) {
+            return known.clone();
+        }
+        let named = amounts.iter().map(|(resource, amount)| (self.name(resource), *amount));
+        let amounts: Amounts = named.collect();
+        self.amounts.insert(amounts.clone());
+        amounts
+    }
+
     /// Puts the shared copies of its labels and amounts in their place.
     fn share(&mut self, holding: &mut Holding) {
-        let amounts = if let Some(known) = self.amounts.get(&holding.amounts) {
-            known.clone()
-        } else {
-            let named = holding.amounts.iter().map(|(resource, amount)| (self.name(resource), *amount));
-            let amounts: Amounts = named.collect();
-            self.amounts.insert(amounts.clone());
-            amounts
-        };
-        *holding = Holding { labels: self.shared(&holding.labels), amounts };
+        *holding = Holding { labels: self.shared(&holding.labels), amounts: self.shared_amounts(&holding.amounts) };
     }
 
     pub fn item(&self, namespace: &str, id: ObjectId) -> Option<&Item> {
@@ -122,16 +127,21 @@ impl World {
         self.names.retain(|name| Arc::strong_count(name) > 1);
     }
 
-    /// A Node as of `at`. Its first labels hold for the time before as well (COST_RULES 13).
+    /// A Node as of `at`. Its first labels and capacity hold for the time before as well (COST_RULES 13).
     pub fn put_node(&mut self, id: ObjectId, node: &NodeFact, at: Seconds) {
         let (name, labels) = (self.name(&node.name), self.shared(&node.labels));
+        let capacity = self.shared_amounts(&node.capacity);
         let lives = self.nodes.entry(name).or_default();
         match lives.iter_mut().find(|life| life.id == id) {
-            Some(life) => life.labels.set(at, labels),
+            Some(life) => {
+                life.labels.set(at, labels);
+                life.capacity.set(at, capacity);
+            }
             None => lives.push(Node {
                 id,
                 created: node.created,
                 labels: History::starting(Seconds::MIN, labels),
+                capacity: History::starting(Seconds::MIN, capacity),
                 removed: NEVER,
             }),
         }
@@ -207,5 +217,51 @@ impl Namespace {
         if let Some((created, removed)) = self.lives.last_mut() {
             *removed = (*removed).min(at.max(*created));
         }
+    }
+}
+
+// === impl Plan ===
+
+impl Plan {
+    /// Whether any version is not for all namespaces.
+    pub fn is_restricted(&self) -> bool {
+        self.versions.iter().any(|(_, list)| list.as_ref().is_some_and(|list| list.allowed.is_some()))
+    }
+}
+
+// === impl Node ===
+
+impl Node {
+    /// Whether it was last as this version has it.
+    pub fn is(&self, node: &NodeFact) -> bool {
+        self.labels.last() == Some(&node.labels) && self.capacity.last() == Some(&node.capacity)
+    }
+
+    /// Instants of change within `(from, to)`.
+    pub fn changes(&self, from: Seconds, to: Seconds) -> impl Iterator<Item = Seconds> + '_ {
+        self.labels.changes(from, to).chain(self.capacity.changes(from, to))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn node(cpu: i128) -> NodeFact {
+        let capacity = Amounts::from([("cpu".into(), cpu)]);
+        NodeFact { name: "n1".into(), labels: no_labels(), capacity, created: 50, problems: Vec::new() }
+    }
+
+    #[test]
+    fn a_first_capacity_holds_for_the_time_before() {
+        let mut world = World::default();
+        world.put_node(ObjectId(1), &node(4000), 100);
+        world.put_node(ObjectId(1), &node(8000), 200);
+        world.put_node(ObjectId(1), &node(8000), 300);
+        let life = world.node("n1", 0).unwrap();
+        let cpu = |t| life.capacity.at(t).map(|amounts| amounts[0].1);
+        assert_eq!([cpu(0), cpu(199), cpu(200)], [Some(4000), Some(4000), Some(8000)]);
+        assert_eq!(life.changes(0, 400).collect::<Vec<_>>(), [200]);
+        assert!(life.is(&node(8000)) && !life.is(&node(4000)));
     }
 }

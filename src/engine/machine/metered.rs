@@ -5,6 +5,7 @@
 
 use super::change::Touched;
 use super::{BudgetState, Machine, NamespaceState, Relist};
+use crate::engine::budget::BudgetKey;
 use crate::engine::item::{Item, NEVER};
 use crate::engine::meter::Scope;
 use crate::engine::observed::{Source, Tag};
@@ -74,7 +75,7 @@ impl Machine {
     pub(super) fn apply_node(&mut self, tag: Tag, id: ObjectId, node: &NodeFact, at: Seconds) {
         self.report(&node.problems, || format!("Node {}", node.name));
         let known = self.world.nodes.get(&node.name).into_iter().flatten().find(|life| life.id == id);
-        if known.is_some_and(|life| life.labels.last() == Some(&node.labels)) {
+        if known.is_some_and(|life| life.is(node)) {
             return;
         }
         let touched = self.on_node(&node.name);
@@ -104,6 +105,12 @@ impl Machine {
             };
             let touched = Touched { items: &items, charges };
             self.change(touched, tag, at, |machine| machine.world.put_namespace(id, &fact, at));
+            // Its labels may decide whether a plan may be used.
+            let first = BudgetKey { namespace: Some(name.clone()), name: "".into() };
+            let own = self.budgets.range(first..).map(|(key, _)| key);
+            for key in own.take_while(|key| key.namespace.as_ref() == Some(&name)).cloned().collect::<Vec<_>>() {
+                self.wake_budget(&key, at);
+            }
         }
         self.namespaces.insert(name, NamespaceState { fact });
         if fresh || !same {

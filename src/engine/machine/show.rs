@@ -171,7 +171,7 @@ impl Machine {
     }
 
     fn prices(&self, spec: &Budget, entry: &Entry, now: Seconds) -> Prices {
-        let list = self.world.price_list(&spec.terms.plan, now);
+        let list = spec.terms.price_list(&self.world, now);
         if list.is_none() || !entry.ledger.unpriced(&self.rates, now).is_empty() {
             Prices::Incomplete
         } else if list.is_some_and(|list| list.estimate) {
