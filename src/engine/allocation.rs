@@ -26,7 +26,7 @@ pub fn growth(world: &World, rates: &mut Rates, span: &Span, since: Seconds, sig
     let from = span.from.max(since);
     for (from, to) in stretches(world, span, from) {
         let Some(Some(terms)) = span.terms.at(from) else { continue };
-        let list = world.price_list(&terms.plan, from);
+        let list = terms.price_list(world, from);
         if terms.pods.is_some() {
             continue;
         }
@@ -45,8 +45,11 @@ fn stretches(world: &World, span: &Span, from: Seconds) -> Vec<(Seconds, Seconds
     let mut cuts = vec![from, to];
     cuts.extend(span.terms.changes(from, to));
     for terms in span.terms.iter().filter_map(|(_, terms)| terms.as_ref()) {
-        if let Some(plan) = world.plans.get(&terms.plan) {
-            cuts.extend(plan.versions.changes(from, to));
+        let Some(plan) = world.plans.get(&terms.plan) else { continue };
+        cuts.extend(plan.versions.changes(from, to));
+        if let (Scope::Namespace(namespace), true) = (&terms.scope, plan.is_restricted()) {
+            let namespace = world.namespaces.get(namespace);
+            cuts.extend(namespace.into_iter().flat_map(|namespace| namespace.labels.changes(from, to)));
         }
     }
     pieces(cuts)

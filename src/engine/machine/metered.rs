@@ -122,9 +122,12 @@ impl Machine {
     fn reallocates(&self, before: &Labels, after: &Labels) -> bool {
         let differs = |selector: &Selector| selector.matches(before) != selector.matches(after);
         let bearers = |charge: &Charge| matches!(&charge.bearers, Bearers::Even(selector) if differs(selector));
+        let lists =
+            self.world.plans.values().flat_map(|plan| plan.versions.iter().filter_map(|(_, list)| list.as_ref()));
+        let mut allowed = lists.filter_map(|list| list.allowed.as_ref());
         let wide =
             |state: &BudgetState| matches!(state.scope(), Some(Scope::Namespaces(selector)) if differs(selector));
-        self.world.charges().any(bearers) || self.budgets.values().any(wide)
+        self.world.charges().any(bearers) || allowed.any(differs) || self.budgets.values().any(wide)
     }
 
     pub(super) fn delete_namespace(&mut self, tag: Tag, name: &Name, at: Seconds) {
