@@ -3,6 +3,10 @@
 
 #[path = "laws/cluster.rs"]
 mod cluster;
+#[path = "laws/features.rs"]
+mod features;
+#[path = "laws/parts.rs"]
+mod parts;
 #[path = "reference/reference.rs"]
 mod reference;
 #[path = "laws/simulation.rs"]
@@ -20,6 +24,8 @@ use proptest::prelude::*;
 use proptest::test_runner::RngSeed;
 use serde_json::{Value, json};
 
+use cluster::Manner;
+use features::{Feature, Features};
 use reference::{Bill, Input, Seconds, compare};
 use simulation::{Fate, live};
 
@@ -118,17 +124,31 @@ fn config(cases: u32) -> ProptestConfig {
     }
 }
 
+/// The engine's lines are those of the reference, to the integer, and every Statement adds up.
+fn as_the_reference(input: &Input) -> Result<(), TestCaseError> {
+    let report = replay(input);
+    let mut faults: Vec<_> =
+        report["statements"].as_array().expect("a list").iter().flat_map(compare::faults).collect();
+    faults.extend(compare::differences(&compare::bills(&report), &reference::bills(input)));
+    prop_assert!(faults.is_empty(), "{}\n{}", faults.join("\n"), traces::shown(&input.trace));
+    Ok(())
+}
+
+/// What the engine can bill beside Pods, claims and load balancers at plain prices.
+const BILLED: Features =
+    &[Feature::Discounts, Feature::Minimums, Feature::Categories, Feature::NodePrices, Feature::AllowedNamespaces];
+
 proptest! {
     #![proptest_config(config(16))]
 
-    /// The engine's lines are those of the reference, to the integer, and every Statement adds up.
     #[test]
     fn the_engine_agrees_with_the_reference(steps in traces::steps(40)) {
-        let input = traces::input(&steps);
-        let report = replay(&input);
-        let mut faults: Vec<_> = report["statements"].as_array().expect("a list").iter().flat_map(compare::faults).collect();
-        faults.extend(compare::differences(&compare::bills(&report), &reference::bills(&input)));
-        prop_assert!(faults.is_empty(), "{}\n{}", faults.join("\n"), traces::shown(&input.trace));
+        as_the_reference(&traces::input(&steps))?;
+    }
+
+    #[test]
+    fn the_engine_agrees_on_every_kind_of_cost(steps in traces::steps(40)) {
+        as_the_reference(&traces::made(&steps, Manner::Wild, BILLED))?;
     }
 }
 

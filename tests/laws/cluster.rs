@@ -2,6 +2,8 @@
 
 use serde_json::{Map, Value, json};
 
+use crate::features::{self, Features};
+use crate::parts::{containers, pick, plan, scheduled, statuses};
 use crate::reference::{Change, Event, Seconds};
 use crate::traces::text;
 
@@ -18,6 +20,7 @@ pub enum Manner {
 /// A cluster that the steps change, and the trace of it.
 pub struct Cluster {
     manner: Manner,
+    features: Features,
     pub at: Seconds,
     version: u64,
     objects: Map<String, Value>,
@@ -29,17 +32,23 @@ pub struct Cluster {
 
 impl Cluster {
     /// Two namespaces, two nodes, three plans, five budgets.
-    pub fn new(at: Seconds, manner: Manner) -> Self {
-        let mut cluster = Self { manner, at, version: 0, objects: Map::new(), generations: 0, trace: Vec::new() };
+    pub fn new(at: Seconds, manner: Manner, features: Features) -> Self {
+        let mut cluster =
+            Self { manner, features, at, version: 0, objects: Map::new(), generations: 0, trace: Vec::new() };
         for (name, team) in [("a", "shop"), ("b", "lab")] {
             cluster.put("Namespace", "", name, json!({"metadata": {"labels": {"team": team}}}));
         }
         let sliced = json!({"spot": "true", "example.com/gpu.replicas": "4"});
-        cluster.put("Node", "", "n1", json!({"metadata": {"labels": sliced}}));
+        cluster.put(
+            "Node",
+            "",
+            "n1",
+            json!({"metadata": {"labels": sliced}, "status": {"capacity": features::capacity(&[1])}}),
+        );
         cluster.put("Node", "", "n2", json!({"metadata": {"labels": {}}}));
-        cluster.put("PricePlan", "", "default", plan("EUR", 3));
-        cluster.put("PricePlan", "", "other", plan("EUR", 5));
-        cluster.put("PricePlan", "", "dollars", plan("USD", 7));
+        for (name, currency, x) in [("default", "EUR", 3), ("other", "EUR", 5), ("dollars", "USD", 7)] {
+            cluster.put("PricePlan", "", name, plan(currency, [x, 0], features));
+        }
         let limit = json!({"amount": 10, "currency": "EUR"});
         let spec = |spec: Value| {
             let mut spec = json!({"spec": spec});
@@ -139,9 +148,15 @@ impl Cluster {
             Some(node) if how.is_multiple_of(3) => self.drop("Node", "", name, &node, None),
             Some(mut node) => {
                 node["metadata"]["labels"] = labels;
+                if how.is_multiple_of(2) {
+                    node["status"]["capacity"] = features::capacity(&[how, x]);
+                }
                 self.put("Node", "", name, node);
             }
-            None => self.put("Node", "", name, json!({"metadata": {"labels": labels}})),
+            None => {
+                let capacity = features::capacity(&[how, x]);
+                self.put("Node", "", name, json!({"metadata": {"labels": labels}, "status": {"capacity": capacity}}));
+            }
         }
     }
 
@@ -155,7 +170,7 @@ impl Cluster {
                 "PersistentVolumeClaim",
                 namespace,
                 "data",
-                json!({"metadata": {"creationTimestamp": created},
+                json!({"metadata": {"creationTimestamp": created, "labels": {"app": pick(&["web", "db"], x >> 4)}},
                 "spec": {"storageClassName": class, "resources": storage}, "status": {"phase": phase}}),
             );
             return;
@@ -201,7 +216,8 @@ impl Cluster {
         match self.get("PricePlan", "", name) {
             Some(plan) if how.is_multiple_of(8) && !self.is_calm() => self.drop("PricePlan", "", name, &plan, None),
             Some(before) => {
-                let mut plan = plan(before["spec"]["currency"].as_str().expect("a currency"), x);
+                let currency = before["spec"]["currency"].as_str().expect("a currency");
+                let mut plan = plan(currency, [x, y], self.features);
                 plan["metadata"] = before["metadata"].clone();
                 if how % 8 < 6 {
                     let written = text(self.at - self.lateness(y).min(15));
@@ -212,7 +228,7 @@ impl Cluster {
             }
             None => {
                 let currency = if name == "dollars" { "USD" } else { "EUR" };
-                self.put("PricePlan", "", name, plan(currency, x));
+                self.put("PricePlan", "", name, plan(currency, [x, y], self.features));
             }
         }
     }
@@ -362,38 +378,4 @@ impl Cluster {
         }
         object
     }
-}
-
-fn pick<'a>(of: &[&'a str], by: u8) -> &'a str {
-    of[usize::from(by) % of.len()]
-}
-
-fn scheduled(at: Seconds) -> Value {
-    json!({"type": "PodScheduled", "status": "True", "lastTransitionTime": text(at)})
-}
-
-fn containers([x, y]: [u8; 2]) -> Value {
-    json!([{"name": "app", "resources": {"requests": {"cpu": format!("{}m", 1 + u32::from(x)), "memory": format!("{y}Mi"), "example.com/gpu": x % 3}}}])
-}
-
-fn statuses([x, y]: [u8; 2]) -> Value {
-    json!([{"name": "app", "resources": {"requests": {"cpu": format!("{}m", 2 * u32::from(x))}}, "allocatedResources": {"cpu": format!("{}m", 2 * u32::from(y))}}])
-}
-
-/// A plan that prices this and that.
-fn plan(currency: &str, x: u8) -> Value {
-    let mut spec = json!({"currency": currency, "pricesPerHour": {"cpu": format!("0.{x:03}")}});
-    if x & 1 == 1 {
-        spec["pricesPerHour"]["memory"] = json!("0.25");
-        spec["pricesPerHour"]["example.com/gpu"] = json!(x);
-    }
-    if x & 2 == 2 {
-        spec["nodeClasses"] = json!([{"name": "spot", "selector": {"matchLabels": {"spot": "true"}}, "pricesPerHour": {"cpu": "0.5", "example.com/gpu": "2"}}]);
-    }
-    if x & 4 == 4 {
-        spec["storage"] =
-            json!([{"className": "fast", "pricePerGiBHour": "0.3"}, {"className": "slow", "pricePerGiBMonth": "7"}]);
-        spec["pricePerLoadBalancerHour"] = json!("0.025");
-    }
-    json!({"spec": spec})
 }

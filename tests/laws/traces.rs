@@ -5,6 +5,7 @@ use proptest::prelude::*;
 use serde_json::{Map, Value, json};
 
 use crate::cluster::{Cluster, Manner};
+use crate::features::Features;
 use crate::reference::{Change, Event, Input, Seconds};
 
 /// How many events set the scene, the same in every trace.
@@ -27,17 +28,17 @@ pub fn window() -> (Seconds, Seconds) {
 
 /// The trace that some steps make.
 pub fn input(steps: &[Step]) -> Input {
-    made(steps, Manner::Wild)
+    made(steps, Manner::Wild, &[])
 }
 
 /// A trace in which nothing is seen late.
 pub fn punctual(steps: &[Step]) -> Input {
-    made(steps, Manner::Punctual)
+    made(steps, Manner::Punctual, &[])
 }
 
-fn made(steps: &[Step], manner: Manner) -> Input {
+pub fn made(steps: &[Step], manner: Manner, features: Features) -> Input {
     let (from, to) = window();
-    let mut cluster = Cluster::new(from - 40_000, manner);
+    let mut cluster = Cluster::new(from - 40_000, manner, features);
     for (gap, choice) in steps {
         cluster.at += Seconds::from(*gap);
         cluster.step(*choice);
@@ -50,7 +51,7 @@ fn made(steps: &[Step], manner: Manner) -> Input {
 pub fn calm(steps: &[Step]) -> Input {
     // A little before midnight in Berlin.
     let from = window().0 + 10_000;
-    let mut cluster = Cluster::new(from, Manner::Calm);
+    let mut cluster = Cluster::new(from, Manner::Calm, &[]);
     for (gap, choice) in steps {
         cluster.at += 1 + Seconds::from(*gap) / 20;
         cluster.step(*choice);
@@ -62,7 +63,7 @@ pub fn calm(steps: &[Step]) -> Input {
 /// end is seen, and what it asks for. The default plan is edited now and then.
 pub fn own_times(pods: &[(u16, u16, u8, u8)], edits: &[(u16, u8)]) -> Input {
     let (from, _) = window();
-    let mut cluster = Cluster::new(from, Manner::Calm);
+    let mut cluster = Cluster::new(from, Manner::Calm, &[]);
     let mut due = Vec::new();
     for (i, (start, runs, late, x)) in pods.iter().enumerate() {
         let seen = from + 1 + Seconds::from(*start);

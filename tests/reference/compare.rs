@@ -55,8 +55,9 @@ fn shown(bill: &Bill) -> String {
         let price = key.unit_price.as_ref().map_or("unpriced".to_owned(), ToString::to_string);
         let class = if key.correction { " Correction" } else { "" };
         let plan = key.plan.as_deref().unwrap_or("no plan");
-        let Key { namespace, rate, unit, factor, .. } = key;
-        let _ = write!(text, "\n    {namespace} {plan} {rate} at {price}: {quantity} {unit} over {factor}{class}");
+        let Key { namespace, rate, category, unit, factor, .. } = key;
+        let what = format!("{namespace} {plan} {rate} ({category})");
+        let _ = write!(text, "\n    {what} at {price}: {quantity} {unit} over {factor}{class}");
     }
     text
 }
@@ -135,6 +136,7 @@ fn bill(spec: &Value) -> Bill {
             namespace: text("namespace").expect("a namespace"),
             plan: text("plan"),
             rate: text("rate").expect("a rate"),
+            category: text("category").unwrap_or_default(),
             unit_price: text("unitPrice").map(|price| number(&price)),
             unit: text("unit").unwrap_or_default(),
             factor: text("factor").map_or_else(BigInt::default, |factor| whole(&factor)),

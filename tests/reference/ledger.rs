@@ -4,13 +4,11 @@ use std::collections::BTreeMap;
 
 use num_bigint::BigInt;
 use num_traits::Zero;
-use serde_json::Value;
 
+use super::held::held_at;
 use super::pods::Pod;
-use super::prices::{self, Rate, plan_at};
-use super::selector::matches;
-use super::spells::{Closing, Owner, Statement, statements};
-use super::world::{Known, Thing, World, events};
+use super::spells::{Closing, Statement, statements};
+use super::world::{Known, World, events};
 use super::{Bill, Input, Key, Seconds};
 
 type Lines = BTreeMap<Key, BigInt>;
@@ -92,63 +90,4 @@ fn metered(world: &World, statement: &Statement) -> Lines {
         }
     }
     lines
-}
-
-/// What accrues in one second at an instant.
-fn held_at(world: &World, pods: &[Pod<'_>], owner: &Owner, spec: &Value, instant: Seconds) -> Vec<(Key, BigInt)> {
-    let name = spec["pricePlan"].as_str().unwrap_or("default");
-    let plan = plan_at(world, name, instant);
-    let mut held = Vec::new();
-    let mut add = |thing: &Thing, rate: Rate, amount: &BigInt| {
-        let amount = amount * rate.scale;
-        let key = Key {
-            namespace: thing.namespace().to_owned(),
-            plan: Some(name.to_owned()),
-            rate: rate.name,
-            unit_price: rate.price,
-            unit: rate.unit,
-            factor: rate.factor,
-            correction: false,
-        };
-        held.push((key, amount));
-    };
-    let counted = |thing: &Thing| counts(world, owner, spec, thing, instant);
-    for pod in pods.iter().filter(|pod| pod.start <= instant && instant < pod.end && counted(pod.thing)) {
-        let node = pod.node_labels_at(world, instant);
-        for (resource, amount) in pod.requests_at(instant) {
-            add(pod.thing, prices::resource(plan, node, resource), amount);
-        }
-    }
-    if !spec["podSelector"].is_null() {
-        return held;
-    }
-    for claim in world.all("PersistentVolumeClaim").filter(|claim| counted(claim)) {
-        let bound = |claim: &Value| claim["status"]["phase"] == "Bound";
-        if claim.holds_at(instant, bound) && !claim.lost_by(instant) {
-            let now = claim.at(instant);
-            let class = now["spec"]["storageClassName"].as_str().unwrap_or("");
-            let size = super::amounts::quantity(&now["spec"]["resources"]["requests"]["storage"]).ceil().to_integer();
-            add(claim, prices::storage(plan, class), &size);
-        }
-    }
-    for service in world.all("Service").filter(|service| counted(service)) {
-        if service.holds_at(instant, |service| service["spec"]["type"] == "LoadBalancer") {
-            add(service, prices::load_balancer(plan), &1.into());
-        }
-    }
-    held
-}
-
-/// Whether a budget counts an object at an instant.
-fn counts(world: &World, owner: &Owner, spec: &Value, thing: &Thing, instant: Seconds) -> bool {
-    let (kind, namespace, _) = owner;
-    let labels = |thing: &Thing| thing.at(instant)["metadata"]["labels"].clone();
-    let inside = if kind == "Budget" {
-        thing.namespace() == namespace
-    } else {
-        let selector = &spec["namespaceSelector"];
-        let mut named = world.named("Namespace", thing.namespace()).filter(|one| one.lives_at(instant));
-        selector.is_null() || named.next().is_some_and(|one| matches(selector, &labels(one)))
-    };
-    inside && (spec["podSelector"].is_null() || matches(&spec["podSelector"], &labels(thing)))
 }

@@ -6,7 +6,7 @@ use num_bigint::BigInt;
 use serde_json::Value;
 
 use super::Seconds;
-use super::requests::effective;
+use super::requests::{effective, listed};
 use super::world::{Thing, World, deletion_limit, time};
 
 /// A Pod that was bound to a node.
@@ -33,15 +33,21 @@ impl<'a> Pod<'a> {
         Some(Self { thing, start, end, node, bound })
     }
 
-    /// What it holds: the first bound version counts from the start.
-    pub fn requests_at(&self, instant: Seconds) -> &BTreeMap<String, BigInt> {
+    /// What it holds: the first bound version counts from the start, and a plan's minimum at least.
+    pub fn requests_at(&self, plan: Option<&Value>, instant: Seconds) -> BTreeMap<String, BigInt> {
         let seen = self.bound.iter().rev().find(|(at, _)| *at <= instant);
-        &seen.unwrap_or(&self.bound[0]).1
+        let mut requests = seen.unwrap_or(&self.bound[0]).1.clone();
+        for (resource, least) in plan.map(|plan| listed(&plan["minimumPerPod"])).unwrap_or_default() {
+            let amount = requests.entry(resource).or_default();
+            *amount = least.max(amount.clone());
+        }
+        requests
     }
 
-    pub fn node_labels_at(&self, world: &'a World, instant: Seconds) -> &'a Value {
+    /// The node it runs on, as it is then.
+    pub fn node_at(&self, world: &'a World, instant: Seconds) -> &'a Value {
         let node = world.named("Node", self.node).find(|node| node.lives_at(instant));
-        node.map_or(&Value::Null, |node| &node.at(instant)["metadata"]["labels"])
+        node.map_or(&Value::Null, |node| node.at(instant))
     }
 }
 

@@ -1,13 +1,12 @@
-//! Which plan is in force at an instant, and what it calls and charges.
+//! What a plan calls and charges: the rates of resources, claims and load balancers, net of discounts.
 
 use num_bigint::BigInt;
 use num_rational::BigRational;
+use num_traits::{One, Zero};
 use serde_json::Value;
 
-use super::Seconds;
-use super::amounts::price;
+use super::amounts::{price, quantity};
 use super::selector::matches;
-use super::world::{Thing, World, time};
 
 /// A price by its name, with its unit.
 #[derive(Clone, Debug)]
@@ -20,58 +19,15 @@ pub struct Rate {
     pub scale: i64,
 }
 
-/// The plan's spec at an instant; none where there is no such plan.
-pub fn plan_at<'a>(world: &'a World, name: &'a str, instant: Seconds) -> Option<&'a Value> {
-    world
-        .named("PricePlan", name)
-        .filter(|plan| plan.lives_at(instant))
-        .filter_map(|plan| version(plan, world.from, instant))
-        .last()
-}
-
-/// Every instant at which a plan of this name begins, changes or ends.
-pub fn plan_instants(world: &World, name: &str) -> Vec<Seconds> {
-    world
-        .named("PricePlan", name)
-        .flat_map(|plan| {
-            let begins = versions(plan, world.from).into_iter().map(|(from, _)| from);
-            begins.chain(plan.gone).collect::<Vec<_>>()
-        })
-        .collect()
-}
-
-fn version(plan: &Thing, from: Seconds, instant: Seconds) -> Option<&Value> {
-    versions(plan, from).into_iter().rev().find(|(since, _)| *since <= instant).map(|(_, spec)| spec)
-}
-
-/// Each spec with the instant from which it counts.
-fn versions(plan: &Thing, from: Seconds) -> Vec<(Seconds, &Value)> {
-    let mut found: Vec<(Seconds, &Value)> = vec![(plan.made(from), &plan.versions[0].1["spec"])];
-    for pair in plan.versions.windows(2) {
-        let [(_, before), (at, now)] = pair else { unreachable!() };
-        let (since, spec) = found[found.len() - 1];
-        if &now["spec"] != spec {
-            let accepted = written(now).filter(|time| written(before).is_none_or(|before| *time > before));
-            found.push((accepted.unwrap_or(*at).max(at - 10).max(since).max(from), &now["spec"]));
-        }
-    }
-    found
-}
-
-fn written(plan: &Value) -> Option<Seconds> {
-    let entries = plan["metadata"]["managedFields"].as_array().into_iter().flatten();
-    entries.into_iter().filter(|entry| entry["subresource"].is_null()).filter_map(|entry| time(&entry["time"])).max()
-}
-
-/// What a resource of a Pod costs on a node with these labels.
+/// What a resource of a Pod costs on a node.
 pub fn resource(plan: Option<&Value>, node: &Value, resource: &str) -> Rate {
     let (unit, factor, scale) = match resource {
         "cpu" => ("millicore-seconds", BigInt::from(3_600_000), 1),
-        "memory" | "ephemeral-storage" => ("byte-seconds", BigInt::from(3600_u64 << 30), 1),
-        pages if pages.starts_with("hugepages-") => ("byte-seconds", BigInt::from(3600_u64 << 30), 1),
+        bytes if in_bytes(bytes) => ("byte-seconds", BigInt::from(3600_u64 << 30), 1),
         _ => ("device-milliseconds", BigInt::from(3_600_000), 1000),
     };
-    let (name, price) = priced(plan, node, resource);
+    let (name, price) = plan.map_or((resource.to_owned(), None), |plan| priced(plan, node, resource));
+    let price = price.map(|price| net(plan, resource, price));
     let mut rate = Rate { name, price, unit: unit.to_owned(), factor, scale };
     if let Some(n) = slices(node, resource) {
         rate.name = format!("{}/{n}", rate.name);
@@ -81,20 +37,81 @@ pub fn resource(plan: Option<&Value>, node: &Value, resource: &str) -> Rate {
     rate
 }
 
-fn priced(plan: Option<&Value>, node: &Value, resource: &str) -> (String, Option<BigRational>) {
-    let Some(plan) = plan else { return (resource.to_owned(), None) };
+fn in_bytes(resource: &str) -> bool {
+    ["memory", "ephemeral-storage"].contains(&resource) || resource.starts_with("hugepages-")
+}
+
+/// The class's price if it has one, else the plan's own.
+fn priced(plan: &Value, node: &Value, resource: &str) -> (String, Option<BigRational>) {
     let mut classes = plan["nodeClasses"].as_array().into_iter().flatten();
-    let class = classes.find(|class| matches(&class["selector"], node));
-    let own = class.and_then(|class| Some((class["name"].as_str()?, price(&class["pricesPerHour"][resource])?)));
-    match own {
-        Some((class, price)) => (format!("{class}/{resource}"), Some(price)),
-        None => (resource.to_owned(), price(&plan["pricesPerHour"][resource])),
+    let class = classes.find(|class| matches(&class["selector"], &node["metadata"]["labels"]));
+    let class = class.unwrap_or(&Value::Null);
+    let named = || format!("{}/{resource}", class["name"].as_str().expect("a name"));
+    if let Some(own) = price(&class["pricesPerHour"][resource]) {
+        return (named(), Some(own));
     }
+    if let Some(whole) = price(&class["pricePerNodeHour"])
+        && is_split(resource)
+    {
+        let worth = worth(plan, node);
+        let sum: BigRational = worth.iter().map(|(_, worth)| worth).sum();
+        if sum.is_zero() {
+            // The class has no price to give, and its rates bear no class's name.
+            return (resource.to_owned(), None);
+        }
+        if worth.iter().any(|(name, _)| name == resource) {
+            let base = price(&plan["pricesPerHour"][resource]).expect("a base price");
+            return (named(), Some(whole * base / sum));
+        }
+    }
+    (resource.to_owned(), price(&plan["pricesPerHour"][resource]))
+}
+
+/// Over which resources a node's price is split.
+pub fn is_split(resource: &str) -> bool {
+    resource == "cpu" || resource == "memory" || resource.contains('/')
+}
+
+/// What a node's capacity is worth at the plan's own prices, by resource.
+fn worth(plan: &Value, node: &Value) -> Vec<(String, BigRational)> {
+    let capacity = capacity(node).into_iter();
+    capacity
+        .filter_map(|(name, amount)| {
+            let worth = amount * price(&plan["pricesPerHour"][&name])?;
+            Some((name, worth))
+        })
+        .collect()
+}
+
+/// What a node's price is split over, in cores, GiB and devices.
+pub fn capacity(node: &Value) -> Vec<(String, BigRational)> {
+    let listed = node["status"]["capacity"].as_object().into_iter().flatten();
+    let split = listed.filter(|(name, _)| is_split(name));
+    split
+        .map(|(name, value)| {
+            let unit = if name == "memory" { 1 << 30 } else { slices(node, name).unwrap_or(1) };
+            (name.clone(), quantity(value) / BigRational::from_integer(unit.into()))
+        })
+        .collect()
 }
 
 fn slices(node: &Value, resource: &str) -> Option<u64> {
-    let replicas = resource.contains('/').then(|| node[format!("{resource}.replicas")].as_str())?;
+    let labels = &node["metadata"]["labels"];
+    let replicas = resource.contains('/').then(|| labels[format!("{resource}.replicas")].as_str())?;
     replicas?.parse().ok().filter(|n| *n > 1)
+}
+
+/// A price less the discounts on what it is for.
+pub fn net(plan: Option<&Value>, what: &str, price: BigRational) -> BigRational {
+    let discounts = plan.and_then(|plan| plan["discounts"].as_array()).into_iter().flatten();
+    let applying = discounts.filter(|discount| {
+        let resources = &discount["resources"];
+        resources.is_null() || resources.as_array().is_some_and(|named| named.iter().any(|name| name == what))
+    });
+    applying.fold(price, |price, discount| {
+        let percent = super::amounts::price(&discount["percent"]).expect("a percentage");
+        price * (BigRational::one() - percent / BigRational::from_integer(100.into()))
+    })
 }
 
 /// What a claim of a StorageClass costs.
@@ -104,16 +121,17 @@ pub fn storage(plan: Option<&Value>, class: &str) -> Rate {
         entries.find(|entry| entry["className"].is_null() || entry["className"] == class).unwrap_or(&Value::Null);
     let name = entry["className"].as_str().map_or_else(|| "storage".to_owned(), |class| format!("storage/{class}"));
     let gib = BigInt::from(1_u64 << 30);
-    if let Some(monthly) = price(&entry["pricePerGiBMonth"]) {
+    let price = |field: &str| price(&entry[field]).map(|price| net(plan, "storage", price));
+    if let Some(monthly) = price("pricePerGiBMonth") {
         let factor = gib * (730 * 3600);
         return Rate { name, price: Some(monthly), unit: "byte-seconds/730h".to_owned(), factor, scale: 1 };
     }
-    let hourly = price(&entry["pricePerGiBHour"]);
-    Rate { name, price: hourly, unit: "byte-seconds".to_owned(), factor: gib * 3600, scale: 1 }
+    Rate { name, price: price("pricePerGiBHour"), unit: "byte-seconds".to_owned(), factor: gib * 3600, scale: 1 }
 }
 
 /// What a load balancer costs.
 pub fn load_balancer(plan: Option<&Value>) -> Rate {
     let price = plan.and_then(|plan| price(&plan["pricePerLoadBalancerHour"]));
+    let price = price.map(|price| net(plan, "load-balancer", price));
     Rate { name: "load-balancer".to_owned(), price, unit: "seconds".to_owned(), factor: 3600.into(), scale: 1 }
 }

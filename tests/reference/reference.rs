@@ -6,9 +6,12 @@
 //! is found late; it names no workloads and evaluates no limits.
 
 mod amounts;
+mod categories;
 pub mod compare;
+mod held;
 mod ledger;
 mod periods;
+mod plans;
 mod pods;
 mod prices;
 mod requests;
@@ -66,6 +69,7 @@ pub struct Key {
     pub namespace: String,
     pub plan: Option<String>,
     pub rate: String,
+    pub category: String,
     pub unit_price: Option<BigRational>,
     pub unit: String,
     pub factor: BigInt,

@@ -27,11 +27,20 @@ pub fn effective(pod: &Value) -> BTreeMap<String, BigInt> {
         }
         largest = max(largest, total(pod, view));
     }
+    in_units(largest)
+}
+
+/// A list of quantities in ledger units.
+pub fn listed(list: &Value) -> BTreeMap<String, BigInt> {
+    in_units(amounts(list))
+}
+
+fn in_units(amounts: Amounts) -> BTreeMap<String, BigInt> {
     let in_units = |name: &str, amount: BigRational| {
         let scale = if name == "cpu" { 1000 } else { 1 };
         (amount * BigRational::from_integer(scale.into())).ceil().to_integer()
     };
-    largest.into_iter().map(|(name, amount)| (name.clone(), in_units(&name, amount))).collect()
+    amounts.into_iter().map(|(name, amount)| (name.clone(), in_units(&name, amount))).collect()
 }
 
 fn infeasible(pod: &Value) -> bool {

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde_json::Value;
 
 use super::periods::{self, Period};
-use super::prices::{plan_at, plan_instants};
+use super::plans::{plan_at, plan_instants};
 use super::world::{Thing, World};
 use super::{Input, Seconds};
 

@@ -92,8 +92,14 @@ impl World {
         self.things.get(kind).into_iter().flatten()
     }
 
-    pub fn named<'a>(&'a self, kind: &str, name: &'a str) -> impl Iterator<Item = &'a Thing> {
+    pub fn named<'a>(&'a self, kind: &str, name: &str) -> impl Iterator<Item = &'a Thing> {
         self.all(kind).filter(move |thing| thing.name() == name)
+    }
+
+    /// The labels of a namespace that is there at an instant.
+    pub fn namespace_labels(&self, name: &str, instant: Seconds) -> Option<&Value> {
+        let namespace = self.all("Namespace").find(|one| one.name() == name && one.lives_at(instant))?;
+        Some(&namespace.at(instant)["metadata"]["labels"])
     }
 }
 

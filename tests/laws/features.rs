@@ -1,0 +1,120 @@
+//! What a trace can have beside Pods, claims, load balancers and plain prices, each switched on by its name.
+
+use serde_json::{Value, json};
+
+/// Something that a cluster or a plan has or has not.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Feature {
+    Discounts,
+    Minimums,
+    Categories,
+    NodePrices,
+    AllowedNamespaces,
+}
+
+pub type Features = &'static [Feature];
+
+/// Choices, one after the other, that are the same for the same seed.
+pub struct Dice(u64);
+
+// === impl Dice ===
+
+impl Dice {
+    pub fn new(seed: &[u8]) -> Self {
+        Self(
+            seed.iter()
+                .fold(0xcbf2_9ce4_8422_2325, |sum, byte| (sum ^ u64::from(*byte)).wrapping_mul(0x0100_0000_01b3)),
+        )
+    }
+
+    /// A number below `sides`.
+    pub fn roll(&mut self, sides: u64) -> u64 {
+        self.0 = self.0.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        (self.0 >> 33) % sides
+    }
+
+    pub fn one_in(&mut self, sides: u64) -> bool {
+        self.roll(sides) == 0
+    }
+
+    pub fn pick<'a>(&mut self, of: &[&'a str]) -> &'a str {
+        of[usize::try_from(self.roll(of.len() as u64)).expect("a small number")]
+    }
+}
+
+/// Adds to a plan's spec what is switched on.
+pub fn extend_plan(spec: &mut Value, features: Features, seed: &[u8]) {
+    let mut dice = Dice::new(seed);
+    for feature in features {
+        match feature {
+            Feature::Discounts => spec["discounts"] = discounts(&mut dice),
+            Feature::Minimums => spec["minimumPerPod"] = minimums(&mut dice),
+            Feature::Categories => spec["categories"] = categories(&mut dice),
+            Feature::NodePrices => node_price(spec, &mut dice),
+            Feature::AllowedNamespaces if dice.one_in(4) => {
+                let team = dice.pick(&["shop", "lab"]);
+                spec["allowedNamespaces"] = json!({"selector": {"matchLabels": {"team": team}}});
+            }
+            Feature::AllowedNamespaces => {}
+        }
+    }
+}
+
+fn discounts(dice: &mut Dice) -> Value {
+    let names = ["cpu", "memory", "example.com/gpu", "storage", "load-balancer"];
+    let one = |i: u64, dice: &mut Dice| {
+        let mut discount = json!({"name": format!("d{i}"), "percent": dice.pick(&["10", "33.3", "0.5", "100", "0"])});
+        if !dice.one_in(3) {
+            let first = dice.pick(&names);
+            let second = dice.pick(&names);
+            discount["resources"] = if first == second { json!([first]) } else { json!([first, second]) };
+        }
+        discount
+    };
+    (0..dice.roll(3)).map(|i| one(i, dice)).collect()
+}
+
+fn minimums(dice: &mut Dice) -> Value {
+    let mut minimums = json!({});
+    for (name, least) in [("cpu", "150m"), ("memory", "100.5Mi"), ("example.com/gpu", "1"), ("ephemeral-storage", "1k")]
+    {
+        if dice.one_in(3) {
+            minimums[name] = json!(least);
+        }
+    }
+    minimums
+}
+
+fn categories(dice: &mut Dice) -> Value {
+    let web = json!({"selector": {"matchLabels": {"app": "web"}}, "category": dice.pick(&["Backup", "Security"])});
+    let any = json!({"selector": {"matchExpressions": [{"key": "app", "operator": "Exists"}]}, "category": "Database"});
+    match dice.roll(4) {
+        0 => json!([]),
+        1 => json!([web]),
+        2 => json!([any]),
+        _ => json!([web, any]),
+    }
+}
+
+/// A class at a price for the whole node, before or behind the other.
+fn node_price(spec: &mut Value, dice: &mut Dice) {
+    let spot = dice.pick(&["true", "false"]);
+    let class = json!({"name": "whole", "selector": {"matchLabels": {"spot": spot}}, "pricePerNodeHour": "7.1"});
+    let mut classes = spec["nodeClasses"].as_array().cloned().unwrap_or_default();
+    match dice.roll(3) {
+        0 => return,
+        1 => classes.insert(0, class),
+        _ => classes.push(class),
+    }
+    spec["nodeClasses"] = json!(classes);
+}
+
+/// What a node has, if it tells.
+pub fn capacity(seed: &[u8]) -> Value {
+    match Dice::new(seed).roll(4) {
+        0 => json!({"cpu": "4", "memory": "8Gi", "example.com/gpu": "8", "pods": "110", "ephemeral-storage": "100Gi"}),
+        1 => json!({"cpu": "3920m", "memory": "7123456Ki"}),
+        2 => json!({"memory": "7123456789", "example.com/gpu": "1"}),
+        _ => json!({"ephemeral-storage": "100Gi"}),
+    }
+}
