@@ -18,6 +18,7 @@ use std::collections::BTreeMap;
 
 use jiff::Timestamp;
 use num_bigint::BigInt;
+use num_traits::Signed;
 use opex_operator::replay::trace::Trace;
 use opex_operator::replay::{Options, Replay};
 use proptest::prelude::*;
@@ -25,7 +26,7 @@ use proptest::test_runner::RngSeed;
 use serde_json::{Value, json};
 
 use cluster::Manner;
-use features::{Feature, Features};
+use features::{EVERY, Feature, Features};
 use reference::{Bill, Input, Seconds, compare};
 use simulation::{Fate, live};
 
@@ -154,6 +155,15 @@ proptest! {
 
 proptest! {
     #![proptest_config(config(6))]
+
+    #[test]
+    fn the_reference_takes_nothing_back_but_by_corrections(steps in traces::steps(40)) {
+        let input = traces::made(&steps, Manner::Wild, EVERY);
+        for ((namespace, name), bill) in reference::bills(&input) {
+            let fault = bill.lines.iter().find(|(key, quantity)| !key.correction && quantity.is_negative());
+            prop_assert!(fault.is_none(), "{namespace}/{name}: {fault:?}\n{}", traces::shown(&input.trace));
+        }
+    }
 
     /// What is metered in two parts of a time is what is metered in the whole of it.
     #[test]

@@ -10,9 +10,20 @@ pub enum Feature {
     Categories,
     NodePrices,
     AllowedNamespaces,
+    Tiers,
 }
 
 pub type Features = &'static [Feature];
+
+/// All of them.
+pub const EVERY: Features = &[
+    Feature::Discounts,
+    Feature::Minimums,
+    Feature::Categories,
+    Feature::NodePrices,
+    Feature::AllowedNamespaces,
+    Feature::Tiers,
+];
 
 /// Choices, one after the other, that are the same for the same seed.
 pub struct Dice(u64);
@@ -56,6 +67,7 @@ pub fn extend_plan(spec: &mut Value, features: Features, seed: &[u8]) {
                 spec["allowedNamespaces"] = json!({"selector": {"matchLabels": {"team": team}}});
             }
             Feature::AllowedNamespaces => {}
+            Feature::Tiers => tiers(spec, &mut dice),
         }
     }
 }
@@ -107,6 +119,22 @@ fn node_price(spec: &mut Value, dice: &mut Dice) {
         _ => classes.push(class),
     }
     spec["nodeClasses"] = json!(classes);
+}
+
+/// Instead of some prices, tiers of some hours each.
+fn tiers(spec: &mut Value, dice: &mut Dice) {
+    for resource in ["cpu", "memory", "example.com/gpu"] {
+        if dice.one_in(2) {
+            let (first, second) = (1 + dice.roll(9), 10 + dice.roll(90));
+            let cheap = json!({"price": dice.pick(&["0.01", "0"])});
+            spec["tiers"][resource] = match dice.roll(3) {
+                0 => json!([cheap]),
+                1 => json!([{"upTo": first, "price": "0.5"}, cheap]),
+                _ => json!([{"upTo": format!("{first}.5"), "price": "0.5"}, {"upTo": second, "price": "0.3"}, cheap]),
+            };
+            spec["pricesPerHour"].as_object_mut().expect("prices").remove(resource);
+        }
+    }
 }
 
 /// What a node has, if it tells.

@@ -12,6 +12,9 @@ use serde_json::Value;
 use super::world::time;
 use super::{Bill, Key};
 
+/// Each workload's part of a tier is rounded.
+const MOST_WORKLOADS: u32 = 100;
+
 /// A number as Statements write it: whole, decimal, or a fraction.
 pub fn number(text: &str) -> BigRational {
     match text.split_once('/') {
@@ -37,7 +40,7 @@ pub fn differences(
     reference: &BTreeMap<(String, String), Bill>,
 ) -> Vec<String> {
     let names: BTreeSet<_> = engine.keys().chain(reference.keys()).collect();
-    let differing = names.into_iter().filter(|name| engine.get(name) != reference.get(name));
+    let differing = names.into_iter().filter(|name| !same(engine.get(name), reference.get(name)));
     differing
         .map(|(namespace, name)| {
             let of = |bills: &BTreeMap<(String, String), Bill>| {
@@ -48,8 +51,30 @@ pub fn differences(
         .collect()
 }
 
+/// Equal, but for how the parts of a tier are rounded.
+fn same(engine: Option<&Bill>, reference: Option<&Bill>) -> bool {
+    let (Some(engine), Some(reference)) = (engine, reference) else { return engine.is_none() && reference.is_none() };
+    let folded = |bill: &Bill| {
+        let mut lines = BTreeMap::new();
+        for (key, quantity) in &bill.lines {
+            let mut key = key.clone();
+            if reference.split.contains(&key.rate) {
+                (key.namespace, key.category) = ("all".to_owned(), "all".to_owned());
+            }
+            *lines.entry(key).or_insert_with(BigInt::zero) += quantity;
+        }
+        lines.retain(|_, quantity| !quantity.is_zero());
+        Bill { lines, split: BTreeSet::new(), ..bill.clone() }
+    };
+    let none = BigInt::zero();
+    let apart = |key: &Key| (engine.lines.get(key).unwrap_or(&none) - reference.lines.get(key).unwrap_or(&none)).abs();
+    let most = BigInt::from(MOST_WORKLOADS);
+    let near = engine.lines.keys().chain(reference.lines.keys()).all(|key| apart(key) <= most);
+    near && folded(engine) == folded(reference)
+}
+
 fn shown(bill: &Bill) -> String {
-    let Bill { label, start, end, currency, closed_at, lines } = bill;
+    let Bill { label, start, end, currency, closed_at, lines, .. } = bill;
     let mut text = format!("    {label} [{start}, {end}) {currency} closed {closed_at:?}");
     for (key, quantity) in lines {
         let price = key.unit_price.as_ref().map_or("unpriced".to_owned(), ToString::to_string);
@@ -152,6 +177,7 @@ fn bill(spec: &Value) -> Bill {
         currency: spec["currency"].as_str().expect("a currency").to_owned(),
         closed_at: time(&spec["closedAt"]),
         lines: sums,
+        split: BTreeSet::new(),
     }
 }
 

@@ -8,11 +8,20 @@ use super::pods::Pod;
 use super::prices::{self, Rate};
 use super::selector::matches;
 use super::spells::Owner;
+use super::tiers::Tier;
 use super::world::{Thing, World};
 use super::{Key, Seconds, amounts, categories};
 
+/// What accrues in one second; with tiers it has no price yet.
+pub struct Held {
+    pub key: Key,
+    pub amount: BigInt,
+    pub tiers: Vec<Tier>,
+    pub goes_on: bool,
+}
+
 /// What accrues in one second at an instant.
-pub fn held_at(world: &World, pods: &[Pod<'_>], owner: &Owner, spec: &Value, instant: Seconds) -> Vec<(Key, BigInt)> {
+pub fn held_at(world: &World, pods: &[Pod<'_>], owner: &Owner, spec: &Value, instant: Seconds) -> Vec<Held> {
     let name = spec["pricePlan"].as_str().unwrap_or("default");
     let plan = usable(world, owner, name, instant);
     let mut held = Vec::new();
@@ -28,7 +37,7 @@ pub fn held_at(world: &World, pods: &[Pod<'_>], owner: &Owner, spec: &Value, ins
             factor: rate.factor,
             correction: false,
         };
-        held.push((key, amount));
+        held.push(Held { key, amount, tiers: rate.tiers, goes_on: rate.goes_on });
     };
     let labels = |thing: &Thing| thing.at(instant)["metadata"]["labels"].clone();
     let counted = |thing: &Thing| counts(world, owner, spec, thing, instant);

@@ -2,41 +2,39 @@
 
 use std::collections::BTreeMap;
 
-use num_bigint::BigInt;
-use num_traits::Zero;
-
 use super::held::held_at;
 use super::pods::Pod;
 use super::spells::{Closing, Statement, statements};
+use super::tally::Tally;
+use super::tiers::Positions;
 use super::world::{Known, World, events};
-use super::{Bill, Input, Key, Seconds};
-
-type Lines = BTreeMap<Key, BigInt>;
+use super::{Bill, Input, Seconds};
 
 pub fn bills(input: &Input) -> BTreeMap<(String, String), Bill> {
     let events = events(input);
     let worlds: Vec<_> = (0..=events.len()).map(|known| World::of(&events[..known], input.from)).collect();
     let statements = statements(&worlds[events.len()], input);
     let known = |statement: &Statement| known_at_closing(statement, &events);
-    let mut lines: Vec<_> = statements.iter().map(|one| metered(&worlds[known(one)], one)).collect();
+    let mut tallies: Vec<_> = statements.iter().map(|one| metered(&worlds[known(one)], one)).collect();
     for (i, statement) in statements.iter().enumerate() {
         let mut before = metered(&worlds[known(statement)], statement);
         for later in known(statement)..events.len() {
             let after = metered(&worlds[later + 1], statement);
             if let Some(open) = open_at(&statements, statement, events[later].at).filter(|open| *open != i) {
-                correct(&mut lines[open], &after, &before);
+                tallies[open].correct(&after, &before);
             }
             before = after;
         }
     }
-    let bill = |(statement, lines): (&Statement, Lines)| {
+    let bill = |(statement, tally): (&Statement, Tally)| {
         let closed_at = Some(statement.closes.instant()).filter(|at| *at <= input.to);
         let (period, currency) = (statement.period.clone(), statement.currency.clone());
-        let lines = lines.into_iter().filter(|(_, quantity)| !quantity.is_zero()).collect();
-        let bill = Bill { label: period.label, start: period.start, end: period.end, currency, closed_at, lines };
+        let Tally { lines, split } = tally.cleared();
+        let bill =
+            Bill { label: period.label, start: period.start, end: period.end, currency, closed_at, lines, split };
         ((statement.namespace.clone(), statement.name.clone()), bill)
     };
-    statements.iter().zip(lines).map(bill).collect()
+    statements.iter().zip(tallies).map(bill).collect()
 }
 
 /// How many events a Statement nets.
@@ -66,28 +64,25 @@ fn open_at(statements: &[Statement], closed: &Statement, at: Seconds) -> Option<
     (open.currency == closed.currency).then_some(i)
 }
 
-fn correct(lines: &mut Lines, after: &Lines, before: &Lines) {
-    let added = after.iter().map(|(key, quantity)| (key.clone(), quantity.clone()));
-    let taken_back = before.iter().map(|(key, quantity)| (key.clone(), -quantity));
-    for (mut key, quantity) in added.chain(taken_back) {
-        key.correction = true;
-        *lines.entry(key).or_default() += quantity;
-    }
-}
-
 /// Integrates over a Statement's time, one stretch without change after the other.
-fn metered(world: &World, statement: &Statement) -> Lines {
-    let mut lines = Lines::new();
+fn metered(world: &World, statement: &Statement) -> Tally {
+    let mut tally = Tally::default();
+    let mut positions = Positions::default();
     let pods: Vec<_> = world.all("Pod").filter_map(|pod| Pod::of(pod, world)).collect();
     for (from, to, spec) in &statement.windows {
         let inner = world.instants.range(from + 1..(*to).max(from + 1));
         let edges: Vec<_> = std::iter::once(from).chain(inner).chain([to]).copied().collect();
         for edge in edges.windows(2) {
-            let held = held_at(world, &pods, &statement.owner, spec, edge[0]);
-            for (key, amount) in held {
-                *lines.entry(key).or_default() += amount * (edge[1] - edge[0]);
+            for held in held_at(world, &pods, &statement.owner, spec, edge[0]) {
+                let amount = held.amount * (edge[1] - edge[0]);
+                if held.goes_on {
+                    positions.go_on(held.key, held.tiers, amount);
+                } else {
+                    tally.add(held.key, amount);
+                }
             }
         }
     }
-    lines
+    positions.priced(&mut tally);
+    tally
 }

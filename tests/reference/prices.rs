@@ -7,6 +7,7 @@ use serde_json::Value;
 
 use super::amounts::{price, quantity};
 use super::selector::matches;
+use super::tiers::Tier;
 
 /// A price by its name, with its unit.
 #[derive(Clone, Debug)]
@@ -17,6 +18,10 @@ pub struct Rate {
     pub factor: BigInt,
     /// Ledger units for one unit of the amount held for one second.
     pub scale: i64,
+    /// Instead of the price.
+    pub tiers: Vec<Tier>,
+    /// Whether it goes on the budget's position of this resource.
+    pub goes_on: bool,
 }
 
 /// What a resource of a Pod costs on a node.
@@ -26,29 +31,44 @@ pub fn resource(plan: Option<&Value>, node: &Value, resource: &str) -> Rate {
         bytes if in_bytes(bytes) => ("byte-seconds", BigInt::from(3600_u64 << 30), 1),
         _ => ("device-milliseconds", BigInt::from(3_600_000), 1000),
     };
-    let (name, price) = plan.map_or((resource.to_owned(), None), |plan| priced(plan, node, resource));
+    let (class, price) = plan.map_or((None, None), |plan| priced(plan, node, resource));
     let price = price.map(|price| net(plan, resource, price));
-    let mut rate = Rate { name, price, unit: unit.to_owned(), factor, scale };
+    let goes_on = class.is_none();
+    let name = class.map_or_else(|| resource.to_owned(), |class| format!("{class}/{resource}"));
+    let mut rate = Rate { name, price, scale, goes_on, ..Rate::new("", unit, factor) };
     if let Some(n) = slices(node, resource) {
         rate.name = format!("{}/{n}", rate.name);
         rate.unit = format!("{}/{n}", rate.unit);
         rate.factor *= n;
     }
+    if goes_on {
+        rate.tiers = tiers(plan, resource, &rate.factor);
+    }
     rate
+}
+
+/// A plan's tiers for a resource, the ends in ledger units.
+fn tiers(plan: Option<&Value>, resource: &str, factor: &BigInt) -> Vec<Tier> {
+    let listed = plan.and_then(|plan| plan["tiers"][resource].as_array()).into_iter().flatten();
+    let tier = |tier: &Value| {
+        let up_to = price(&tier["upTo"]).map(|hours| hours * BigRational::from_integer(factor.clone()));
+        let up_to = up_to.map(|end| end.is_integer().then(|| end.to_integer()).expect("whole ledger units"));
+        Tier { up_to, price: net(plan, resource, price(&tier["price"]).expect("a price")) }
+    };
+    listed.map(tier).collect()
 }
 
 fn in_bytes(resource: &str) -> bool {
     ["memory", "ephemeral-storage"].contains(&resource) || resource.starts_with("hugepages-")
 }
 
-/// The class's price if it has one, else the plan's own.
-fn priced(plan: &Value, node: &Value, resource: &str) -> (String, Option<BigRational>) {
+/// The class's price with its name if it has one, else the plan's own.
+fn priced<'a>(plan: &'a Value, node: &Value, resource: &str) -> (Option<&'a str>, Option<BigRational>) {
     let mut classes = plan["nodeClasses"].as_array().into_iter().flatten();
     let class = classes.find(|class| matches(&class["selector"], &node["metadata"]["labels"]));
     let class = class.unwrap_or(&Value::Null);
-    let named = || format!("{}/{resource}", class["name"].as_str().expect("a name"));
     if let Some(own) = price(&class["pricesPerHour"][resource]) {
-        return (named(), Some(own));
+        return (class["name"].as_str(), Some(own));
     }
     if let Some(whole) = price(&class["pricePerNodeHour"])
         && is_split(resource)
@@ -57,14 +77,14 @@ fn priced(plan: &Value, node: &Value, resource: &str) -> (String, Option<BigRati
         let sum: BigRational = worth.iter().map(|(_, worth)| worth).sum();
         if sum.is_zero() {
             // The class has no price to give, and its rates bear no class's name.
-            return (resource.to_owned(), None);
+            return (None, None);
         }
         if worth.iter().any(|(name, _)| name == resource) {
             let base = price(&plan["pricesPerHour"][resource]).expect("a base price");
-            return (named(), Some(whole * base / sum));
+            return (class["name"].as_str(), Some(whole * base / sum));
         }
     }
-    (resource.to_owned(), price(&plan["pricesPerHour"][resource]))
+    (None, price(&plan["pricesPerHour"][resource]))
 }
 
 /// Over which resources a node's price is split.
@@ -122,16 +142,25 @@ pub fn storage(plan: Option<&Value>, class: &str) -> Rate {
     let name = entry["className"].as_str().map_or_else(|| "storage".to_owned(), |class| format!("storage/{class}"));
     let gib = BigInt::from(1_u64 << 30);
     let price = |field: &str| price(&entry[field]).map(|price| net(plan, "storage", price));
-    if let Some(monthly) = price("pricePerGiBMonth") {
-        let factor = gib * (730 * 3600);
-        return Rate { name, price: Some(monthly), unit: "byte-seconds/730h".to_owned(), factor, scale: 1 };
+    match price("pricePerGiBMonth") {
+        Some(month) => Rate { price: Some(month), ..Rate::new(&name, "byte-seconds/730h", gib * (730 * 3600)) },
+        None => Rate { price: price("pricePerGiBHour"), ..Rate::new(&name, "byte-seconds", gib * 3600) },
     }
-    Rate { name, price: price("pricePerGiBHour"), unit: "byte-seconds".to_owned(), factor: gib * 3600, scale: 1 }
 }
 
 /// What a load balancer costs.
 pub fn load_balancer(plan: Option<&Value>) -> Rate {
     let price = plan.and_then(|plan| price(&plan["pricePerLoadBalancerHour"]));
     let price = price.map(|price| net(plan, "load-balancer", price));
-    Rate { name: "load-balancer".to_owned(), price, unit: "seconds".to_owned(), factor: 3600.into(), scale: 1 }
+    Rate { price, ..Rate::new("load-balancer", "seconds", 3600.into()) }
+}
+
+// === impl Rate ===
+
+impl Rate {
+    /// Without a price.
+    fn new(name: &str, unit: &str, factor: BigInt) -> Self {
+        let (name, unit) = (name.to_owned(), unit.to_owned());
+        Self { name, price: None, unit, factor, scale: 1, tiers: Vec::new(), goes_on: false }
+    }
 }

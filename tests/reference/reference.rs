@@ -17,9 +17,13 @@ mod prices;
 mod requests;
 mod selector;
 mod spells;
+mod tally;
+mod tiers;
+#[cfg(test)]
+mod vectors;
 mod world;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use num_bigint::BigInt;
 use num_rational::BigRational;
@@ -61,6 +65,8 @@ pub struct Bill {
     pub currency: String,
     pub closed_at: Option<Seconds>,
     pub lines: BTreeMap<Key, BigInt>,
+    /// The rates whose tiers several lines share: which of them bears a rest is left to a workload's place.
+    pub split: BTreeSet<String>,
 }
 
 /// What tells lines apart, workloads left aside.

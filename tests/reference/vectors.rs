@@ -1,0 +1,126 @@
+//! Vectors of the cost model, and the numbers that the rules work out, asked of the reference alone.
+
+use std::collections::BTreeMap;
+
+use num_bigint::BigInt;
+use num_rational::BigRational;
+use num_traits::Zero;
+use serde_json::{Value, json};
+
+use super::compare::number;
+use super::{Bill, Change, Event, Input, Seconds};
+
+/// 1 March 2025, 00:00Z; days and hours from there.
+const MARCH: Seconds = 1_740_787_200;
+const HOUR: Seconds = 3600;
+const DAY: Seconds = 24 * HOUR;
+
+fn text(instant: Seconds) -> Value {
+    json!(jiff::Timestamp::from_second(instant).expect("an instant"))
+}
+
+fn object(kind: &str, namespace: &str, name: &str, rest: &Value) -> Value {
+    let version = match kind {
+        "PricePlan" | "Budget" | "ClusterBudget" => "billing.opex.dev/v1alpha1",
+        "ResourceClaim" => "resource.k8s.io/v1",
+        "PodMetrics" => "metrics.k8s.io/v1beta1",
+        "Instance" => "rds.aws.upbound.io/v1beta1",
+        _ => "v1",
+    };
+    let mut object = json!({"apiVersion": version, "kind": kind});
+    for (field, value) in rest.as_object().expect("fields") {
+        object[field] = value.clone();
+    }
+    object["metadata"]["name"] = json!(name);
+    if !namespace.is_empty() {
+        object["metadata"]["namespace"] = json!(namespace);
+    }
+    object
+}
+
+fn plan(spec: &Value) -> Value {
+    object("PricePlan", "", "default", &json!({"spec": spec}))
+}
+
+fn budget(namespace: &str, spec: &Value) -> Value {
+    object("Budget", namespace, namespace, &json!({"spec": spec}))
+}
+
+/// A Pod that runs on n1 from an instant on.
+fn pod(namespace: &str, name: &str, at: Seconds, requests: &Value) -> Value {
+    object(
+        "Pod",
+        namespace,
+        name,
+        &json!({
+            "metadata": {"creationTimestamp": text(at)},
+            "spec": {"nodeName": "n1", "containers": [{"name": "app", "resources": {"requests": requests}}]},
+        }),
+    )
+}
+
+fn added(at: Seconds, object: Value) -> Event {
+    Event { at, change: Change::Added, last_seen: None, object }
+}
+
+fn bills(given: &[Value], trace: &[Event], from: Seconds, to: Seconds) -> BTreeMap<String, Bill> {
+    let input = Input { from, to, given: given.to_vec(), trace: trace.to_vec() };
+    super::bills(&input).into_iter().map(|((namespace, name), bill)| (format!("{namespace}/{name}"), bill)).collect()
+}
+
+fn total(bill: &Bill) -> BigRational {
+    let whole = |number: &BigInt| BigRational::from_integer(number.clone());
+    let cost = |(key, quantity): (&super::Key, &BigInt)| {
+        let price = key.unit_price.clone().unwrap_or_else(BigRational::zero);
+        price * whole(quantity) / whole(&key.factor)
+    };
+    bill.lines.iter().map(cost).sum()
+}
+
+#[test]
+fn vector_12_tiers() {
+    let given = [
+        plan(&json!({"currency": "EUR", "tiers": {"cpu": [{"upTo": "1000", "price": ".04"}, {"price": ".03"}]}})),
+        budget("a", &json!({})),
+    ];
+    let trace = [added(MARCH, pod("a", "p", MARCH, &json!({"cpu": "1500m"})))];
+    let bills = bills(&given, &trace, MARCH, MARCH + 1000 * HOUR);
+    assert_eq!(total(&bills["a/a-2025-03"]), number("1000") * number("0.04") + number("116") * number("0.03"));
+    assert_eq!(total(&bills["a/a-2025-04"]), number("384") * number("0.04"));
+    let given = [given[0].clone(), budget("a", &json!({"period": {"every": "Quarter"}}))];
+    let bills = self::bills(&given, &trace, MARCH, MARCH + 1000 * HOUR);
+    assert_eq!(total(&bills["a/a-2025-q1"]), number("43.48"));
+    let trace = [added(MARCH, pod("a", "p", MARCH, &json!({"cpu": "3"})))];
+    let bills = self::bills(&given, &trace, MARCH, MARCH + 500 * HOUR);
+    assert_eq!(total(&bills["a/a-2025-q1"]), number("55"));
+}
+
+#[test]
+fn vector_16_discounts() {
+    let discounts = json!([{"name": "a", "percent": "30"}, {"name": "b", "percent": 10}]);
+    let prices = json!({"cpu": "0.031611", "memory": "0.004237", "nvidia.com/gpu": "0.95"});
+    let given =
+        [plan(&json!({"currency": "EUR", "pricesPerHour": prices, "discounts": discounts})), budget("a", &json!({}))];
+    let trace = [added(MARCH, pod("a", "p", MARCH, &json!({"cpu": "2", "memory": "8Gi", "nvidia.com/gpu": 1})))];
+    let bills = bills(&given, &trace, MARCH, MARCH + DAY);
+    assert_eq!(total(&bills["a/a-2025-03"]), number("15.83242416"));
+}
+
+/// Rule 10: cpu and memory in the ratio of their base prices, whole nodes costing what they cost.
+#[test]
+fn a_node_price_is_split_over_the_capacity() {
+    let class = json!({"name": "big", "selector": {}, "pricePerNodeHour": "0.192"});
+    let prices = json!({"cpu": "0.031611", "memory": "0.004237"});
+    let given = [
+        plan(&json!({"currency": "EUR", "pricesPerHour": prices, "nodeClasses": [class]})),
+        budget("a", &json!({})),
+        object("Node", "", "n1", &json!({"status": {"capacity": {"cpu": "4", "memory": "16Gi"}}})),
+    ];
+    let trace = [added(MARCH, pod("a", "p", MARCH, &json!({"cpu": "4", "memory": "16Gi"})))];
+    let bills = bills(&given, &trace, MARCH, MARCH + 10 * HOUR);
+    assert_eq!(total(&bills["a/a-2025-03"]), number("1.92"));
+    let rates: Vec<_> = bills["a/a-2025-03"].lines.keys().map(|key| key.rate.as_str()).collect();
+    assert_eq!(rates, ["big/cpu", "big/memory"]);
+    let ram = number("0.192") / (number("4") * number("0.031611") / number("0.004237") + number("16"));
+    assert_eq!(bills["a/a-2025-03"].lines.keys().nth(1).expect("memory").unit_price, Some(ram));
+}
