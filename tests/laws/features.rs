@@ -11,6 +11,10 @@ pub enum Feature {
     NodePrices,
     AllowedNamespaces,
     Tiers,
+    /// By listed weights and evenly.
+    Recurring,
+    /// In proportion to usage.
+    RecurringByUsage,
 }
 
 pub type Features = &'static [Feature];
@@ -23,6 +27,8 @@ pub const EVERY: Features = &[
     Feature::NodePrices,
     Feature::AllowedNamespaces,
     Feature::Tiers,
+    Feature::Recurring,
+    Feature::RecurringByUsage,
 ];
 
 /// Choices, one after the other, that are the same for the same seed.
@@ -68,6 +74,20 @@ pub fn extend_plan(spec: &mut Value, features: Features, seed: &[u8]) {
             }
             Feature::AllowedNamespaces => {}
             Feature::Tiers => tiers(spec, &mut dice),
+            Feature::Recurring => {
+                spec["timeZone"] = json!(dice.pick(&["UTC", "Europe/Berlin", "Asia/Kathmandu"]));
+                for i in 0..dice.roll(3) {
+                    push(spec, "recurring", recurring(i, &mut dice));
+                }
+            }
+            Feature::RecurringByUsage => {
+                let mut entry = recurring(9, &mut dice);
+                entry["allocate"] = json!({"by": "Usage"});
+                if dice.one_in(2) {
+                    entry["allocate"]["selector"] = json!({"matchLabels": {"team": dice.pick(&["shop", "lab"])}});
+                }
+                push(spec, "recurring", entry);
+            }
         }
     }
 }
@@ -135,6 +155,39 @@ fn tiers(spec: &mut Value, dice: &mut Dice) {
             spec["pricesPerHour"].as_object_mut().expect("prices").remove(resource);
         }
     }
+}
+
+fn push(spec: &mut Value, list: &str, entry: Value) {
+    match spec[list].as_array_mut() {
+        Some(entries) => entries.push(entry),
+        None => spec[list] = json!([entry]),
+    }
+}
+
+fn recurring(i: u64, dice: &mut Dice) -> Value {
+    let mut entry = json!({
+        "name": format!("r{i}"), "category": dice.pick(&["Support", "Software"]), "amount": dice.pick(&["100", "0.07"]),
+        "from": dice.pick(&["2024-01-31", "2025-03-30", "2025-03-31", "2025-04-01"]),
+    });
+    if !dice.one_in(6) {
+        entry["every"] = json!(dice.pick(&["Day", "Week", "Month", "Quarter", "Year"]));
+    }
+    if dice.one_in(3) && !entry["every"].is_null() {
+        entry["until"] = json!(dice.pick(&["2025-04-01", "2025-04-02", "2026-01-01"]));
+        if entry["from"] == entry["until"] {
+            entry["until"] = json!("2025-04-02");
+        }
+    }
+    if dice.one_in(2) && !entry["every"].is_null() {
+        entry["booking"] = json!(dice.pick(&["Accrued", "OnChargeDate"]));
+    }
+    entry["allocate"] = match dice.roll(4) {
+        0 => json!({"by": "Even"}),
+        1 => json!({"by": "Even", "selector": {"matchLabels": {"team": dice.pick(&["shop", "lab"])}}}),
+        2 => json!({"by": "Namespaces", "namespaces": {"a": "2", "b": "1"}}),
+        _ => json!({"by": "Namespaces", "namespaces": {"b": "0.5", "elsewhere": 2}}),
+    };
+    entry
 }
 
 /// What a node has, if it tells.

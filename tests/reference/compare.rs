@@ -9,8 +9,9 @@ use num_rational::BigRational;
 use num_traits::{Signed, Zero};
 use serde_json::Value;
 
+use super::tally::Tally;
 use super::world::time;
-use super::{Bill, Key};
+use super::{Bill, Charge, Key};
 
 /// Each workload's part of a tier is rounded.
 const MOST_WORKLOADS: u32 = 100;
@@ -74,7 +75,7 @@ fn same(engine: Option<&Bill>, reference: Option<&Bill>) -> bool {
 }
 
 fn shown(bill: &Bill) -> String {
-    let Bill { label, start, end, currency, closed_at, lines, .. } = bill;
+    let Bill { label, start, end, currency, closed_at, lines, charges, .. } = bill;
     let mut text = format!("    {label} [{start}, {end}) {currency} closed {closed_at:?}");
     for (key, quantity) in lines {
         let price = key.unit_price.as_ref().map_or("unpriced".to_owned(), ToString::to_string);
@@ -83,6 +84,12 @@ fn shown(bill: &Bill) -> String {
         let Key { namespace, rate, category, unit, factor, .. } = key;
         let what = format!("{namespace} {plan} {rate} ({category})");
         let _ = write!(text, "\n    {what} at {price}: {quantity} {unit} over {factor}{class}");
+    }
+    for (charge, cost) in charges {
+        let Charge { namespace, rate, category, frequency, correction, .. } = charge;
+        let class = if *correction { " Correction" } else { "" };
+        let plan = charge.plan.as_deref().unwrap_or("no plan");
+        let _ = write!(text, "\n    {namespace} {plan} {rate} ({category}, {frequency}): {cost}{class}");
     }
     text
 }
@@ -110,14 +117,28 @@ pub fn faults(statement: &Value) -> Vec<String> {
             let expected = ten_decimals(&exact_cost(line));
             check(cost == expected, format!("cost {cost} is not {expected}"));
         }
-        let recurs = line["rate"].as_str().is_some_and(|rate| rate.starts_with("recurring/"));
-        check(recurs != (line["chargeFrequency"] == "UsageBased"), format!("frequency: {line}"));
+        let frequency = line["chargeFrequency"].as_str().unwrap_or("none");
+        check(frequencies(line).contains(&frequency), format!("frequency: {line}"));
     }
     let expected = ten_decimals(&exact_total(spec));
     check(spec["total"] == expected.as_str(), format!("total {} is not that of its lines, {expected}", spec["total"]));
     check((spec["phase"] == "Closed") == spec["closedAt"].is_string(), "phase and closedAt".to_owned());
     check(spec["phase"] == "Closed" || spec["phase"] == "Open", "phase".to_owned());
     faults
+}
+
+/// What may bring about a line of this rate.
+fn frequencies(line: &Value) -> &'static [&'static str] {
+    match kind(line) {
+        "recurring" => &["Recurring", "OneTime"],
+        "shared" => &["UsageBased", "Recurring", "OneTime"],
+        _ => &["UsageBased"],
+    }
+}
+
+/// The rate up to its first slash.
+fn kind(line: &Value) -> &str {
+    line["rate"].as_str().expect("a rate").split('/').next().expect("a part")
 }
 
 /// Rounded half to even.
@@ -154,30 +175,34 @@ fn names(statement: &Value) -> (String, String) {
 }
 
 fn bill(spec: &Value) -> Bill {
-    let mut sums = BTreeMap::new();
+    let mut tally = Tally::default();
     for line in lines(spec) {
         let text = |field: &str| line[field].as_str().map(ToOwned::to_owned);
-        let key = Key {
-            namespace: text("namespace").expect("a namespace"),
-            plan: text("plan"),
-            rate: text("rate").expect("a rate"),
-            category: text("category").unwrap_or_default(),
-            unit_price: text("unitPrice").map(|price| number(&price)),
-            unit: text("unit").unwrap_or_default(),
-            factor: text("factor").map_or_else(BigInt::default, |factor| whole(&factor)),
-            correction: line["chargeClass"] == "Correction",
-        };
-        *sums.entry(key).or_insert_with(BigInt::zero) += whole(line["quantity"].as_str().unwrap_or("0"));
+        let (namespace, plan) = (text("namespace").unwrap_or_default(), text("plan"));
+        let (rate, category) = (text("rate").expect("a rate"), text("category").unwrap_or_default());
+        let correction = line["chargeClass"] == "Correction";
+        if ["recurring", "shared", "idle"].contains(&kind(line)) {
+            let frequency = text("chargeFrequency").unwrap_or_default();
+            let charge = Charge { namespace, plan, rate, category, frequency, correction };
+            tally.charge(charge, exact_cost(line));
+            continue;
+        }
+        let unit_price = text("unitPrice").map(|price| number(&price));
+        let unit = text("unit").unwrap_or_default();
+        let factor = text("factor").map_or_else(BigInt::default, |factor| whole(&factor));
+        let key = Key { namespace, plan, rate, category, unit_price, unit, factor, correction };
+        tally.add(key, whole(line["quantity"].as_str().unwrap_or("0")));
     }
-    sums.retain(|_, quantity| !quantity.is_zero());
+    let Tally { lines, split, charges } = tally.cleared();
     Bill {
         label: spec["period"]["label"].as_str().expect("a label").to_owned(),
         start: time(&spec["period"]["start"]).expect("a start"),
         end: time(&spec["period"]["end"]).expect("an end"),
         currency: spec["currency"].as_str().expect("a currency").to_owned(),
         closed_at: time(&spec["closedAt"]),
-        lines: sums,
-        split: BTreeSet::new(),
+        lines,
+        split,
+        charges,
     }
 }
 

@@ -40,7 +40,11 @@ pub fn held_at(world: &World, pods: &[Pod<'_>], owner: &Owner, spec: &Value, ins
         held.push(Held { key, amount, tiers: rate.tiers, goes_on: rate.goes_on });
     };
     let labels = |thing: &Thing| thing.at(instant)["metadata"]["labels"].clone();
-    let counted = |thing: &Thing| counts(world, owner, spec, thing, instant);
+    let counted = |thing: &Thing| {
+        let selector = &spec["podSelector"];
+        counts(world, owner, spec, thing.namespace(), instant)
+            && (selector.is_null() || matches(selector, &labels(thing)))
+    };
     for pod in pods.iter().filter(|pod| pod.start <= instant && instant < pod.end && counted(pod.thing)) {
         let node = pod.node_at(world, instant);
         let category = categories::of(plan, &labels(pod.thing), "Compute");
@@ -69,16 +73,13 @@ pub fn held_at(world: &World, pods: &[Pod<'_>], owner: &Owner, spec: &Value, ins
     held
 }
 
-/// Whether a budget counts an object at an instant.
-fn counts(world: &World, owner: &Owner, spec: &Value, thing: &Thing, instant: Seconds) -> bool {
-    let (kind, namespace, _) = owner;
-    let inside = if kind == "Budget" {
-        thing.namespace() == namespace
-    } else {
-        let selector = &spec["namespaceSelector"];
-        let labels = || world.namespace_labels(thing.namespace(), instant);
-        selector.is_null() || labels().is_some_and(|labels| matches(selector, labels))
-    };
-    let labels = || &thing.at(instant)["metadata"]["labels"];
-    inside && (spec["podSelector"].is_null() || matches(&spec["podSelector"], labels()))
+/// Whether a budget counts a namespace at an instant.
+pub fn counts(world: &World, owner: &Owner, spec: &Value, namespace: &str, instant: Seconds) -> bool {
+    let (kind, own, _) = owner;
+    if kind == "Budget" {
+        return namespace == own;
+    }
+    let selector = &spec["namespaceSelector"];
+    let labels = || world.namespace_labels(namespace, instant);
+    selector.is_null() || labels().is_some_and(|labels| matches(selector, labels))
 }

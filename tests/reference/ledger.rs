@@ -1,25 +1,28 @@
 //! The lines of each Statement: what was known when it closed, and what was found later.
 
+use std::cell::OnceCell;
 use std::collections::BTreeMap;
 
-use super::held::held_at;
-use super::pods::Pod;
+use super::periods::Period;
+use super::recurring::charge;
 use super::spells::{Closing, Statement, statements};
 use super::tally::Tally;
-use super::tiers::Positions;
+use super::usage::{costs, metered, used};
 use super::world::{Known, World, events};
 use super::{Bill, Input, Seconds};
 
 pub fn bills(input: &Input) -> BTreeMap<(String, String), Bill> {
     let events = events(input);
-    let worlds: Vec<_> = (0..=events.len()).map(|known| World::of(&events[..known], input.from)).collect();
+    let worlds: Vec<_> = (0..=events.len()).map(|known| World::of(&events[..known], input)).collect();
     let statements = statements(&worlds[events.len()], input);
     let known = |statement: &Statement| known_at_closing(statement, &events);
-    let mut tallies: Vec<_> = statements.iter().map(|one| metered(&worlds[known(one)], one)).collect();
+    let mut tallies = vec![Tally::default(); statements.len()];
     for (i, statement) in statements.iter().enumerate() {
-        let mut before = metered(&worlds[known(statement)], statement);
+        let closing = &worlds[known(statement)];
+        let mut before = billed(closing, closing, statement);
+        tallies[i].merge(&before);
         for later in known(statement)..events.len() {
-            let after = metered(&worlds[later + 1], statement);
+            let after = billed(&worlds[later + 1], closing, statement);
             if let Some(open) = open_at(&statements, statement, events[later].at).filter(|open| *open != i) {
                 tallies[open].correct(&after, &before);
             }
@@ -29,9 +32,9 @@ pub fn bills(input: &Input) -> BTreeMap<(String, String), Bill> {
     let bill = |(statement, tally): (&Statement, Tally)| {
         let closed_at = Some(statement.closes.instant()).filter(|at| *at <= input.to);
         let (period, currency) = (statement.period.clone(), statement.currency.clone());
-        let Tally { lines, split } = tally.cleared();
-        let bill =
-            Bill { label: period.label, start: period.start, end: period.end, currency, closed_at, lines, split };
+        let Period { label, start, end } = period;
+        let Tally { lines, split, charges } = tally.cleared();
+        let bill = Bill { label, start, end, currency, closed_at, lines, split, charges };
         ((statement.namespace.clone(), statement.name.clone()), bill)
     };
     statements.iter().zip(tallies).map(bill).collect()
@@ -64,25 +67,13 @@ fn open_at(statements: &[Statement], closed: &Statement, at: Seconds) -> Option<
     (open.currency == closed.currency).then_some(i)
 }
 
-/// Integrates over a Statement's time, one stretch without change after the other.
-fn metered(world: &World, statement: &Statement) -> Tally {
-    let mut tally = Tally::default();
-    let mut positions = Positions::default();
-    let pods: Vec<_> = world.all("Pod").filter_map(|pod| Pod::of(pod, world)).collect();
-    for (from, to, spec) in &statement.windows {
-        let inner = world.instants.range(from + 1..(*to).max(from + 1));
-        let edges: Vec<_> = std::iter::once(from).chain(inner).chain([to]).copied().collect();
-        for edge in edges.windows(2) {
-            for held in held_at(world, &pods, &statement.owner, spec, edge[0]) {
-                let amount = held.amount * (edge[1] - edge[0]);
-                if held.goes_on {
-                    positions.go_on(held.key, held.tiers, amount);
-                } else {
-                    tally.add(held.key, amount);
-                }
-            }
-        }
+/// What a Statement bills of what is known; shares are in proportion to what was known when it closed.
+fn billed(world: &World, closing: &World, statement: &Statement) -> Tally {
+    let mut tally = metered(world, &statement.owner, &statement.windows);
+    for window in &statement.windows {
+        let known = OnceCell::new();
+        let costs = || known.get_or_init(|| costs(&used(closing, &window.2, &[statement.so_far(closing)]), |_| true));
+        charge(world, &statement.owner, window, &|| costs().clone(), &mut tally);
     }
-    positions.priced(&mut tally);
     tally
 }

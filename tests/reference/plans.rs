@@ -36,6 +36,11 @@ pub fn plan_instants(world: &World, name: &str) -> Vec<Seconds> {
         .collect()
 }
 
+/// All that plans of this name ever said.
+pub fn specs<'a>(world: &'a World, name: &str) -> Vec<&'a Value> {
+    world.named("PricePlan", name).flat_map(|plan| versions(plan, world.from)).map(|(_, spec)| spec).collect()
+}
+
 fn version(plan: &Thing, from: Seconds, instant: Seconds) -> Option<&Value> {
     versions(plan, from).into_iter().rev().find(|(since, _)| *since <= instant).map(|(_, spec)| spec)
 }

@@ -14,11 +14,13 @@ mod periods;
 mod plans;
 mod pods;
 mod prices;
+mod recurring;
 mod requests;
 mod selector;
 mod spells;
 mod tally;
 mod tiers;
+mod usage;
 #[cfg(test)]
 mod vectors;
 mod world;
@@ -67,6 +69,7 @@ pub struct Bill {
     pub lines: BTreeMap<Key, BigInt>,
     /// The rates whose tiers several lines share: which of them bears a rest is left to a workload's place.
     pub split: BTreeSet<String>,
+    pub charges: BTreeMap<Charge, BigRational>,
 }
 
 /// What tells lines apart, workloads left aside.
@@ -79,6 +82,17 @@ pub struct Key {
     pub unit_price: Option<BigRational>,
     pub unit: String,
     pub factor: BigInt,
+    pub correction: bool,
+}
+
+/// What tells lines apart whose cost is exact, but need be no price times a quantity.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Charge {
+    pub namespace: String,
+    pub plan: Option<String>,
+    pub rate: String,
+    pub category: String,
+    pub frequency: String,
     pub correction: bool,
 }
 

@@ -12,6 +12,9 @@ use super::{Input, Seconds};
 /// Kind, namespace and name of a budget.
 pub type Owner = (String, String, String);
 
+/// From when to when a budget says what.
+pub type Window = (Seconds, Seconds, Value);
+
 /// A Statement without its lines.
 #[derive(Clone, Debug)]
 pub struct Statement {
@@ -20,7 +23,7 @@ pub struct Statement {
     pub name: String,
     pub period: Period,
     pub currency: String,
-    pub windows: Vec<(Seconds, Seconds, Value)>,
+    pub windows: Vec<Window>,
     pub closes: Closing,
 }
 
@@ -111,7 +114,7 @@ fn stretches(world: &World, owner: &Owner, budgets: &[&Thing], input: &Input) ->
 }
 
 /// From when to when which spec holds, within what is replayed.
-fn spells(world: &World, owner: &Owner, budgets: &[&Thing], input: &Input) -> Vec<(Seconds, Seconds, Value)> {
+fn spells(world: &World, owner: &Owner, budgets: &[&Thing], input: &Input) -> Vec<Window> {
     let mut found = Vec::new();
     for budget in budgets {
         let mut since: Vec<(Seconds, &Value)> = vec![(budget.made(input.from), &budget.versions[0].1["spec"])];
@@ -165,6 +168,19 @@ fn open_with(world: &World, owner: &Owner, stretch: Stretch, names: &mut BTreeSe
         windows: vec![(stretch.from, stretch.to, stretch.spec)],
         closes: gone.map_or(Closing::Time(close), Closing::Gone),
         period: stretch.period,
+    }
+}
+
+// === impl Statement ===
+
+impl Statement {
+    /// Its period up to the instant at which it stands.
+    pub fn so_far(&self, world: &World) -> (Seconds, Seconds) {
+        let edited = match self.closes {
+            Closing::Time(_) => self.period.end,
+            Closing::Event(at) | Closing::Gone(at) => at,
+        };
+        (self.period.start.max(world.from), self.period.end.min(edited).min(world.to))
     }
 }
 

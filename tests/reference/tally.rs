@@ -3,9 +3,10 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use num_bigint::BigInt;
+use num_rational::BigRational;
 use num_traits::Zero;
 
-use super::Key;
+use super::{Charge, Key};
 
 pub type Lines = BTreeMap<Key, BigInt>;
 
@@ -14,6 +15,7 @@ pub type Lines = BTreeMap<Key, BigInt>;
 pub struct Tally {
     pub lines: Lines,
     pub split: BTreeSet<String>,
+    pub charges: BTreeMap<Charge, BigRational>,
 }
 
 // === impl Tally ===
@@ -23,6 +25,16 @@ impl Tally {
         *self.lines.entry(key).or_default() += quantity;
     }
 
+    pub fn charge(&mut self, charge: Charge, cost: BigRational) {
+        *self.charges.entry(charge).or_insert_with(BigRational::zero) += cost;
+    }
+
+    pub fn merge(&mut self, other: &Self) {
+        other.lines.iter().for_each(|(key, quantity)| self.add(key.clone(), quantity.clone()));
+        other.charges.iter().for_each(|(charge, cost)| self.charge(charge.clone(), cost.clone()));
+        self.split.extend(other.split.iter().cloned());
+    }
+
     /// Adds what was found since `before`.
     pub fn correct(&mut self, after: &Self, before: &Self) {
         let added = after.lines.iter().map(|(key, quantity)| (key.clone(), quantity.clone()));
@@ -30,12 +42,18 @@ impl Tally {
         for (key, quantity) in added.chain(taken_back) {
             self.add(Key { correction: true, ..key }, quantity);
         }
+        let added = after.charges.iter().map(|(charge, cost)| (charge.clone(), cost.clone()));
+        let taken_back = before.charges.iter().map(|(charge, cost)| (charge.clone(), -cost));
+        for (charge, cost) in added.chain(taken_back) {
+            self.charge(Charge { correction: true, ..charge }, cost);
+        }
         self.split.extend(after.split.union(&before.split).cloned());
     }
 
     /// Without lines of nothing.
     pub fn cleared(mut self) -> Self {
         self.lines.retain(|_, quantity| !quantity.is_zero());
+        self.charges.retain(|_, cost| !cost.is_zero());
         self
     }
 }

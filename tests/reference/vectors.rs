@@ -74,7 +74,7 @@ fn total(bill: &Bill) -> BigRational {
         let price = key.unit_price.clone().unwrap_or_else(BigRational::zero);
         price * whole(quantity) / whole(&key.factor)
     };
-    bill.lines.iter().map(cost).sum()
+    bill.lines.iter().map(cost).chain(bill.charges.values().cloned()).sum()
 }
 
 #[test]
@@ -123,4 +123,75 @@ fn a_node_price_is_split_over_the_capacity() {
     assert_eq!(rates, ["big/cpu", "big/memory"]);
     let ram = number("0.192") / (number("4") * number("0.031611") / number("0.004237") + number("16"));
     assert_eq!(bills["a/a-2025-03"].lines.keys().nth(1).expect("memory").unit_price, Some(ram));
+}
+
+fn recurring(zone: &str, entry: &Value) -> Value {
+    plan(&json!({"currency": "EUR", "timeZone": zone, "pricesPerHour": {"cpu": 1}, "recurring": [entry]}))
+}
+
+#[test]
+fn vectors_13_and_14_accrual() {
+    let to_a = json!({"by": "Namespaces", "namespaces": {"a": "1"}});
+    let entry = |from: &str| json!({"name": "s", "amount": "100", "every": "Month", "from": from, "allocate": to_a});
+    let berlin = budget("a", &json!({"period": {"every": "Month", "timeZone": "Europe/Berlin"}}));
+    // The month begins on 28 February, 23:00Z; noon of the 30th is 10:00Z.
+    let given = [recurring("Europe/Berlin", &entry("2025-01-01")), berlin];
+    let march = &bills(&given, &[], MARCH - HOUR, MARCH + 29 * DAY + 10 * HOUR)["a/a-2025-03"];
+    assert_eq!(total(march), number("70700/743"));
+    let given = [recurring("UTC", &entry("2025-02-01")), budget("a", &json!({}))];
+    let february = &bills(&given, &[], MARCH - 28 * DAY, MARCH - 18 * DAY)["a/a-2025-02"];
+    assert_eq!(total(february), number("1000/28"));
+}
+
+/// Rule 16: 31 January, 28 February, 31 March; a charge at `--from` is booked, one at `--to` is not.
+#[test]
+fn charge_dates_are_clamped_and_do_not_drift() {
+    let allocate = json!({"by": "Namespaces", "namespaces": {"a": "2", "b": "1"}});
+    let entry = json!({"name": "s", "amount": "90", "every": "Month", "from": "2025-01-31", "until": "2025-05-31",
+        "booking": "OnChargeDate", "allocate": allocate});
+    let given = [recurring("UTC", &entry), budget("a", &json!({"period": {"every": "Year"}}))];
+    let booked = |from: Seconds, to: Seconds| total(&bills(&given, &[], from, to)["a/a-2025"]);
+    assert_eq!(booked(MARCH - 29 * DAY, MARCH - DAY), number("60"));
+    assert_eq!(booked(MARCH - 29 * DAY, MARCH - DAY + 1), number("120"));
+    assert_eq!(booked(MARCH - 29 * DAY + 1, MARCH - DAY + 1), number("60"));
+    assert_eq!(booked(MARCH - DAY, MARCH + 30 * DAY), number("60"));
+    assert_eq!(booked(MARCH - DAY, MARCH + 30 * DAY + 1), number("120"));
+    assert_eq!(booked(MARCH - 29 * DAY, MARCH + 200 * DAY), number("240"));
+}
+
+#[test]
+fn vector_17_sharing() {
+    let shared = |allocate: Value| {
+        let mut given = vec![recurring(
+            "UTC",
+            &json!({"name": "s", "amount": "90", "from": "2025-03-01", "category": "Support", "allocate": allocate}),
+        )];
+        for (name, labels) in [("a", json!({"team": "x"})), ("b", json!({"team": "x"})), ("c", json!({"team": "x"}))] {
+            given.push(object("Namespace", "", name, &json!({"metadata": {"labels": labels}})));
+            given.push(budget(name, &json!({})));
+        }
+        given.push(object("Namespace", "", "d", &json!({})));
+        let pods = [("a", "3"), ("b", "1"), ("c", "500m"), ("d", "7")];
+        let trace = pods.map(|(name, cpu)| added(MARCH, pod(name, "p", MARCH, &json!({"cpu": cpu}))));
+        let bills = bills(&given, &trace, MARCH, MARCH + 100 * HOUR);
+        ["a", "b", "c"].map(|name| {
+            let charges = &bills[&format!("{name}/{name}-2025-03")].charges;
+            assert!(charges.keys().all(|charge| charge.frequency == "OneTime" && charge.category == "Support"));
+            charges.values().sum::<BigRational>()
+        })
+    };
+    let team = json!({"matchLabels": {"team": "x"}});
+    assert_eq!(
+        shared(json!({"by": "Usage", "selector": team})),
+        [60, 20, 10].map(|n| BigRational::from_integer(n.into()))
+    );
+    assert_eq!(
+        shared(json!({"by": "Even", "selector": team})),
+        [30, 30, 30].map(|n| BigRational::from_integer(n.into()))
+    );
+    let weights = json!({"a": "5", "b": "3", "c": "2"});
+    assert_eq!(
+        shared(json!({"by": "Namespaces", "namespaces": weights})),
+        [45, 27, 18].map(|n| BigRational::from_integer(n.into()))
+    );
 }

@@ -32,6 +32,7 @@ pub struct Thing {
 pub struct World {
     pub things: BTreeMap<String, Vec<Thing>>,
     pub from: Seconds,
+    pub to: Seconds,
     /// Every instant that anything names, and those at which a grace period ends.
     pub instants: BTreeSet<Seconds>,
 }
@@ -68,8 +69,8 @@ pub fn events(input: &Input) -> Vec<Known> {
 // === impl World ===
 
 impl World {
-    pub fn of(events: &[Known], from: Seconds) -> Self {
-        let mut world = Self { from, ..Self::default() };
+    pub fn of(events: &[Known], input: &Input) -> Self {
+        let mut world = Self { from: input.from, to: input.to, ..Self::default() };
         let mut places: HashMap<(&str, &str), usize> = HashMap::new();
         for event in events {
             let things = world.things.entry(event.kind.clone()).or_default();
@@ -86,6 +87,13 @@ impl World {
             world.instants.extend(deletion_limit(&event.object));
         }
         world
+    }
+
+    /// The parts of a time in which nothing changes.
+    pub fn stretches(&self, from: Seconds, to: Seconds) -> Vec<(Seconds, Seconds)> {
+        let inner = self.instants.range(from + 1..to.max(from + 1));
+        let edges: Vec<_> = std::iter::once(&from).chain(inner).chain([&to]).copied().collect();
+        edges.windows(2).map(|edge| (edge[0], edge[1])).collect()
     }
 
     pub fn all(&self, kind: &str) -> impl Iterator<Item = &Thing> {
