@@ -46,13 +46,11 @@ fn replay(input: &Input) -> Value {
 
 /// Quantities by budget and kind of line, over all Statements.
 fn quantities(report: &Value) -> BTreeMap<String, BigInt> {
-    let bills = compare::bills(report);
     let mut sums = BTreeMap::new();
     for statement in report["statements"].as_array().expect("a list") {
-        let of = |field: &str| statement["metadata"][field].as_str().expect("metadata").to_owned();
-        let bill = &bills[&(of("namespace"), of("name"))];
+        let ((namespace, _), bill) = compare::read(statement);
         for (key, quantity) in &bill.lines {
-            let key = format!("{} {} {key:?}", of("namespace"), statement["spec"]["budgetRef"]);
+            let key = format!("{namespace} {} {key:?}", statement["spec"]["budgetRef"]);
             *sums.entry(key).or_insert_with(BigInt::default) += quantity;
         }
     }

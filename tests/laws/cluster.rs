@@ -2,7 +2,7 @@
 
 use serde_json::{Map, Value, json};
 
-use crate::features::{self, Features};
+use crate::features::{self, Feature, Features};
 use crate::parts::{containers, pick, plan, scheduled, statuses};
 use crate::reference::{Change, Event, Seconds};
 use crate::traces::text;
@@ -63,18 +63,33 @@ impl Cluster {
         cluster.put("Budget", "b", "web", spec(json!({"podSelector": web, "period": {"every": "Day"}})));
         cluster.put("ClusterBudget", "", "shop", spec(json!({"namespaceSelector": shop, "period": {"every": "Day"}})));
         cluster.put("ClusterBudget", "", "all", spec(json!({"pricePlan": "other", "period": {"every": "Week"}})));
+        if features.contains(&Feature::SharedNamespaces) {
+            let shared = json!({"metadata": {"labels": {"opex.dev/shared": "true"}}});
+            cluster.put("Namespace", "", "platform", shared);
+            cluster.put("Budget", "platform", "own", spec(json!({"period": berlin("Week")})));
+        }
+        if features.contains(&Feature::Idle) {
+            let period = json!({"every": "Day"});
+            cluster.put(
+                "ClusterBudget",
+                "",
+                "idle",
+                spec(json!({"pricePlan": "dollars", "period": period, "includeIdle": true})),
+            );
+        }
         cluster
     }
 
     pub fn step(&mut self, choice: [u8; 6]) {
         let [what, which, how, x, y, z] = choice;
-        let namespace = pick(&["a", "b"], which & 1);
+        let shared = self.features.contains(&Feature::SharedNamespaces) && which.is_multiple_of(3);
+        let namespace = if shared { "platform" } else { pick(&["a", "b"], which & 1) };
         match what % 16 {
             0..=7 => self.pod(namespace, &format!("p{}", (which >> 1) % 4), how, [x, y, z]),
             8 => self.node(pick(&["n1", "n2"], which & 1), how, x),
             9 => self.claim(namespace, how, [x, y]),
             10 => self.service(namespace, how, x),
-            11 => self.namespace(namespace, how),
+            11 => self.namespace(pick(&["a", "b"], which & 1), how),
             12 | 13 => self.plan(pick(&["default", "other", "dollars"], which % 3), how, [x, y]),
             14 => {
                 // What an edit cuts off is the same whichever of two events of one second is taken first.
@@ -248,6 +263,9 @@ impl Cluster {
         match how % 6 {
             0 | 4 if self.is_calm() => budget["spec"]["contact"] = json!(format!("contact {x}")),
             1 if self.is_calm() => budget["spec"]["pricePlan"] = json!(pick(&["default", "other"], x)),
+            1 if name == "all" && self.features.contains(&Feature::SharedNamespaces) => {
+                budget["spec"]["pricePlan"] = json!("dollars");
+            }
             0 => return self.drop(kind, namespace, name, &budget, None),
             1 => budget["spec"]["pricePlan"] = json!(pick(&["default", "other", "dollars", "missing"], x % 4)),
             2 => {

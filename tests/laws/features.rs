@@ -15,6 +15,8 @@ pub enum Feature {
     Recurring,
     /// In proportion to usage.
     RecurringByUsage,
+    Idle,
+    SharedNamespaces,
 }
 
 pub type Features = &'static [Feature];
@@ -29,6 +31,8 @@ pub const EVERY: Features = &[
     Feature::Tiers,
     Feature::Recurring,
     Feature::RecurringByUsage,
+    Feature::Idle,
+    Feature::SharedNamespaces,
 ];
 
 /// Choices, one after the other, that are the same for the same seed.
@@ -62,34 +66,59 @@ impl Dice {
 /// Adds to a plan's spec what is switched on.
 pub fn extend_plan(spec: &mut Value, features: Features, seed: &[u8]) {
     let mut dice = Dice::new(seed);
+    let shares = [Feature::RecurringByUsage, Feature::Idle, Feature::SharedNamespaces];
+    // How tiers are split is left open, and so are shares by what they make of it: plans in dollars do not share.
+    let dollars = spec["currency"] == "USD";
+    let separate = features.iter().any(|feature| shares.contains(feature));
     for feature in features {
         match feature {
             Feature::Discounts => spec["discounts"] = discounts(&mut dice),
             Feature::Minimums => spec["minimumPerPod"] = minimums(&mut dice),
             Feature::Categories => spec["categories"] = categories(&mut dice),
             Feature::NodePrices => node_price(spec, &mut dice),
-            Feature::AllowedNamespaces if dice.one_in(4) => {
-                let team = dice.pick(&["shop", "lab"]);
-                spec["allowedNamespaces"] = json!({"selector": {"matchLabels": {"team": team}}});
+            Feature::AllowedNamespaces => allowed(spec, &mut dice),
+            Feature::Tiers if dollars || !separate => tiers(spec, &mut dice),
+            Feature::Recurring => recurring(spec, &mut dice),
+            Feature::RecurringByUsage if !dollars => recurring_by_usage(spec, &mut dice),
+            Feature::Idle if !dollars => {
+                spec["sharing"]["idle"] = json!({"by": dice.pick(&["Keep", "Even", "Usage", "Usage"])});
             }
-            Feature::AllowedNamespaces => {}
-            Feature::Tiers => tiers(spec, &mut dice),
-            Feature::Recurring => {
-                spec["timeZone"] = json!(dice.pick(&["UTC", "Europe/Berlin", "Asia/Kathmandu"]));
-                for i in 0..dice.roll(3) {
-                    push(spec, "recurring", recurring(i, &mut dice));
-                }
-            }
-            Feature::RecurringByUsage => {
-                let mut entry = recurring(9, &mut dice);
-                entry["allocate"] = json!({"by": "Usage"});
-                if dice.one_in(2) {
-                    entry["allocate"]["selector"] = json!({"matchLabels": {"team": dice.pick(&["shop", "lab"])}});
-                }
-                push(spec, "recurring", entry);
-            }
+            Feature::SharedNamespaces if !dollars => shared_namespaces(spec, &mut dice),
+            _ => {}
         }
     }
+}
+
+fn allowed(spec: &mut Value, dice: &mut Dice) {
+    if dice.one_in(4) {
+        let team = dice.pick(&["shop", "lab"]);
+        spec["allowedNamespaces"] = json!({"selector": {"matchLabels": {"team": team}}});
+    }
+}
+
+fn recurring(spec: &mut Value, dice: &mut Dice) {
+    spec["timeZone"] = json!(dice.pick(&["UTC", "Europe/Berlin", "Asia/Kathmandu"]));
+    for i in 0..dice.roll(3) {
+        push(spec, "recurring", entry(i, dice));
+    }
+}
+
+fn recurring_by_usage(spec: &mut Value, dice: &mut Dice) {
+    let mut entry = entry(9, dice);
+    entry["allocate"] = json!({"by": "Usage"});
+    if dice.one_in(2) {
+        entry["allocate"]["selector"] = json!({"matchLabels": {"team": dice.pick(&["shop", "lab"])}});
+    }
+    push(spec, "recurring", entry);
+}
+
+fn shared_namespaces(spec: &mut Value, dice: &mut Dice) {
+    let by = dice.pick(&["Even", "Usage", "Weights"]);
+    let mut rule = json!({"selector": {"matchLabels": {"opex.dev/shared": "true"}}, "by": by});
+    if by == "Weights" {
+        rule["weights"] = json!({"a": "2", "b": "1.5", "elsewhere": 1});
+    }
+    spec["sharing"]["namespaces"] = rule;
 }
 
 fn discounts(dice: &mut Dice) -> Value {
@@ -164,7 +193,7 @@ fn push(spec: &mut Value, list: &str, entry: Value) {
     }
 }
 
-fn recurring(i: u64, dice: &mut Dice) -> Value {
+fn entry(i: u64, dice: &mut Dice) -> Value {
     let mut entry = json!({
         "name": format!("r{i}"), "category": dice.pick(&["Support", "Software"]), "amount": dice.pick(&["100", "0.07"]),
         "from": dice.pick(&["2024-01-31", "2025-03-30", "2025-03-31", "2025-04-01"]),

@@ -26,8 +26,15 @@ pub fn number(text: &str) -> BigRational {
 
 /// The printed Statements as bills.
 pub fn bills(report: &Value) -> BTreeMap<(String, String), Bill> {
-    let statements = report["statements"].as_array().expect("statements");
-    statements.iter().map(|statement| (names(statement), bill(&statement["spec"]))).collect()
+    report["statements"].as_array().expect("statements").iter().map(read).collect()
+}
+
+/// A printed Statement as a bill, with what it is known by.
+pub fn read(statement: &Value) -> ((String, String), Bill) {
+    let (namespace, name) = names(statement);
+    let bill = bill(&statement["spec"]);
+    let kind = statement["spec"]["budgetRef"]["kind"].as_str().unwrap_or("Budget");
+    ((namespace, bill.told_apart(kind, &name)), bill)
 }
 
 /// The exact cost of all lines.
@@ -182,7 +189,8 @@ fn bill(spec: &Value) -> Bill {
         let (rate, category) = (text("rate").expect("a rate"), text("category").unwrap_or_default());
         let correction = line["chargeClass"] == "Correction";
         if ["recurring", "shared", "idle"].contains(&kind(line)) {
-            let frequency = text("chargeFrequency").unwrap_or_default();
+            // What is shared may be shown as one line, or apart by what brought it about.
+            let frequency = text("chargeFrequency").filter(|_| kind(line) != "shared").unwrap_or_default();
             let charge = Charge { namespace, plan, rate, category, frequency, correction };
             tally.charge(charge, exact_cost(line));
             continue;

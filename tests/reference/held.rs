@@ -18,6 +18,8 @@ pub struct Held {
     pub amount: BigInt,
     pub tiers: Vec<Tier>,
     pub goes_on: bool,
+    /// Of Pods.
+    pub resource: Option<String>,
 }
 
 /// What accrues in one second at an instant.
@@ -25,7 +27,7 @@ pub fn held_at(world: &World, pods: &[Pod<'_>], owner: &Owner, spec: &Value, ins
     let name = spec["pricePlan"].as_str().unwrap_or("default");
     let plan = usable(world, owner, name, instant);
     let mut held = Vec::new();
-    let mut add = |thing: &Thing, category: String, rate: Rate, amount: &BigInt| {
+    let mut add = |thing: &Thing, category: String, rate: Rate, amount: &BigInt, resource: Option<String>| {
         let amount = amount * rate.scale;
         let key = Key {
             namespace: thing.namespace().to_owned(),
@@ -37,7 +39,7 @@ pub fn held_at(world: &World, pods: &[Pod<'_>], owner: &Owner, spec: &Value, ins
             factor: rate.factor,
             correction: false,
         };
-        held.push(Held { key, amount, tiers: rate.tiers, goes_on: rate.goes_on });
+        held.push(Held { key, amount, tiers: rate.tiers, goes_on: rate.goes_on, resource });
     };
     let labels = |thing: &Thing| thing.at(instant)["metadata"]["labels"].clone();
     let counted = |thing: &Thing| {
@@ -49,7 +51,7 @@ pub fn held_at(world: &World, pods: &[Pod<'_>], owner: &Owner, spec: &Value, ins
         let node = pod.node_at(world, instant);
         let category = categories::of(plan, &labels(pod.thing), "Compute");
         for (resource, amount) in pod.requests_at(plan, instant) {
-            add(pod.thing, category.clone(), prices::resource(plan, node, &resource), &amount);
+            add(pod.thing, category.clone(), prices::resource(plan, node, &resource), &amount, Some(resource));
         }
     }
     if !spec["podSelector"].is_null() {
@@ -62,12 +64,12 @@ pub fn held_at(world: &World, pods: &[Pod<'_>], owner: &Owner, spec: &Value, ins
             let class = now["spec"]["storageClassName"].as_str().unwrap_or("");
             let size = amounts::quantity(&now["spec"]["resources"]["requests"]["storage"]).ceil().to_integer();
             let category = categories::of(plan, &labels(claim), "Storage");
-            add(claim, category, prices::storage(plan, class), &size);
+            add(claim, category, prices::storage(plan, class), &size, None);
         }
     }
     for service in world.all("Service").filter(|service| counted(service)) {
         if service.holds_at(instant, |service| service["spec"]["type"] == "LoadBalancer") {
-            add(service, "Network".to_owned(), prices::load_balancer(plan), &1.into());
+            add(service, "Network".to_owned(), prices::load_balancer(plan), &1.into(), None);
         }
     }
     held
@@ -76,7 +78,7 @@ pub fn held_at(world: &World, pods: &[Pod<'_>], owner: &Owner, spec: &Value, ins
 /// Whether a budget counts a namespace at an instant.
 pub fn counts(world: &World, owner: &Owner, spec: &Value, namespace: &str, instant: Seconds) -> bool {
     let (kind, own, _) = owner;
-    if kind == "Budget" {
+    if kind == "Budget" || kind == "Namespace" {
         return namespace == own;
     }
     let selector = &spec["namespaceSelector"];

@@ -1,32 +1,33 @@
 //! The lines of each Statement: what was known when it closed, and what was found later.
 
-use std::cell::OnceCell;
 use std::collections::BTreeMap;
 
 use super::periods::Period;
 use super::recurring::charge;
+use super::sharing::share;
 use super::spells::{Closing, Statement, statements};
 use super::tally::Tally;
-use super::usage::{costs, metered, used};
+use super::usage::{self, costs, metered};
 use super::world::{Known, World, events};
 use super::{Bill, Input, Seconds};
 
 pub fn bills(input: &Input) -> BTreeMap<(String, String), Bill> {
     let events = events(input);
     let worlds: Vec<_> = (0..=events.len()).map(|known| World::of(&events[..known], input)).collect();
-    let statements = statements(&worlds[events.len()], input);
-    let known = |statement: &Statement| known_at_closing(statement, &events);
+    let mut statements = statements(&worlds[events.len()], input);
+    statements.extend(usage::statements(&worlds[events.len()], &statements));
     let mut tallies = vec![Tally::default(); statements.len()];
     for (i, statement) in statements.iter().enumerate() {
-        let closing = &worlds[known(statement)];
-        let mut before = billed(closing, closing, statement);
-        tallies[i].merge(&before);
-        for later in known(statement)..events.len() {
-            let after = billed(&worlds[later + 1], closing, statement);
-            if let Some(open) = open_at(&statements, statement, events[later].at).filter(|open| *open != i) {
-                tallies[open].correct(&after, &before);
+        let netted = known_at_closing(statement, &events);
+        let billed = |known: usize| billed(&worlds[known], &worlds[netted], statement);
+        tallies[i].merge(&billed(netted));
+        // What is found while one and the same Statement is open is one difference.
+        let open = |later: usize| open_at(&statements, statement, events[later].at).filter(|open| *open != i);
+        let found: Vec<_> = (netted..events.len()).collect();
+        for found in found.chunk_by(|one, next| open(*one) == open(*next)) {
+            if let Some(open) = open(found[0]) {
+                tallies[open].correct(&billed(found[found.len() - 1] + 1), &billed(found[0]));
             }
-            before = after;
         }
     }
     let bill = |(statement, tally): (&Statement, Tally)| {
@@ -35,7 +36,8 @@ pub fn bills(input: &Input) -> BTreeMap<(String, String), Bill> {
         let Period { label, start, end } = period;
         let Tally { lines, split, charges } = tally.cleared();
         let bill = Bill { label, start, end, currency, closed_at, lines, split, charges };
-        ((statement.namespace.clone(), statement.name.clone()), bill)
+        let name = bill.told_apart(&statement.owner.0, &statement.name);
+        ((statement.namespace.clone(), name), bill)
     };
     statements.iter().zip(tallies).map(bill).collect()
 }
@@ -69,11 +71,14 @@ fn open_at(statements: &[Statement], closed: &Statement, at: Seconds) -> Option<
 
 /// What a Statement bills of what is known; shares are in proportion to what was known when it closed.
 fn billed(world: &World, closing: &World, statement: &Statement) -> Tally {
-    let mut tally = metered(world, &statement.owner, &statement.windows);
-    for window in &statement.windows {
-        let known = OnceCell::new();
-        let costs = || known.get_or_init(|| costs(&used(closing, &window.2, &[statement.so_far(closing)]), |_| true));
-        charge(world, &statement.owner, window, &|| costs().clone(), &mut tally);
+    let mut tally = metered(world, &statement.owner, &statement.windows, &|_| true);
+    if statement.owner.0 == "PricePlan" {
+        return tally;
     }
+    for window in &statement.windows {
+        let costs = || costs(closing, &window.2, &[statement.so_far(closing)], None);
+        charge(world, &statement.owner, window, &costs, &mut tally);
+    }
+    share(world, closing, statement, &mut tally);
     tally
 }

@@ -14,7 +14,7 @@ pub struct Pod<'a> {
     pub thing: &'a Thing,
     pub start: Seconds,
     pub end: Seconds,
-    node: &'a str,
+    pub node: &'a str,
     bound: Vec<(Seconds, BTreeMap<String, BigInt>)>,
 }
 

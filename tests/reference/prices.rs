@@ -97,22 +97,24 @@ fn worth(plan: &Value, node: &Value) -> Vec<(String, BigRational)> {
     let capacity = capacity(node).into_iter();
     capacity
         .filter_map(|(name, amount)| {
-            let worth = amount * price(&plan["pricesPerHour"][&name])?;
+            // Millicores of a core, bytes of a GiB, replicas of a device.
+            let unit = match name.as_str() {
+                "cpu" => 1000,
+                "memory" => 1 << 30,
+                _ => slices(node, &name).unwrap_or(1),
+            };
+            let worth = amount * price(&plan["pricesPerHour"][&name])? / BigRational::from_integer(unit.into());
             Some((name, worth))
         })
         .collect()
 }
 
-/// What a node's price is split over, in cores, GiB and devices.
+/// What a node's price is split over, in ledger units.
 pub fn capacity(node: &Value) -> Vec<(String, BigRational)> {
     let listed = node["status"]["capacity"].as_object().into_iter().flatten();
+    let scale = |name: &str| BigRational::from_integer(if name == "cpu" { 1000 } else { 1 }.into());
     let split = listed.filter(|(name, _)| is_split(name));
-    split
-        .map(|(name, value)| {
-            let unit = if name == "memory" { 1 << 30 } else { slices(node, name).unwrap_or(1) };
-            (name.clone(), quantity(value) / BigRational::from_integer(unit.into()))
-        })
-        .collect()
+    split.map(|(name, value)| (name.clone(), quantity(value) * scale(name))).collect()
 }
 
 fn slices(node: &Value, resource: &str) -> Option<u64> {

@@ -9,6 +9,7 @@ mod amounts;
 mod categories;
 pub mod compare;
 mod held;
+mod idle;
 mod ledger;
 mod periods;
 mod plans;
@@ -17,6 +18,7 @@ mod prices;
 mod recurring;
 mod requests;
 mod selector;
+mod sharing;
 mod spells;
 mod tally;
 mod tiers;
@@ -99,4 +101,15 @@ pub struct Charge {
 /// All bills of a trace, by namespace and name.
 pub fn bills(input: &Input) -> BTreeMap<(String, String), Bill> {
     ledger::bills(input)
+}
+
+// === impl Bill ===
+
+impl Bill {
+    /// A Statement's name; those of plans are told apart by their time, whichever of two of one label came first.
+    fn told_apart(&self, kind: &str, name: &str) -> String {
+        let label = self.label.to_lowercase();
+        let end = name.rfind(&label).map_or(name.len(), |at| at + label.len());
+        if kind == "PricePlan" { format!("{} [{}, {})", &name[..end], self.start, self.end) } else { name.to_owned() }
+    }
 }

@@ -195,3 +195,72 @@ fn vector_17_sharing() {
         [45, 27, 18].map(|n| BigRational::from_integer(n.into()))
     );
 }
+
+/// A node of 4 cores and 16 GiB, A with 2 cores and 2 GiB, B with 1 core and 6 GiB, and what they bear of the rest.
+fn idle(by: &str) -> [BigRational; 3] {
+    let prices = json!({"cpu": "0.031611", "memory": "0.004237"});
+    let cluster = json!({"spec": {"includeIdle": true, "pricePlan": "default"}});
+    let given = [
+        plan(&json!({"currency": "EUR", "pricesPerHour": prices, "sharing": {"idle": {"by": by}}})),
+        object("Node", "", "n1", &json!({"status": {"capacity": {"cpu": "4", "memory": "16Gi", "pods": "110"}}})),
+        object("Namespace", "", "a", &json!({})),
+        object("Namespace", "", "b", &json!({})),
+        budget("a", &json!({})),
+        budget("b", &json!({})),
+        object("ClusterBudget", "", "all", &cluster),
+    ];
+    let trace = [
+        added(MARCH, pod("a", "p", MARCH, &json!({"cpu": "2", "memory": "2Gi"}))),
+        added(MARCH, pod("b", "p", MARCH, &json!({"cpu": "1", "memory": "6Gi"}))),
+    ];
+    let bills = bills(&given, &trace, MARCH, MARCH + DAY);
+    let names = ["a/a-2025-03", "b/b-2025-03", "opex-system/all-2025-03"];
+    assert_eq!(
+        bills.contains_key(&format!("opex-system/default-requests-2025-03 [{MARCH}, {})", MARCH + 31 * DAY)),
+        by == "Usage"
+    );
+    names.map(|name| total(&bills[name]))
+}
+
+#[test]
+fn vector_18_idle() {
+    let whole = number("24") * (number("4") * number("0.031611") + number("16") * number("0.004237"));
+    assert_eq!(idle("Usage"), [number("2.429856"), number("2.231808"), whole.clone()]);
+    let even = number("24") * (number("0.031611") + number("8") * number("0.004237")) / number("2");
+    let a = number("24") * (number("2") * number("0.031611") + number("2") * number("0.004237"));
+    let b = number("24") * (number("0.031611") + number("6") * number("0.004237"));
+    assert_eq!(idle("Keep"), [a.clone(), b.clone(), whole.clone()]);
+    assert_eq!(idle("Even"), [a + &even, b + even, whole]);
+}
+
+/// Rule 22: 90 of a shared namespace over usage costs of 300, 100 and 50.
+#[test]
+fn vector_17_shared_namespaces() {
+    let shared = |rule: Value| {
+        let charge = json!({"name": "s", "amount": "20", "from": "2025-03-01", "category": "Support",
+            "allocate": {"by": "Namespaces", "namespaces": {"platform": 1}}});
+        let mut given = vec![plan(&json!({"currency": "EUR", "pricesPerHour": {"cpu": 1}, "recurring": [charge],
+            "sharing": {"namespaces": rule}}))];
+        for (name, labels) in
+            [("a", json!({})), ("b", json!({})), ("c", json!({})), ("platform", json!({"shared": "true"}))]
+        {
+            given.push(object("Namespace", "", name, &json!({"metadata": {"labels": labels}})));
+            given.push(budget(name, &json!({})));
+        }
+        let pods = [("a", "3"), ("b", "1"), ("c", "500m"), ("platform", "700m")];
+        let trace = pods.map(|(name, cpu)| added(MARCH, pod(name, "p", MARCH, &json!({"cpu": cpu}))));
+        let bills = bills(&given, &trace, MARCH, MARCH + 100 * HOUR);
+        assert_eq!(total(&bills["platform/platform-2025-03"]), number("90"));
+        ["a", "b", "c"].map(|name| {
+            let charges = &bills[&format!("{name}/{name}-2025-03")].charges;
+            assert!(charges.keys().all(|charge| charge.rate == "shared/platform" && charge.category == "Other"));
+            charges.values().sum::<BigRational>()
+        })
+    };
+    let selector = json!({"matchLabels": {"shared": "true"}});
+    let whole = |numbers: [i32; 3]| numbers.map(|n| BigRational::from_integer(n.into()));
+    assert_eq!(shared(json!({"selector": selector, "by": "Usage"})), whole([60, 20, 10]));
+    assert_eq!(shared(json!({"selector": selector, "by": "Even"})), whole([30, 30, 30]));
+    let weights = json!({"a": "5", "b": "3", "c": "2"});
+    assert_eq!(shared(json!({"selector": selector, "by": "Weights", "weights": weights})), whole([45, 27, 18]));
+}

@@ -1,10 +1,12 @@
 //! What is known of the cluster after some events of a trace.
 
+use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
 use jiff::Timestamp;
 use serde_json::Value;
 
+use super::recurring::Costs;
 use super::{Change, Input, Seconds};
 
 /// An event whose object is told apart from others.
@@ -35,6 +37,8 @@ pub struct World {
     pub to: Seconds,
     /// Every instant that anything names, and those at which a grace period ends.
     pub instants: BTreeSet<Seconds>,
+    /// What was asked for already.
+    pub costs: RefCell<HashMap<String, Costs>>,
 }
 
 /// The events that count, in order: those of manifests first.
@@ -82,6 +86,7 @@ impl World {
             thing.versions.push((event.at, event.object.clone()));
             thing.gone = event.gone.or(thing.gone);
             world.instants.extend(event.gone);
+            // An edit of a plan counts from ten seconds before it was seen at the earliest.
             world.instants.extend([event.at, event.at - 10]);
             named_instants(&event.object, &mut world.instants);
             world.instants.extend(deletion_limit(&event.object));
