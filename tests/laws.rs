@@ -5,6 +5,8 @@
 mod cluster;
 #[path = "laws/features.rs"]
 mod features;
+#[path = "laws/holdings.rs"]
+mod holdings;
 #[path = "laws/parts.rs"]
 mod parts;
 #[path = "reference/reference.rs"]

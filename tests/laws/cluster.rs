@@ -20,7 +20,7 @@ pub enum Manner {
 /// A cluster that the steps change, and the trace of it.
 pub struct Cluster {
     manner: Manner,
-    features: Features,
+    pub features: Features,
     pub at: Seconds,
     version: u64,
     objects: Map<String, Value>,
@@ -84,6 +84,9 @@ impl Cluster {
         let [what, which, how, x, y, z] = choice;
         let shared = self.features.contains(&Feature::SharedNamespaces) && which.is_multiple_of(3);
         let namespace = if shared { "platform" } else { pick(&["a", "b"], which & 1) };
+        if what >= 128 && self.further(namespace, [which, how, x, y]) {
+            return;
+        }
         match what % 16 {
             0..=7 => self.pod(namespace, &format!("p{}", (which >> 1) % 4), how, [x, y, z]),
             8 => self.node(pick(&["n1", "n2"], which & 1), how, x),
@@ -175,52 +178,6 @@ impl Cluster {
         }
     }
 
-    fn claim(&mut self, namespace: &str, how: u8, [x, y]: [u8; 2]) {
-        let storage = json!({"requests": {"storage": (1 + u64::from(y)) * 1_000_000}});
-        let Some(mut claim) = self.get("PersistentVolumeClaim", namespace, "data") else {
-            let class = pick(&["fast", "slow", "odd"], x % 3);
-            let phase = pick(&["Bound", "Pending"], y & 1);
-            let created = text(self.at - self.lateness(x));
-            self.put(
-                "PersistentVolumeClaim",
-                namespace,
-                "data",
-                json!({"metadata": {"creationTimestamp": created, "labels": {"app": pick(&["web", "db"], x >> 4)}},
-                "spec": {"storageClassName": class, "resources": storage}, "status": {"phase": phase}}),
-            );
-            return;
-        };
-        match how % 4 {
-            0 => claim["status"]["phase"] = json!("Bound"),
-            1 => claim["spec"]["resources"] = storage,
-            2 => claim["status"]["phase"] = json!("Lost"),
-            _ => {
-                return self.drop("PersistentVolumeClaim", namespace, "data", &claim, self.last_seen(y, x));
-            }
-        }
-        self.put("PersistentVolumeClaim", namespace, "data", claim);
-    }
-
-    fn service(&mut self, namespace: &str, how: u8, x: u8) {
-        let kind = json!(pick(&["LoadBalancer", "ClusterIP"], x & 1));
-        match self.get("Service", namespace, "web") {
-            Some(service) if how.is_multiple_of(3) => self.drop("Service", namespace, "web", &service, None),
-            Some(mut service) => {
-                service["spec"]["type"] = kind;
-                self.put("Service", namespace, "web", service);
-            }
-            None => {
-                let created = text(self.at - self.lateness(x));
-                self.put(
-                    "Service",
-                    namespace,
-                    "web",
-                    json!({"metadata": {"creationTimestamp": created}, "spec": {"type": kind}}),
-                );
-            }
-        }
-    }
-
     fn namespace(&mut self, name: &str, how: u8) {
         let mut namespace = self.get("Namespace", "", name).expect("never deleted");
         namespace["metadata"]["labels"]["team"] = json!(pick(&["shop", "lab"], how & 1));
@@ -270,6 +227,10 @@ impl Cluster {
             1 => budget["spec"]["pricePlan"] = json!(pick(&["default", "other", "dollars", "missing"], x % 4)),
             2 => {
                 budget["spec"]["podSelector"] = json!({"matchExpressions": [{"key": "app", "operator": "In", "values": [pick(&["web", "db"], x & 1)]}]});
+            }
+            3 if x & 1 == 1 && self.features.contains(&Feature::Samples) => {
+                let basis = pick(&["Requests", "Usage", "MaxOfRequestsAndUsage"], y % 3);
+                budget["spec"]["basis"] = json!(basis);
             }
             3 => drop(budget["spec"].as_object_mut().expect("a spec").remove("podSelector")),
             4 => {
@@ -333,12 +294,12 @@ impl Cluster {
     }
 
     /// When an object that is missing from a relist was last seen.
-    fn last_seen(&self, flag: u8, ago: u8) -> Option<Seconds> {
+    pub fn last_seen(&self, flag: u8, ago: u8) -> Option<Seconds> {
         (flag & 1 == 0 && self.manner != Manner::Punctual).then_some(self.at - i64::from(ago))
     }
 
     /// How long ago something happened that is seen now: mostly not long.
-    fn lateness(&self, x: u8) -> Seconds {
+    pub fn lateness(&self, x: u8) -> Seconds {
         match x % 4 {
             _ if self.manner == Manner::Punctual => 0,
             0 => 0,
@@ -350,16 +311,16 @@ impl Cluster {
     }
 
     /// A Pod is bound to a Node that exists, or to one that is never seen.
-    fn some_node(&self, by: u8) -> &'static str {
+    pub fn some_node(&self, by: u8) -> &'static str {
         let name = ["n1", "n2", "unseen"][usize::from(by) % 3];
         if self.get("Node", "", name).is_some() { name } else { "unseen" }
     }
 
-    fn get(&self, kind: &str, namespace: &str, name: &str) -> Option<Value> {
+    pub fn get(&self, kind: &str, namespace: &str, name: &str) -> Option<Value> {
         self.objects.get(&format!("{kind}/{namespace}/{name}")).cloned()
     }
 
-    fn put(&mut self, kind: &str, namespace: &str, name: &str, object: Value) {
+    pub fn put(&mut self, kind: &str, namespace: &str, name: &str, object: Value) {
         let fresh = self.get(kind, namespace, name).is_none();
         let object = self.whole(kind, namespace, name, object);
         self.objects.insert(format!("{kind}/{namespace}/{name}"), object.clone());
@@ -367,7 +328,7 @@ impl Cluster {
         self.trace.push(Event { at: self.at, change, last_seen: None, object });
     }
 
-    fn drop(&mut self, kind: &str, namespace: &str, name: &str, object: &Value, last_seen: Option<Seconds>) {
+    pub fn drop(&mut self, kind: &str, namespace: &str, name: &str, object: &Value, last_seen: Option<Seconds>) {
         let object = self.whole(kind, namespace, name, object.clone());
         self.objects.remove(&format!("{kind}/{namespace}/{name}"));
         self.trace.push(Event { at: self.at, change: Change::Deleted, last_seen, object });
@@ -375,8 +336,13 @@ impl Cluster {
 
     fn whole(&mut self, kind: &str, namespace: &str, name: &str, mut object: Value) -> Value {
         self.version += 1;
-        let ours = ["Budget", "ClusterBudget", "PricePlan"].contains(&kind);
-        object["apiVersion"] = json!(if ours { "billing.opex.dev/v1alpha1" } else { "v1" });
+        object["apiVersion"] = json!(match kind {
+            "Budget" | "ClusterBudget" | "PricePlan" => "billing.opex.dev/v1alpha1",
+            "ResourceClaim" => "resource.k8s.io/v1",
+            "PodMetrics" => "metrics.k8s.io/v1beta1",
+            "Instance" | "Bucket" => "rds.aws.upbound.io/v1beta1",
+            _ => "v1",
+        });
         object["kind"] = json!(kind);
         let metadata = &mut object["metadata"];
         metadata["name"] = json!(name);

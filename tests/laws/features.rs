@@ -17,6 +17,9 @@ pub enum Feature {
     RecurringByUsage,
     Idle,
     SharedNamespaces,
+    Devices,
+    Objects,
+    Samples,
 }
 
 pub type Features = &'static [Feature];
@@ -33,6 +36,9 @@ pub const EVERY: Features = &[
     Feature::RecurringByUsage,
     Feature::Idle,
     Feature::SharedNamespaces,
+    Feature::Devices,
+    Feature::Objects,
+    Feature::Samples,
 ];
 
 /// Choices, one after the other, that are the same for the same seed.
@@ -84,9 +90,30 @@ pub fn extend_plan(spec: &mut Value, features: Features, seed: &[u8]) {
                 spec["sharing"]["idle"] = json!({"by": dice.pick(&["Keep", "Even", "Usage", "Usage"])});
             }
             Feature::SharedNamespaces if !dollars => shared_namespaces(spec, &mut dice),
+            Feature::Devices => {
+                let price = dice.pick(&["0.95", "0"]);
+                spec["devices"] = json!([{"deviceClass": dice.pick(&["gpu", "mig"]), "pricePerHour": price}]);
+            }
+            Feature::Objects => objects(spec, &mut dice),
             _ => {}
         }
     }
+}
+
+fn objects(spec: &mut Value, dice: &mut Dice) {
+    let entry = |name: &str, kind: &str, selector: Value, price: &str| {
+        json!({"name": name, "group": "rds.aws.upbound.io", "kind": kind, "selector": selector, "pricePerHour": price,
+            "category": "Database"})
+    };
+    let big = json!({"matchLabels": {"size": "big"}});
+    let mut objects = vec![entry("bucket", "Bucket", json!({}), dice.pick(&["0.3", "0.7"]))];
+    if dice.one_in(2) {
+        objects.insert(0, entry("big", "Instance", big, "2"));
+    }
+    if dice.one_in(2) {
+        objects.push(entry("any", "Instance", json!({}), dice.pick(&["1", "0.1"])));
+    }
+    spec["objects"] = json!(objects);
 }
 
 fn allowed(spec: &mut Value, dice: &mut Dice) {
@@ -122,7 +149,7 @@ fn shared_namespaces(spec: &mut Value, dice: &mut Dice) {
 }
 
 fn discounts(dice: &mut Dice) -> Value {
-    let names = ["cpu", "memory", "example.com/gpu", "storage", "load-balancer"];
+    let names = ["cpu", "memory", "example.com/gpu", "storage", "load-balancer", "device/gpu", "object/bucket"];
     let one = |i: u64, dice: &mut Dice| {
         let mut discount = json!({"name": format!("d{i}"), "percent": dice.pick(&["10", "33.3", "0.5", "100", "0"])});
         if !dice.one_in(3) {

@@ -1,5 +1,6 @@
 //! The lines of each Statement: what was known when it closed, and what was found later.
 
+use std::cell::OnceCell;
 use std::collections::BTreeMap;
 
 use super::periods::Period;
@@ -13,13 +14,14 @@ use super::{Bill, Input, Seconds};
 
 pub fn bills(input: &Input) -> BTreeMap<(String, String), Bill> {
     let events = events(input);
-    let worlds: Vec<_> = (0..=events.len()).map(|known| World::of(&events[..known], input)).collect();
-    let mut statements = statements(&worlds[events.len()], input);
-    statements.extend(usage::statements(&worlds[events.len()], &statements));
+    let worlds = vec![OnceCell::new(); events.len() + 1];
+    let world = |known: usize| worlds[known].get_or_init(|| World::of(&events[..known], input));
+    let mut statements = statements(world(events.len()), input);
+    statements.extend(usage::statements(world(events.len()), &statements));
     let mut tallies = vec![Tally::default(); statements.len()];
     for (i, statement) in statements.iter().enumerate() {
         let netted = known_at_closing(statement, &events);
-        let billed = |known: usize| billed(&worlds[known], &worlds[netted], statement);
+        let billed = |known: usize| billed(world(known), world(netted), statement);
         tallies[i].merge(&billed(netted));
         // What is found while one and the same Statement is open is one difference.
         let open = |later: usize| open_at(&statements, statement, events[later].at).filter(|open| *open != i);

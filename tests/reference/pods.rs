@@ -1,12 +1,10 @@
 //! When a Pod is billed, where it runs, and what it holds at an instant.
 
-use std::collections::BTreeMap;
-
-use num_bigint::BigInt;
 use serde_json::Value;
 
 use super::Seconds;
 use super::requests::{effective, listed};
+use super::samples::{self, Amounts};
 use super::world::{Thing, World, deletion_limit, time};
 
 /// A Pod that was bound to a node.
@@ -15,7 +13,8 @@ pub struct Pod<'a> {
     pub start: Seconds,
     pub end: Seconds,
     pub node: &'a str,
-    bound: Vec<(Seconds, BTreeMap<String, BigInt>)>,
+    bound: Vec<(Seconds, Amounts)>,
+    pub samples: Vec<(Seconds, Amounts)>,
 }
 
 impl<'a> Pod<'a> {
@@ -30,11 +29,11 @@ impl<'a> Pod<'a> {
         let end = ends.into_iter().flatten().min().unwrap_or(Seconds::MAX);
         let bound = thing.versions.iter().filter(|(_, pod)| node_name(pod).is_some());
         let bound = bound.map(|(at, pod)| (*at, effective(pod))).collect();
-        Some(Self { thing, start, end, node, bound })
+        Some(Self { thing, start, end, node, bound, samples: samples::of(world, thing) })
     }
 
     /// What it holds: the first bound version counts from the start, and a plan's minimum at least.
-    pub fn requests_at(&self, plan: Option<&Value>, instant: Seconds) -> BTreeMap<String, BigInt> {
+    pub fn requests_at(&self, plan: Option<&Value>, instant: Seconds) -> Amounts {
         let seen = self.bound.iter().rev().find(|(at, _)| *at <= instant);
         let mut requests = seen.unwrap_or(&self.bound[0]).1.clone();
         for (resource, least) in plan.map(|plan| listed(&plan["minimumPerPod"])).unwrap_or_default() {

@@ -161,7 +161,7 @@ pub fn load_balancer(plan: Option<&Value>) -> Rate {
 
 impl Rate {
     /// Without a price.
-    fn new(name: &str, unit: &str, factor: BigInt) -> Self {
+    pub fn new(name: &str, unit: &str, factor: BigInt) -> Self {
         let (name, unit) = (name.to_owned(), unit.to_owned());
         Self { name, price: None, unit, factor, scale: 1, tiers: Vec::new(), goes_on: false }
     }

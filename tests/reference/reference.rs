@@ -2,21 +2,24 @@
 //!
 //! Nothing is kept up to date here: for every stretch of time in which nothing changes, every object is looked at
 //! anew, as it is known by then, and what it holds is multiplied by the stretch's length. It shares no code with the
-//! engine. Meters Pods, claims and load balancers under node classes, edits of plans and budgets, and everything that
+//! engine. Meters all that a plan can price but what Prometheus counts, edits of plans and budgets, and everything that
 //! is found late; it names no workloads and evaluates no limits.
 
 mod amounts;
 mod categories;
 pub mod compare;
+mod devices;
 mod held;
 mod idle;
 mod ledger;
+mod objects;
 mod periods;
 mod plans;
 mod pods;
 mod prices;
 mod recurring;
 mod requests;
+mod samples;
 mod selector;
 mod sharing;
 mod spells;

@@ -35,7 +35,8 @@ pub fn listed(list: &Value) -> BTreeMap<String, BigInt> {
     in_units(amounts(list))
 }
 
-fn in_units(amounts: Amounts) -> BTreeMap<String, BigInt> {
+/// In ledger units, rounded up.
+pub fn in_units(amounts: Amounts) -> BTreeMap<String, BigInt> {
     let in_units = |name: &str, amount: BigRational| {
         let scale = if name == "cpu" { 1000 } else { 1 };
         (amount * BigRational::from_integer(scale.into())).ceil().to_integer()

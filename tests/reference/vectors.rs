@@ -264,3 +264,93 @@ fn vector_17_shared_namespaces() {
     let weights = json!({"a": "5", "b": "3", "c": "2"});
     assert_eq!(shared(json!({"selector": selector, "by": "Weights", "weights": weights})), whole([45, 27, 18]));
 }
+
+#[test]
+fn vector_22_usage() {
+    let prices = json!({"cpu": "0.031611", "memory": "0.004237"});
+    let given = |basis: &str| {
+        [plan(&json!({"currency": "EUR", "pricesPerHour": prices})), budget("a", &json!({"basis": basis}))]
+    };
+    let mut trace = vec![added(MARCH, pod("a", "p", MARCH, &json!({})))];
+    let sample = |at: Seconds, cpu: &str| {
+        let halves = json!([{"name": "app", "usage": {"cpu": cpu, "memory": "256Mi"}}, {"name": "b", "usage": {"cpu": "50m", "memory": "256Mi"}}]);
+        added(
+            at,
+            object("PodMetrics", "a", "p", &json!({"timestamp": text(at), "window": "15s", "containers": halves})),
+        )
+    };
+    trace.extend((0..DAY / 60).map(|minute| sample(MARCH + minute * 60, "200m")));
+    let total = |basis: &str, trace: &[Event]| total(&bills(&given(basis), trace, MARCH, MARCH + DAY)["a/a-2025-03"]);
+    assert_eq!(total("Usage", &trace), number("0.24051"));
+    assert_eq!(total("MaxOfRequestsAndUsage", &trace), number("0.24051"));
+    assert_eq!(total("Requests", &trace), number("0"));
+    // One sample stands for two minutes, rounded up once; then nothing is known.
+    trace.truncate(1);
+    trace.push(sample(MARCH + HOUR, "1n"));
+    let minutes = number("0.051") * number("0.031611") + number("0.5") * number("0.004237");
+    assert_eq!(total("Usage", &trace), minutes * number("120/3600"));
+}
+
+/// Rule 41: two devices by request and alternative, one for nothing; from the allocation's own time.
+#[test]
+fn devices_are_billed_while_allocated() {
+    let given = [
+        plan(&json!({"currency": "EUR", "devices": [{"deviceClass": "gpu", "pricePerHour": "0.95"}],
+            "discounts": [{"name": "d", "percent": 10, "resources": ["device/gpu"]}]})),
+        budget("a", &json!({})),
+    ];
+    let claim = |allocation: Value| {
+        let requests = json!([{"name": "one", "exactly": {"deviceClassName": "gpu"}},
+            {"name": "any", "firstAvailable": [{"name": "big", "deviceClassName": "gpu"}, {"name": "small", "deviceClassName": "mig"}]}]);
+        object(
+            "ResourceClaim",
+            "a",
+            "c",
+            &json!({"spec": {"devices": {"requests": requests}}, "status": {"allocation": allocation}}),
+        )
+    };
+    let results = json!([{"request": "one"}, {"request": "any/small"}, {"request": "one", "adminAccess": true}]);
+    let allocation = json!({"allocationTimestamp": text(MARCH + HOUR), "devices": {"results": results}});
+    let mut trace = vec![added(MARCH, claim(Value::Null)), added(MARCH + HOUR + 7, claim(allocation))];
+    trace.push(added(MARCH + 3 * HOUR, claim(Value::Null)));
+    let bills = bills(&given, &trace, MARCH, MARCH + DAY);
+    let bill = &bills["a/a-2025-03"];
+    assert_eq!(total(bill), number("2") * number("0.95") * number("0.9"));
+    let lines: Vec<_> = bill.lines.iter().map(|(key, quantity)| (key.rate.as_str(), quantity.clone())).collect();
+    assert_eq!(lines, [("device/gpu", 7_200_000.into()), ("device/mig", 7_200_000.into())]);
+}
+
+/// Rule 42: by kind and labels, the first that matches; whose they are is in a label where they have no namespace.
+#[test]
+fn objects_are_billed_while_they_match() {
+    let entry = |name: &str, selector: Value, price: &str| {
+        json!({"name": name, "group": "rds.aws.upbound.io", "kind": "Instance",
+        "selector": selector, "pricePerHour": price, "category": "Database"})
+    };
+    let objects = json!([entry("big", json!({"matchLabels": {"size": "big"}}), "2"), entry("any", json!({}), "1")]);
+    let given = [
+        plan(&json!({"currency": "EUR", "objects": objects})),
+        budget("a", &json!({})),
+        object("ClusterBudget", "", "all", &json!({"spec": {}})),
+    ];
+    let instance = |labels: Value| {
+        object(
+            "Instance",
+            "",
+            "i",
+            &json!({"metadata": {"uid": "i", "creationTimestamp": text(MARCH), "labels": labels}}),
+        )
+    };
+    let mine = json!({"crossplane.io/claim-namespace": "a", "opex.dev/namespace": "b"});
+    let mut big = mine.clone();
+    big["size"] = json!("big");
+    let trace = [
+        added(MARCH + 60, instance(mine)),
+        added(MARCH + HOUR, instance(big)),
+        added(MARCH + 2 * HOUR, instance(json!({"opex.dev/namespace": "b"}))),
+        added(MARCH + 3 * HOUR, instance(json!({}))),
+    ];
+    let bills = bills(&given, &trace, MARCH, MARCH + 4 * HOUR);
+    assert_eq!(total(&bills["a/a-2025-03"]), number("3"));
+    assert_eq!(total(&bills["opex-system/all-2025-03"]), number("5"));
+}

@@ -7,6 +7,7 @@ use jiff::Timestamp;
 use serde_json::Value;
 
 use super::recurring::Costs;
+use super::samples::STANDS;
 use super::{Change, Input, Seconds};
 
 /// An event whose object is told apart from others.
@@ -30,12 +31,12 @@ pub struct Thing {
 }
 
 /// Everything that is known.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub struct World {
     pub things: BTreeMap<String, Vec<Thing>>,
     pub from: Seconds,
     pub to: Seconds,
-    /// Every instant that anything names, and those at which a grace period ends.
+    /// Every instant that anything names, and those at which a grace period or a sample ends.
     pub instants: BTreeSet<Seconds>,
     /// What was asked for already.
     pub costs: RefCell<HashMap<String, Costs>>,
@@ -90,6 +91,7 @@ impl World {
             world.instants.extend([event.at, event.at - 10]);
             named_instants(&event.object, &mut world.instants);
             world.instants.extend(deletion_limit(&event.object));
+            world.instants.extend(time(&event.object["timestamp"]).map(|taken| taken + STANDS));
         }
         world
     }
@@ -180,12 +182,18 @@ fn named_instants(value: &Value, instants: &mut BTreeSet<Seconds>) {
     }
 }
 
+/// Kinds are told apart by group as well; those of others are GROUP/KIND.
 fn kind(object: &Value) -> Option<String> {
     let group = object["apiVersion"].as_str()?.split_once('/').map_or("", |(group, _)| group);
     let kind = object["kind"].as_str()?;
-    let ours = ["Budget", "ClusterBudget", "PricePlan"].contains(&kind) && group == "billing.opex.dev";
-    let core = ["Pod", "Node", "Namespace", "PersistentVolumeClaim", "Service"].contains(&kind) && group.is_empty();
-    (ours || core).then(|| kind.to_owned())
+    let known = match group {
+        "billing.opex.dev" => ["Budget", "ClusterBudget", "PricePlan"].contains(&kind),
+        "" => ["Pod", "Node", "Namespace", "PersistentVolumeClaim", "Service"].contains(&kind),
+        "resource.k8s.io" => kind == "ResourceClaim",
+        "metrics.k8s.io" => kind == "PodMetrics",
+        _ => false,
+    };
+    Some(if known { kind.to_owned() } else { format!("{group}/{kind}") })
 }
 
 fn names(object: &Value) -> (String, String) {
