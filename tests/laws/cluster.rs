@@ -61,7 +61,7 @@ impl Cluster {
         cluster.put("Budget", "a", "month", spec(json!({"period": berlin("Month")})));
         cluster.put("Budget", "a", "day", spec(json!({"period": berlin("Day")})));
         cluster.put("Budget", "b", "web", spec(json!({"podSelector": web, "period": {"every": "Day"}})));
-        cluster.put("ClusterBudget", "", "shop", spec(json!({"namespaceSelector": shop, "period": {"every": "Day"}})));
+        cluster.put("ClusterBudget", "", "shop", spec(json!({"namespaceSelector": &shop, "period": {"every": "Day"}})));
         cluster.put("ClusterBudget", "", "all", spec(json!({"pricePlan": "other", "period": {"every": "Week"}})));
         if features.contains(&Feature::SharedNamespaces) {
             let shared = json!({"metadata": {"labels": {"opex.dev/shared": "true"}}});
@@ -76,6 +76,10 @@ impl Cluster {
                 "idle",
                 spec(json!({"pricePlan": "dollars", "period": period, "includeIdle": true})),
             );
+        }
+        if features.contains(&Feature::PerNamespace) {
+            let each = json!({"mode": "PerNamespace", "namespaceSelector": shop, "period": {"every": "Day"}});
+            cluster.put("ClusterBudget", "", "each", spec(each));
         }
         cluster
     }
@@ -212,7 +216,8 @@ impl Cluster {
             ("Budget", "b", "web"),
             ("ClusterBudget", "", "shop"),
             ("ClusterBudget", "", "all"),
-        ][usize::from(which % 5)];
+            ("ClusterBudget", "", "each"),
+        ][usize::from(which % if self.features.contains(&Feature::PerNamespace) { 6 } else { 5 })];
         let Some(mut budget) = self.get(kind, namespace, name) else {
             self.put(kind, namespace, name, json!({"spec": {"limit": {"amount": 10, "currency": "EUR"}}}));
             return;

@@ -20,6 +20,7 @@ pub enum Feature {
     Devices,
     Objects,
     Samples,
+    PerNamespace,
 }
 
 pub type Features = &'static [Feature];
@@ -39,6 +40,7 @@ pub const EVERY: Features = &[
     Feature::Devices,
     Feature::Objects,
     Feature::Samples,
+    Feature::PerNamespace,
 ];
 
 /// Choices, one after the other, that are the same for the same seed.

@@ -52,7 +52,8 @@ fn known_at_closing(statement: &Statement, events: &[Known]) -> usize {
         Closing::Event(at) | Closing::Gone(at) => (at, true),
     };
     let own = |event: &Known| {
-        event.kind == statement.owner.0 && event.object["metadata"]["name"] == statement.owner.2.as_str()
+        let kinds = [statement.owner.0.as_str(), "ClusterBudget"];
+        kinds.contains(&event.kind.as_str()) && event.object["metadata"]["name"] == statement.owner.2.as_str()
     };
     let own = |event: &Known| event.at == at && !event.given && own(event);
     if let Some(edit) = events.iter().position(own).filter(|_| edited) {

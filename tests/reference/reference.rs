@@ -7,6 +7,7 @@
 
 mod amounts;
 mod categories;
+mod children;
 pub mod compare;
 mod devices;
 mod held;
@@ -19,6 +20,8 @@ mod pods;
 mod prices;
 mod recurring;
 mod requests;
+#[cfg(test)]
+mod rules;
 mod samples;
 mod selector;
 mod sharing;

@@ -7,7 +7,7 @@ use serde_json::Value;
 use super::periods::{self, Period};
 use super::plans::{plan_at, plan_instants};
 use super::world::{Thing, World};
-use super::{Input, Seconds};
+use super::{Input, Seconds, children};
 
 /// Kind, namespace and name of a budget.
 pub type Owner = (String, String, String);
@@ -54,10 +54,10 @@ struct Stretch {
 pub fn statements(world: &World, input: &Input) -> Vec<Statement> {
     let mut found = Vec::new();
     let mut names = BTreeSet::new();
-    for (owner, budgets) in owners(world) {
+    for (owner, spells) in budgets(world, input) {
         let mut own: Vec<Statement> = Vec::new();
         let mut every = Value::Null;
-        for stretch in stretches(world, &owner, &budgets, input) {
+        for stretch in stretches(world, spells) {
             let open =
                 own.last_mut().filter(|one| stretch.from < one.period.end && !matches!(one.closes, Closing::Gone(_)));
             match open {
@@ -79,20 +79,23 @@ pub fn statements(world: &World, input: &Input) -> Vec<Statement> {
     found
 }
 
-fn owners(world: &World) -> BTreeMap<Owner, Vec<&Thing>> {
-    let mut owners: BTreeMap<Owner, Vec<&Thing>> = BTreeMap::new();
+/// From when to when each budget says what.
+fn budgets(world: &World, input: &Input) -> BTreeMap<Owner, Vec<Window>> {
+    let mut budgets: BTreeMap<Owner, Vec<Window>> = BTreeMap::new();
     for kind in ["Budget", "ClusterBudget"] {
         for budget in world.all(kind) {
             let owner = (kind.to_owned(), budget.namespace().to_owned(), budget.name().to_owned());
-            owners.entry(owner).or_default().push(budget);
+            let spells = spells(world, budget, input);
+            budgets.entry(owner).or_default().extend(spells);
         }
     }
-    owners
+    children::grow(world, &mut budgets);
+    budgets
 }
 
-fn stretches(world: &World, owner: &Owner, budgets: &[&Thing], input: &Input) -> Vec<Stretch> {
+fn stretches(world: &World, spells: Vec<Window>) -> Vec<Stretch> {
     let mut found = Vec::new();
-    for (from, to, spec) in spells(world, owner, budgets, input) {
+    for (from, to, spec) in spells {
         let plan = spec["pricePlan"].as_str().unwrap_or("default").to_owned();
         let mut instant = from;
         while instant < to {
@@ -114,23 +117,21 @@ fn stretches(world: &World, owner: &Owner, budgets: &[&Thing], input: &Input) ->
 }
 
 /// From when to when which spec holds, within what is replayed.
-fn spells(world: &World, owner: &Owner, budgets: &[&Thing], input: &Input) -> Vec<Window> {
-    let mut found = Vec::new();
-    for budget in budgets {
-        let mut since: Vec<(Seconds, &Value)> = vec![(budget.made(input.from), &budget.versions[0].1["spec"])];
-        for (at, version) in &budget.versions[1..] {
-            if since[since.len() - 1].1 != &version["spec"] {
-                since.push((*at, &version["spec"]));
-            }
+fn spells(world: &World, budget: &Thing, input: &Input) -> Vec<Window> {
+    let mut since: Vec<(Seconds, &Value)> = vec![(budget.made(input.from), &budget.versions[0].1["spec"])];
+    for (at, version) in &budget.versions[1..] {
+        if since[since.len() - 1].1 != &version["spec"] {
+            since.push((*at, &version["spec"]));
         }
-        let end = [budget.gone, namespace_gone(world, &owner.1, since[0].0)].into_iter().flatten().min();
-        let end = end.unwrap_or(input.to).min(input.to);
-        for (i, (from, spec)) in since.iter().enumerate() {
-            let to = since.get(i + 1).map_or(end, |(next, _)| (*next).min(end));
-            let from = (*from).max(input.from);
-            if from < to {
-                found.push((from, to, (*spec).clone()));
-            }
+    }
+    let end = [budget.gone, namespace_gone(world, budget.namespace(), since[0].0)].into_iter().flatten().min();
+    let end = end.unwrap_or(input.to).min(input.to);
+    let mut found = Vec::new();
+    for (i, (from, spec)) in since.iter().enumerate() {
+        let to = since.get(i + 1).map_or(end, |(next, _)| (*next).min(end));
+        let from = (*from).max(input.from);
+        if from < to {
+            found.push((from, to, (*spec).clone()));
         }
     }
     found
