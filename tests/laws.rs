@@ -165,6 +165,14 @@ proptest! {
         }
     }
 
+    /// What is left of a limit, and when how much of it was spent, is as the reference says.
+    #[test]
+    fn the_engine_agrees_on_what_is_left(steps in traces::steps(40)) {
+        let input = traces::made(&steps, Manner::Punctual, &[Feature::Recurring, Feature::Thresholds]);
+        let faults = compare::differing_statuses(&replay(&input), &reference::statuses(&input));
+        prop_assert!(faults.is_empty(), "{}\n{}", faults.join("\n"), traces::shown(&input.trace));
+    }
+
     /// What is metered in two parts of a time is what is metered in the whole of it.
     #[test]
     fn metering_is_additive(steps in traces::steps(40), part in 0_u32..10_000) {

@@ -117,7 +117,8 @@ fn contains(actual: &Value, expected: &Value) -> bool {
 }
 
 fn agree(input: &reference::Input, report: &Value, faults: &mut Vec<String>) {
-    let differences = compare::differences(&compare::bills(report), &reference::bills(input));
+    let mut differences = compare::differences(&compare::bills(report), &reference::bills(input));
+    differences.extend(compare::differing_statuses(report, &reference::statuses(input)));
     faults.extend(differences.into_iter().map(|what| format!("not as the reference: {what}")));
 }
 

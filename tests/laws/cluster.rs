@@ -222,6 +222,11 @@ impl Cluster {
             self.put(kind, namespace, name, json!({"spec": {"limit": {"amount": 10, "currency": "EUR"}}}));
             return;
         };
+        if how >= 160 && self.features.contains(&Feature::Thresholds) {
+            features::extend_limit(&mut budget["spec"], self.features, &[x, y]);
+            self.put(kind, namespace, name, budget);
+            return;
+        }
         match how % 6 {
             0 | 4 if self.is_calm() => budget["spec"]["contact"] = json!(format!("contact {x}")),
             1 if self.is_calm() => budget["spec"]["pricePlan"] = json!(pick(&["default", "other"], x)),
@@ -342,7 +347,7 @@ impl Cluster {
     fn whole(&mut self, kind: &str, namespace: &str, name: &str, mut object: Value) -> Value {
         self.version += 1;
         object["apiVersion"] = json!(match kind {
-            "Budget" | "ClusterBudget" | "PricePlan" => "billing.opex.dev/v1alpha1",
+            "Budget" | "ClusterBudget" | "BudgetOverride" | "PricePlan" => "billing.opex.dev/v1alpha1",
             "ResourceClaim" => "resource.k8s.io/v1",
             "PodMetrics" => "metrics.k8s.io/v1beta1",
             "Instance" | "Bucket" => "rds.aws.upbound.io/v1beta1",

@@ -21,6 +21,11 @@ pub enum Feature {
     Objects,
     Samples,
     PerNamespace,
+    /// Limits and thresholds that change.
+    Thresholds,
+    ExchangeRates,
+    /// Seasons, peaks, what is left over, and overrides.
+    Seasons,
 }
 
 pub type Features = &'static [Feature];
@@ -41,6 +46,9 @@ pub const EVERY: Features = &[
     Feature::Objects,
     Feature::Samples,
     Feature::PerNamespace,
+    Feature::Thresholds,
+    Feature::ExchangeRates,
+    Feature::Seasons,
 ];
 
 /// Choices, one after the other, that are the same for the same seed.
@@ -97,8 +105,37 @@ pub fn extend_plan(spec: &mut Value, features: Features, seed: &[u8]) {
                 spec["devices"] = json!([{"deviceClass": dice.pick(&["gpu", "mig"]), "pricePerHour": price}]);
             }
             Feature::Objects => objects(spec, &mut dice),
+            Feature::ExchangeRates if dollars => {
+                spec["exchangeRates"] =
+                    json!([{"currency": "EUR", "rate": dice.pick(&["1.1", "0.9"]), "asOf": "2025-01-01"}]);
+            }
             _ => {}
         }
+    }
+}
+
+/// Another limit for a budget.
+pub fn extend_limit(spec: &mut Value, features: Features, seed: &[u8]) {
+    let mut dice = Dice::new(seed);
+    let currency = if dice.one_in(4) { "USD" } else { "EUR" };
+    spec["limit"] = json!({"amount": dice.pick(&["0", "0.05", "0.7", "3", "12.34", "100"]), "currency": currency});
+    let threshold = |percent: u64| json!({"percent": percent, "of": "Actual", "action": "Notify"});
+    let (low, high) = (1 + dice.roll(80), 90 + dice.roll(900));
+    spec["thresholds"] = json!([threshold(low), threshold(high)]);
+    if !features.contains(&Feature::Seasons) {
+        return;
+    }
+    if dice.one_in(2) {
+        spec["plannedLimits"] = json!([{"period": "2025-04-01", "amount": "1.5"}, {"months": [3, 12], "amount": 4}]);
+    }
+    if dice.one_in(2) {
+        spec["peaks"] = json!([{"from": "2025-04-02", "to": "2025-04-03", "extraAmount": "0.75"}]);
+    }
+    if dice.one_in(2) {
+        spec["rollover"] = json!({"unspentPercent": dice.pick(&["20", "100"]).parse::<u8>().expect("a number")});
+    }
+    if dice.one_in(3) {
+        spec["overrides"] = json!({"maxPercent": 10, "maxPerPeriod": 2});
     }
 }
 

@@ -58,7 +58,7 @@ impl Cluster {
 
     /// A step of something that is switched on; false if nothing is.
     pub fn further(&mut self, namespace: &str, [which, how, x, y]: [u8; 4]) -> bool {
-        let can = [Feature::Devices, Feature::Objects, Feature::Samples];
+        let can = [Feature::Devices, Feature::Objects, Feature::Samples, Feature::Seasons];
         let can: Vec<_> = can.into_iter().filter(|feature| self.features.contains(feature)).collect();
         if can.is_empty() {
             return false;
@@ -67,6 +67,7 @@ impl Cluster {
             Feature::Devices => self.device_claim(namespace, how, [x, y]),
             Feature::Objects if which & 1 == 1 => self.database(namespace, "d", how, x),
             Feature::Objects => self.database("", "shared", how, x),
+            Feature::Seasons => self.override_budget([how, x, y]),
             _ => self.sample(namespace, &format!("p{}", (which >> 1) % 4), [x, y]),
         }
         true
@@ -139,6 +140,20 @@ impl Cluster {
                 self.put(kind, namespace, name, object);
             }
         }
+    }
+
+    fn override_budget(&mut self, [how, x, y]: [u8; 3]) {
+        let (kind, namespace, budget) =
+            [("Budget", "a", "month"), ("Budget", "a", "day"), ("ClusterBudget", "opex-system", "shop")]
+                [usize::from(how % 3)];
+        if let Some(one) = self.get("BudgetOverride", namespace, "o") {
+            return self.drop("BudgetOverride", namespace, "o", &one, None);
+        }
+        let until = text(self.at + 600 * i64::from(1 + x));
+        let extra = pick(&["0.5", "2"], y & 1);
+        self.put("BudgetOverride", namespace, "o", json!({"spec": {
+            "budgetRef": {"kind": kind, "name": budget}, "until": until, "extraAmount": extra, "reason": "CHG-4711", "grantedBy": "alice",
+        }}));
     }
 
     /// What a Pod that is there uses, some seconds ago.

@@ -11,7 +11,7 @@ use serde_json::Value;
 
 use super::tally::Tally;
 use super::world::time;
-use super::{Bill, Charge, Key};
+use super::{Bill, Charge, Key, Status};
 
 /// Each workload's part of a tier is rounded.
 const MOST_WORKLOADS: u32 = 100;
@@ -148,17 +148,52 @@ fn kind(line: &Value) -> &str {
     line["rate"].as_str().expect("a rate").split('/').next().expect("a part")
 }
 
-/// Rounded half to even.
 pub fn ten_decimals(amount: &BigRational) -> String {
-    let scaled = amount * BigRational::from_integer(BigInt::from(10).pow(10));
+    decimals(amount, 10)
+}
+
+/// Rounded half to even.
+pub fn decimals(amount: &BigRational, digits: usize) -> String {
+    let scale = BigInt::from(10).pow(u32::try_from(digits).expect("few digits"));
+    let scaled = amount * BigRational::from_integer(scale);
     let (below, half) = (scaled.floor().to_integer(), BigRational::new(1.into(), 2.into()));
     let rest = &scaled - BigRational::from_integer(below.clone());
     let odd = !(&below % BigInt::from(2)).is_zero();
     let up = rest > half || (rest == half && odd);
     let units = if up { below + 1 } else { below };
-    let digits = format!("{:011}", units.abs());
-    let (whole, fraction) = digits.split_at(digits.len() - 10);
-    format!("{}{whole}.{fraction}", if units.is_negative() { "-" } else { "" })
+    let text = format!("{:0width$}", units.abs(), width = digits + 1);
+    let (whole, fraction) = text.split_at(text.len() - digits);
+    let point = if digits == 0 { "" } else { "." };
+    format!("{}{whole}{point}{fraction}", if units.is_negative() { "-" } else { "" })
+}
+
+/// In which statuses the two differ, to be read by people.
+pub fn differing_statuses(report: &Value, reference: &BTreeMap<(String, String, String), Status>) -> Vec<String> {
+    let mut printed = BTreeMap::new();
+    for (kind, list) in [("Budget", "budgets"), ("ClusterBudget", "clusterBudgets")] {
+        for budget in report[list].as_array().into_iter().flatten() {
+            let of = |field: &str| budget["metadata"][field].as_str().unwrap_or("").to_owned();
+            printed.insert((kind.to_owned(), of("namespace"), of("name")), status(&budget["status"]));
+        }
+    }
+    let differing = reference.iter().filter(|(name, status)| printed.get(name) != Some(status));
+    differing
+        .map(|(name, status)| format!("{name:?}:\n  engine:    {:?}\n  reference: {status:?}", printed.get(name)))
+        .collect()
+}
+
+fn status(status: &Value) -> Status {
+    let text = |value: &Value| value.as_str().map_or_else(|| value.to_string(), ToOwned::to_owned);
+    let thresholds = status["thresholds"].as_array().into_iter().flatten().filter(|one| one["of"] == "Actual");
+    Status {
+        label: text(&status["period"]["label"]),
+        limit: text(&status["limit"]),
+        spent: text(&status["spent"]),
+        remaining: text(&status["remaining"]),
+        used_percent: text(&status["usedPercent"]),
+        fixed: text(&status["fixed"]),
+        crossed: thresholds.map(|one| (text(&one["percent"]), time(&one["crossedAt"]))).collect(),
+    }
 }
 
 fn lines(spec: &Value) -> impl Iterator<Item = &Value> {

@@ -12,7 +12,14 @@ use super::usage::{self, costs, metered};
 use super::world::{Known, World, events};
 use super::{Bill, Input, Seconds};
 
-pub fn bills(input: &Input) -> BTreeMap<(String, String), Bill> {
+/// All Statements with what they bill, by all that is known in the end.
+pub struct Ledger {
+    pub world: World,
+    pub statements: Vec<(Statement, Tally)>,
+}
+
+/// Works out what a trace costs.
+pub fn ledger(input: &Input) -> Ledger {
     let events = events(input);
     let worlds = vec![OnceCell::new(); events.len() + 1];
     let world = |known: usize| worlds[known].get_or_init(|| World::of(&events[..known], input));
@@ -32,16 +39,20 @@ pub fn bills(input: &Input) -> BTreeMap<(String, String), Bill> {
             }
         }
     }
-    let bill = |(statement, tally): (&Statement, Tally)| {
+    let tallies = tallies.into_iter().map(Tally::cleared);
+    Ledger { world: world(events.len()).clone(), statements: statements.into_iter().zip(tallies).collect() }
+}
+
+pub fn bills(input: &Input) -> BTreeMap<(String, String), Bill> {
+    let bill = |(statement, tally): (Statement, Tally)| {
         let closed_at = Some(statement.closes.instant()).filter(|at| *at <= input.to);
-        let (period, currency) = (statement.period.clone(), statement.currency.clone());
-        let Period { label, start, end } = period;
-        let Tally { lines, split, charges } = tally.cleared();
+        let Period { label, start, end } = statement.period;
+        let (currency, Tally { lines, split, charges }) = (statement.currency, tally);
         let bill = Bill { label, start, end, currency, closed_at, lines, split, charges };
         let name = bill.told_apart(&statement.owner.0, &statement.name);
-        ((statement.namespace.clone(), name), bill)
+        ((statement.namespace, name), bill)
     };
-    statements.iter().zip(tallies).map(bill).collect()
+    ledger(input).statements.into_iter().map(bill).collect()
 }
 
 /// How many events a Statement nets.
@@ -73,7 +84,7 @@ fn open_at(statements: &[Statement], closed: &Statement, at: Seconds) -> Option<
 }
 
 /// What a Statement bills of what is known; shares are in proportion to what was known when it closed.
-fn billed(world: &World, closing: &World, statement: &Statement) -> Tally {
+pub fn billed(world: &World, closing: &World, statement: &Statement) -> Tally {
     let mut tally = metered(world, &statement.owner, &statement.windows, &|_| true);
     if statement.owner.0 == "PricePlan" {
         return tally;

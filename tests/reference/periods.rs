@@ -34,7 +34,7 @@ pub fn with_defaults(spec: &Value) -> Value {
 /// The period that holds an instant; none outside a fixed window.
 pub fn at(spec: &Value, instant: Seconds) -> Option<Period> {
     let spec = with_defaults(spec);
-    let zone = TimeZone::get(spec["timeZone"].as_str().expect("a zone")).expect("a known zone");
+    let zone = zone(&spec);
     let day = |instant: Seconds| Timestamp::from_second(instant).expect("an instant").to_zoned(zone.clone()).date();
     if let (Some(start), Some(end)) = (time(&spec["start"]), time(&spec["end"])) {
         let label = day(start).to_string();
@@ -48,6 +48,19 @@ pub fn at(spec: &Value, instant: Seconds) -> Option<Period> {
     starts.sort();
     let next = starts.iter().position(|date| begins(*date) > instant).expect("a later period");
     Some(Period { label: label(&spec, starts[next - 1]), start: begins(starts[next - 1]), end: begins(starts[next]) })
+}
+
+/// The first instant of a date in the zone of a period's spec, and the date of an instant.
+pub fn first_instant(spec: &Value, date: Date) -> Seconds {
+    date.to_zoned(zone(&with_defaults(spec))).expect("a day").timestamp().as_second()
+}
+
+pub fn date_at(spec: &Value, instant: Seconds) -> Date {
+    Timestamp::from_second(instant).expect("an instant").to_zoned(zone(&with_defaults(spec))).date()
+}
+
+fn zone(spec: &Value) -> TimeZone {
+    TimeZone::get(spec["timeZone"].as_str().expect("a zone")).expect("a known zone")
 }
 
 /// Whether a period begins on this day.

@@ -3,7 +3,7 @@
 //! Nothing is kept up to date here: for every stretch of time in which nothing changes, every object is looked at
 //! anew, as it is known by then, and what it holds is multiplied by the stretch's length. It shares no code with the
 //! engine. Meters all that a plan can price but what Prometheus counts, edits of plans and budgets, and everything that
-//! is found late; it names no workloads and evaluates no limits.
+//! is found late, and says what is left of limits and when they were reached; it names no workloads.
 
 mod amounts;
 mod categories;
@@ -13,6 +13,7 @@ mod devices;
 mod held;
 mod idle;
 mod ledger;
+mod limits;
 mod objects;
 mod periods;
 mod plans;
@@ -26,6 +27,7 @@ mod samples;
 mod selector;
 mod sharing;
 mod spells;
+mod status;
 mod tally;
 mod tiers;
 mod usage;
@@ -107,6 +109,24 @@ pub struct Charge {
 /// All bills of a trace, by namespace and name.
 pub fn bills(input: &Input) -> BTreeMap<(String, String), Bill> {
     ledger::bills(input)
+}
+
+/// What a budget's status should say, the figures as they are shown, in the currency of its limit.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Status {
+    pub label: String,
+    pub limit: String,
+    pub spent: String,
+    pub remaining: String,
+    pub used_percent: String,
+    pub fixed: String,
+    /// Of the actual spend: each percentage, and when it was reached.
+    pub crossed: Vec<(String, Option<Seconds>)>,
+}
+
+/// The budgets with a limit that can be told, by kind, namespace and name.
+pub fn statuses(input: &Input) -> BTreeMap<(String, String, String), Status> {
+    status::statuses(input)
 }
 
 // === impl Bill ===

@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 
 use super::compare::number;
 use super::vectors::{DAY, HOUR, MARCH, added, bills, budget, object, plan, pod, recurring, text, total};
-use super::{Event, Seconds};
+use super::{Event, Input, Seconds};
 
 /// Rule 10: cpu and memory in the ratio of their base prices, whole nodes costing what they cost.
 #[test]
@@ -132,4 +132,56 @@ fn a_cluster_budget_has_one_in_each_namespace() {
     assert_eq!(bills.keys().collect::<Vec<_>>(), ["a/each-2025-03", "b/each-2025-03", "c/each-2025-q1"]);
     let totals: Vec<_> = bills.values().map(total).collect();
     assert_eq!(totals, [7, 1, 10].map(|hours| BigRational::from_integer(hours.into())));
+}
+
+/// Rules 38, 44 and 45: 30 of 10,000 left over, a peak, an override for an hour, and when half of it all is spent.
+#[test]
+fn limits_and_crossings() {
+    let limit = |rest: Value| {
+        let mut spec = json!({"limit": {"amount": 100, "currency": "EUR"}, "period": {"every": "Day"},
+            "thresholds": [{"percent": 50, "of": "Actual", "action": "Notify"}, {"percent": 100, "of": "Actual", "action": "Warn"}]});
+        for (field, value) in rest.as_object().expect("fields") {
+            spec[field] = value.clone();
+        }
+        spec
+    };
+    let status = |spec: &Value, hours: Seconds| {
+        let given = vec![plan(&json!({"currency": "EUR", "pricesPerHour": {"cpu": 3}})), budget("a", spec)];
+        let mut grant = object(
+            "BudgetOverride",
+            "a",
+            "o",
+            &json!({"spec": {"budgetRef": {"kind": "Budget", "name": "a"},
+            "extraAmount": 20, "until": text(MARCH + DAY + 12 * HOUR)}}),
+        );
+        grant["metadata"]["creationTimestamp"] = text(MARCH + DAY + 11 * HOUR);
+        let trace = vec![added(MARCH, pod("a", "p", MARCH, &json!({"cpu": 1}))), added(MARCH + DAY + 11 * HOUR, grant)];
+        let input = Input { from: MARCH, to: MARCH + DAY + hours * HOUR, given, trace };
+        super::statuses(&input).into_values().next().expect("a status")
+    };
+    let plain = status(&limit(json!({})), 20);
+    assert_eq!((plain.limit.as_str(), plain.spent.as_str(), plain.remaining.as_str()), ("100.00", "60.00", "40.00"));
+    assert_eq!((plain.used_percent.as_str(), &plain.crossed[1]), ("60", &("100".to_owned(), None)));
+    // 50 at 3 an hour.
+    assert_eq!(plain.crossed[0].1, Some(MARCH + DAY + 60_000));
+    // 72 of 100 were spent on the day before: 28 are left, and half of that is added.
+    assert_eq!(status(&limit(json!({"rollover": {"unspentPercent": 50}})), 1).limit, "114.00");
+    assert_eq!(
+        status(&limit(json!({"plannedLimits": [{"months": [3], "amount": 7}], "rollover": {"unspentPercent": 50}})), 1)
+            .limit,
+        "7.00"
+    );
+    assert_eq!(
+        status(&limit(json!({"peaks": [{"from": "2025-03-02", "to": "2025-03-03", "extraAmount": 5}]})), 1).limit,
+        "105.00"
+    );
+    assert_eq!(status(&limit(json!({})), 11).limit, "120.00");
+    assert_eq!(status(&limit(json!({"overrides": {"maxPercent": 10}})), 11).limit, "110.00");
+    // Half of 60 is reached after 10 hours; the override takes that back for its hour.
+    let small = json!({"limit": {"amount": 60, "currency": "EUR"}});
+    assert_eq!(status(&limit(small.clone()), 10).crossed[0].1, Some(MARCH + DAY + 10 * HOUR));
+    assert_eq!(status(&limit(small.clone()), 11).crossed[0].1, None);
+    assert_eq!(status(&limit(small), 13).crossed[0].1, Some(MARCH + DAY + 12 * HOUR));
+    let zero = status(&limit(json!({"limit": {"amount": 0, "currency": "EUR"}})), 1);
+    assert_eq!((zero.used_percent.as_str(), zero.remaining.as_str()), ("100", "-3.00"));
 }

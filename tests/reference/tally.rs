@@ -50,6 +50,15 @@ impl Tally {
         self.split.extend(after.split.union(&before.split).cloned());
     }
 
+    /// The exact cost of everything.
+    pub fn total(&self) -> BigRational {
+        let of_line = |(key, quantity): (&Key, &BigInt)| {
+            let price = key.unit_price.clone().unwrap_or_else(BigRational::zero);
+            price * BigRational::new(quantity.clone(), key.factor.clone())
+        };
+        self.lines.iter().map(of_line).chain(self.charges.values().cloned()).sum()
+    }
+
     /// Without lines of nothing.
     pub fn cleared(mut self) -> Self {
         self.lines.retain(|_, quantity| !quantity.is_zero());

@@ -65,7 +65,7 @@ pub fn statements(world: &World, of: &[Statement]) -> Vec<Statement> {
     found
 }
 
-fn shares_by_usage(plan: &Value) -> bool {
+pub fn shares_by_usage(plan: &Value) -> bool {
     let usage = |by: &Value| by["by"] == "Usage";
     let mut recurring = plan["recurring"].as_array().into_iter().flatten();
     let sharing = &plan["sharing"];

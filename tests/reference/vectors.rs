@@ -2,12 +2,11 @@
 
 use std::collections::BTreeMap;
 
-use num_bigint::BigInt;
 use num_rational::BigRational;
-use num_traits::Zero;
 use serde_json::{Value, json};
 
 use super::compare::number;
+use super::tally::Tally;
 use super::{Bill, Change, Event, Input, Seconds};
 
 /// 1 March 2025, 00:00Z; days and hours from there.
@@ -21,7 +20,7 @@ pub fn text(instant: Seconds) -> Value {
 
 pub fn object(kind: &str, namespace: &str, name: &str, rest: &Value) -> Value {
     let version = match kind {
-        "PricePlan" | "Budget" | "ClusterBudget" => "billing.opex.dev/v1alpha1",
+        "PricePlan" | "Budget" | "BudgetOverride" | "ClusterBudget" => "billing.opex.dev/v1alpha1",
         "ResourceClaim" => "resource.k8s.io/v1",
         "PodMetrics" => "metrics.k8s.io/v1beta1",
         "Instance" => "rds.aws.upbound.io/v1beta1",
@@ -69,12 +68,7 @@ pub fn bills(given: &[Value], trace: &[Event], from: Seconds, to: Seconds) -> BT
 }
 
 pub fn total(bill: &Bill) -> BigRational {
-    let whole = |number: &BigInt| BigRational::from_integer(number.clone());
-    let cost = |(key, quantity): (&super::Key, &BigInt)| {
-        let price = key.unit_price.clone().unwrap_or_else(BigRational::zero);
-        price * whole(quantity) / whole(&key.factor)
-    };
-    bill.lines.iter().map(cost).chain(bill.charges.values().cloned()).sum()
+    Tally { lines: bill.lines.clone(), charges: bill.charges.clone(), ..Tally::default() }.total()
 }
 
 #[test]

@@ -187,7 +187,7 @@ fn kind(object: &Value) -> Option<String> {
     let group = object["apiVersion"].as_str()?.split_once('/').map_or("", |(group, _)| group);
     let kind = object["kind"].as_str()?;
     let known = match group {
-        "billing.opex.dev" => ["Budget", "ClusterBudget", "PricePlan"].contains(&kind),
+        "billing.opex.dev" => ["Budget", "ClusterBudget", "BudgetOverride", "PricePlan"].contains(&kind),
         "" => ["Pod", "Node", "Namespace", "PersistentVolumeClaim", "Service"].contains(&kind),
         "resource.k8s.io" => kind == "ResourceClaim",
         "metrics.k8s.io" => kind == "PodMetrics",

@@ -1,0 +1,92 @@
+//! What a budget may spend at an instant: what was planned, peaks, what is left of the period before, and overrides.
+
+use num_rational::BigRational;
+use num_traits::{One, Zero};
+use serde_json::{Value, json};
+
+use super::Seconds;
+use super::amounts::price;
+use super::ledger::Ledger;
+use super::periods::{self, Period};
+use super::plans::plan_at;
+use super::spells::Statement;
+use super::world::{Thing, time};
+
+/// One unit of the limit's currency in the Statement's.
+pub fn rate(ledger: &Ledger, statement: &Statement, spec: &Value, instant: Seconds) -> Option<BigRational> {
+    let currency = spec["limit"]["currency"].as_str()?;
+    if currency == statement.currency {
+        return Some(BigRational::one());
+    }
+    let plan = plan_at(&ledger.world, spec["pricePlan"].as_str().unwrap_or("default"), instant)?;
+    let mut rates = plan["exchangeRates"].as_array().into_iter().flatten();
+    price(&rates.find(|rate| rate["currency"] == currency)?["rate"])
+}
+
+/// The limit in its own currency.
+pub fn limit(ledger: &Ledger, statement: &Statement, spec: &Value, instant: Seconds) -> Option<BigRational> {
+    let planned = planned(spec, &statement.period);
+    let limit = planned + rolled_over(ledger, statement, spec, instant)?;
+    let extra = overrides(ledger, statement, spec, &limit, instant);
+    Some(limit + extra)
+}
+
+/// When limits begin or end by themselves.
+pub fn instants(ledger: &Ledger, statement: &Statement) -> Vec<Seconds> {
+    let overrides = granted(ledger, statement).into_iter();
+    overrides.flat_map(|(made, until, one)| [Some(made), Some(until), one.gone]).flatten().collect()
+}
+
+fn planned(spec: &Value, period: &Period) -> BigRational {
+    let every = &spec["period"];
+    let month = periods::date_at(every, period.start).month();
+    let mut planned = spec["plannedLimits"].as_array().into_iter().flatten();
+    let planned = planned.find(|one| {
+        one["period"] == period.label.as_str()
+            || one["months"].as_array().is_some_and(|months| months.contains(&json!(month)))
+    });
+    let amount = price(&planned.unwrap_or(&spec["limit"])["amount"]).expect("an amount");
+    let peaks = spec["peaks"].as_array().into_iter().flatten().filter(|peak| {
+        let date = peak["from"].as_str().expect("a date").parse().expect("a date");
+        (period.start..period.end).contains(&periods::first_instant(every, date))
+    });
+    amount + peaks.filter_map(|peak| price(&peak["extraAmount"])).sum::<BigRational>()
+}
+
+fn rolled_over(ledger: &Ledger, statement: &Statement, spec: &Value, instant: Seconds) -> Option<BigRational> {
+    let Some(percent) = price(&spec["rollover"]["unspentPercent"]) else { return Some(BigRational::zero()) };
+    let mut others = ledger.statements.iter().filter(|(one, _)| one.owner == statement.owner);
+    let Some((before, tally)) = others.find(|(one, _)| one.period.end == statement.period.start) else {
+        return Some(BigRational::zero());
+    };
+    let spent = tally.total() / rate(ledger, before, spec, instant)?;
+    let left = (planned(spec, &before.period) - spent).max(BigRational::zero());
+    Some(left * percent / BigRational::from_integer(100.into()))
+}
+
+/// The overrides that touch the period, in order of creation.
+fn granted<'a>(ledger: &'a Ledger, statement: &Statement) -> Vec<(Seconds, Seconds, &'a Thing)> {
+    let (kind, namespace, name) = &statement.owner;
+    let home = if kind == "Budget" { namespace } else { "opex-system" };
+    let whose = json!({"kind": kind, "name": name});
+    let all = ledger.world.all("BudgetOverride").filter(|one| one.namespace() == home);
+    let own = all.filter(|one| one.newest()["spec"]["budgetRef"] == whose);
+    let until = |one: &Thing| time(&one.newest()["spec"]["until"]).expect("an end");
+    let mut granted: Vec<_> = own.map(|one| (one.made(ledger.world.from), until(one), one)).collect();
+    granted.retain(|(made, until, _)| *made < statement.period.end && *until > statement.period.start);
+    granted.sort_by_key(|(made, _, _)| *made);
+    granted
+}
+
+/// What those in force add, up to the budget's caps.
+fn overrides(ledger: &Ledger, statement: &Statement, spec: &Value, limit: &BigRational, now: Seconds) -> BigRational {
+    let caps = &spec["overrides"];
+    let mut granted = granted(ledger, statement);
+    granted.truncate(caps["maxPerPeriod"].as_u64().map_or(usize::MAX, |most| usize::try_from(most).expect("few")));
+    let active = granted.iter().filter(|(made, until, one)| *made <= now && now < *until && one.lives_at(now));
+    let extra: BigRational = active.filter_map(|(_, _, one)| price(&one.newest()["spec"]["extraAmount"])).sum();
+    match price(&caps["maxPercent"]) {
+        Some(most) => extra.min(limit * most / BigRational::from_integer(100.into())),
+        None => extra,
+    }
+}
