@@ -14,6 +14,7 @@ mod columns;
 mod period;
 mod price_plan;
 mod quantity;
+mod recurring;
 mod schema;
 mod statement;
 mod status;
@@ -24,9 +25,11 @@ pub use budget_override::{BudgetOverride, BudgetOverrideSpec, BudgetOverrideStat
 pub use cluster_budget::{ClusterBudget, ClusterBudgetSpec, ClusterBudgetStatus, Mode};
 pub use period::{Every, PeriodSpec, Weekday};
 pub use price_plan::{
-    CategoryRule, Discount, NodeClass, PlanVersion, PricePlan, PricePlanSpec, PricePlanStatus, StoragePrice,
+    AllowedNamespaces, CategoryRule, Discount, NodeClass, PlanVersion, PricePlan, PricePlanSpec, PricePlanStatus,
+    StoragePrice,
 };
 pub use quantity::Quantity;
+pub use recurring::{AllocateBy, Allocation, Booking, RecurringCharge};
 pub use statement::{
     BudgetKind, BudgetRef, Category, ChargeClass, ChargeFrequency, Gap, Line, Phase, Statement, StatementPeriod,
     StatementSpec,

@@ -5,6 +5,7 @@
 //! [`evaluate`] what that means for the budget, [`statement`] how it is shown and kept.
 
 pub mod accrual;
+pub mod allocation;
 pub mod budget;
 pub mod discount;
 pub mod evaluate;
@@ -19,6 +20,7 @@ pub mod observed;
 pub mod period;
 pub mod plan;
 pub mod rate;
+pub mod recurring;
 pub mod selector;
 pub mod statement;
 pub mod world;

@@ -10,6 +10,7 @@ use serde::{Deserialize, Serialize};
 
 use super::amount::Amount;
 use super::quantity::Quantity;
+use super::recurring::RecurringCharge;
 use super::schema;
 use super::statement::Category;
 
@@ -37,6 +38,14 @@ pub struct PricePlanSpec {
     /// These are list prices, not yours: budgets show PRICES Estimate until this is removed.
     #[serde(default)]
     pub estimate: bool,
+    /// The IANA time zone of the dates here, such as Europe/Paris.
+    #[serde(default = "utc", skip_serializing_if = "is_utc")]
+    #[schemars(length(min = 1, max = 64), regex(pattern = r"^[A-Za-z][A-Za-z0-9_+/-]*$"))]
+    #[x_kube(validation = (
+        "self != 'Local' && timestamp('2000-01-01T00:00:00Z').getFullYear(self) > 0",
+        "timeZone must be an IANA time zone such as Europe/Paris, America/New_York or UTC",
+    ))]
+    pub time_zone: String,
     /// Which namespaces' Budgets may use this plan; without it, all may. Elsewhere everything stays unpriced, and the
     /// Budget's condition Ready says PlanNotAllowed. ClusterBudgets may use every plan.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -73,6 +82,10 @@ pub struct PricePlanSpec {
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(length(max = 32), extend("x-kubernetes-list-type" = "map", "x-kubernetes-list-map-keys" = ["name"]))]
     pub discounts: Vec<Discount>,
+    /// Charges that come by the calendar and not by use: servers, licences, subscriptions, support.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(max = 64), extend("x-kubernetes-list-type" = "map", "x-kubernetes-list-map-keys" = ["name"]))]
+    pub recurring: Vec<RecurringCharge>,
 }
 
 /// Namespaces by their labels.
@@ -207,6 +220,14 @@ pub struct PlanVersion {
     /// The plan's spec as it was then.
     #[schemars(schema_with = "any_object")]
     pub spec: PricePlanSpec,
+}
+
+fn utc() -> String {
+    "UTC".to_owned()
+}
+
+fn is_utc(zone: &str) -> bool {
+    zone == "UTC"
 }
 
 /// A spec that was once admitted is not validated again: later rules must not make it unwritable.

@@ -40,12 +40,13 @@ pub struct Span {
     pub terms: History<Option<Terms>>,
 }
 
-/// A line that grows by `rate` ledger units a second more from `at` on.
+/// A line that grows by `rate` ledger units a second more from `at` on, and by `step` at once.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Growth {
     pub line: LineKey,
     pub at: Seconds,
     pub rate: i128,
+    pub step: i128,
 }
 
 struct Piece<'a> {
@@ -160,9 +161,9 @@ impl Piece<'_> {
             let line = LineKey { namespace: Some(item.namespace.clone()), workload: item.workload.clone(), rate };
             // What runs to the end of the span has no end in it: a ledger is never read beyond.
             if to < span.until {
-                out.push(Growth { line: line.clone(), at: to, rate: -sign * per_second });
+                out.push(Growth { line: line.clone(), at: to, rate: -sign * per_second, step: 0 });
             }
-            out.push(Growth { line, at: from, rate: sign * per_second });
+            out.push(Growth { line, at: from, rate: sign * per_second, step: 0 });
         }
     }
 }

@@ -8,7 +8,9 @@ use num_traits::{One, Signed};
 use super::discount::{Discount, Discounts};
 use super::item::{LOAD_BALANCER, STORAGE};
 use super::money::{Exact, ParsePriceError, Price, UnitPrice};
+use super::period::{PeriodError, Zone};
 use super::rate::{ClassPrices, NodeClass, PriceList, StoragePrice};
+use super::recurring::{Charge, ChargeError};
 use super::selector::{Selector, UnknownOperator};
 use crate::api::{self, Amount, PricePlanSpec};
 use crate::facts::quantity::{Quantity, QuantityError};
@@ -25,6 +27,10 @@ pub enum PlanError {
     Selector { field: String, source: UnknownOperator },
     #[error("spec.discounts[{discount}].percent: {percent} is more than 100")]
     Percent { discount: String, percent: String },
+    #[error("spec.{0}")]
+    Zone(#[source] PeriodError),
+    #[error("spec.recurring[{charge}].{source}")]
+    Recurring { charge: String, source: ChargeError },
 }
 
 // === impl PriceList ===
@@ -49,6 +55,11 @@ impl PriceList {
         let allowed = allowed.map(|allowed| selector(&allowed.selector, "spec.allowedNamespaces.selector"));
         let load_balancer = spec.price_per_load_balancer_hour.as_ref();
         let load_balancer = load_balancer.map(|amount| price(amount, "spec.pricePerLoadBalancerHour")).transpose()?;
+        let zone = Zone::named(&spec.time_zone).map_err(PlanError::Zone)?;
+        let recurring = spec.recurring.iter().map(|charge| {
+            Charge::compile(charge, &zone)
+                .map_err(|source| PlanError::Recurring { charge: charge.name.clone(), source })
+        });
         Ok(Self {
             currency: spec.currency.code().into(),
             estimate: spec.estimate,
@@ -60,6 +71,7 @@ impl PriceList {
             load_balancer: load_balancer.map(|gross| discounts.net(gross, LOAD_BALANCER)),
             storage: storage.collect::<Result<_, _>>()?,
             categories: categories.collect::<Result<_, _>>()?,
+            recurring: recurring.collect::<Result<_, _>>()?,
             discounts,
         })
     }

@@ -11,7 +11,9 @@ use super::discount::Discounts;
 use super::item::{LOAD_BALANCER, STORAGE};
 use super::money::{Unit, UnitPrice};
 use super::node_price::{self, Share};
+use super::recurring::Charge;
 use super::selector::Selector;
+use crate::api::ChargeFrequency;
 use crate::facts::{Amounts, Labels, Name};
 
 /// A unit price with everything a ledger line says about it.
@@ -23,6 +25,7 @@ pub struct Rate {
     /// Absent: unpriced.
     pub price: Option<UnitPrice>,
     pub unit: Unit,
+    pub frequency: ChargeFrequency,
     /// Late facts of a closed period.
     pub correction: bool,
 }
@@ -36,6 +39,8 @@ pub struct RateId(u32);
 pub struct Rates {
     all: Vec<Rate>,
     ids: HashMap<Rate, RateId>,
+    /// Of each rate, the one of exact amounts under its name.
+    amounts: Vec<RateId>,
     /// What was looked up before, a few resources and categories each.
     known: HashMap<Asked, Vec<(Name, Option<Name>, RateId)>>,
 }
@@ -87,6 +92,7 @@ pub struct PriceList {
     pub classes: Vec<NodeClass>,
     pub load_balancer: Option<UnitPrice>,
     pub storage: Vec<StoragePrice>,
+    pub recurring: Vec<Charge>,
     /// Of Pods and claims, by their labels; the first that matches counts.
     pub categories: Vec<(Selector, Name)>,
     /// For what is priced elsewhere.
@@ -129,8 +135,17 @@ impl Rates {
         }
         let id = RateId(u32::try_from(self.all.len()).unwrap_or(u32::MAX));
         self.all.push(rate.clone());
-        self.ids.insert(rate, id);
+        self.ids.insert(rate.clone(), id);
+        self.amounts.push(id);
+        if rate.unit != Unit::Amount {
+            self.amounts[id.0 as usize] = self.id(Rate { price: None, unit: Unit::Amount, ..rate });
+        }
         id
+    }
+
+    /// The rate of exact amounts under the same name.
+    pub fn amount(&self, id: RateId) -> RateId {
+        self.amounts[id.0 as usize]
     }
 
     /// The rate of a Pod's resource, as [`PriceList::rate`] has it.
@@ -200,6 +215,7 @@ impl PriceList {
             category: category.cloned().unwrap_or_else(|| own.into()),
             price,
             unit,
+            frequency: ChargeFrequency::UsageBased,
             correction: false,
         };
         match held {

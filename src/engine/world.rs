@@ -6,7 +6,8 @@ use std::sync::Arc;
 use super::history::History;
 use super::item::{Holding, Item, NEVER};
 use super::rate::PriceList;
-use crate::facts::{Amounts, Labels, Name, NodeFact, ObjectId, Seconds, no_labels};
+use super::recurring::Charge;
+use crate::facts::{Amounts, Labels, Name, NamespaceFact, NodeFact, ObjectId, Seconds, UNDATED, no_labels};
 
 /// Everything observed that metering depends on.
 #[derive(Debug, Default)]
@@ -34,12 +35,13 @@ pub struct Node {
     pub removed: Seconds,
 }
 
-/// A Namespace's labels, and whether it still exists.
+/// A Namespace's labels, and when it existed.
 #[derive(Clone, Debug)]
 pub struct Namespace {
     pub id: ObjectId,
     pub labels: History<Labels>,
-    pub exists: bool,
+    /// From its creation to its removal, or [`NEVER`]; once more for each time that it was made again.
+    pub lives: Vec<(Seconds, Seconds)>,
 }
 
 /// A PricePlan's versions. `None` holds while it is deleted.
@@ -119,7 +121,7 @@ impl World {
             });
         }
         let items = &self.items;
-        self.namespaces.retain(|name, namespace| namespace.exists || items.contains_key(name));
+        self.namespaces.retain(|name, namespace| namespace.gone() > t || items.contains_key(name));
         self.labels.retain(|labels| Arc::strong_count(labels) > 1);
         self.amounts.retain(|amounts| Arc::strong_count(amounts) > 1);
         self.names.retain(|name| Arc::strong_count(name) > 1);
@@ -164,20 +166,25 @@ impl World {
 
     /// A Namespace as of `at`. Its first labels hold for the time before as well; one that is made again under the
     /// name goes on from there.
-    pub fn put_namespace(&mut self, id: ObjectId, name: &Name, labels: Labels, at: Seconds) {
-        if let Some(known) = self.namespaces.get_mut(name) {
-            known.labels.set(at, labels);
-            (known.id, known.exists) = (id, true);
+    pub fn put_namespace(&mut self, id: ObjectId, fact: &NamespaceFact, at: Seconds) {
+        let created = if fact.created == UNDATED { at } else { fact.created.min(at) };
+        if let Some(known) = self.namespaces.get_mut(&fact.name) {
+            known.labels.set(at, fact.labels.clone());
+            if known.id != id || known.gone() != NEVER {
+                known.remove(created);
+                known.lives.push((created, NEVER));
+            }
+            known.id = id;
         } else {
-            let labels = History::starting(Seconds::MIN, labels);
-            self.namespaces.insert(name.clone(), Namespace { id, labels, exists: true });
+            let labels = History::starting(Seconds::MIN, fact.labels.clone());
+            self.namespaces.insert(fact.name.clone(), Namespace { id, labels, lives: vec![(created, NEVER)] });
         }
     }
 
     /// It is gone; its labels are still needed by what is learned late of its objects.
-    pub fn forget_namespace(&mut self, name: &str) {
+    pub fn remove_namespace(&mut self, name: &str, at: Seconds) {
         if let Some(namespace) = self.namespaces.get_mut(name) {
-            namespace.exists = false;
+            namespace.remove(at);
         }
     }
 
@@ -186,9 +193,34 @@ impl World {
         self.namespaces.get(namespace).and_then(|n| n.labels.at(t)).cloned().unwrap_or_else(no_labels)
     }
 
+    /// All recurring charges of all versions of plans.
+    pub fn charges(&self) -> impl Iterator<Item = &Charge> {
+        self.lists().flat_map(|list| &list.recurring)
+    }
+
+    /// Every version of every plan.
+    pub fn lists(&self) -> impl Iterator<Item = &Arc<PriceList>> {
+        self.plans.values().flat_map(|plan| plan.versions.iter().filter_map(|(_, list)| list.as_ref()))
+    }
+
     /// The price list in force.
     pub fn price_list(&self, plan: &str, t: Seconds) -> Option<&Arc<PriceList>> {
         self.plans.get(plan)?.versions.at(t)?.as_ref()
+    }
+}
+
+// === impl Namespace ===
+
+impl Namespace {
+    /// When it was removed, or [`NEVER`].
+    pub fn gone(&self) -> Seconds {
+        self.lives.last().map_or(Seconds::MIN, |(_, removed)| *removed)
+    }
+
+    fn remove(&mut self, at: Seconds) {
+        if let Some((created, removed)) = self.lives.last_mut() {
+            *removed = (*removed).min(at.max(*created));
+        }
     }
 }
 

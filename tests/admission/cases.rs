@@ -89,6 +89,10 @@ pub const ACCEPTED: &[Case] = &[
         "{currency: EUR, discounts: [{name: a, percent: 100}, {name: b, percent: '12.5', resources: [cpu, nvidia.com/gpu, storage]}]}",
         "",
     ),
+    plan(
+        "{currency: EUR, timeZone: Europe/Paris, recurring: [{name: x, category: Support, amount: '1500', every: Month, from: 2025-01-31, until: 2026-01-01, booking: OnChargeDate, allocate: {by: Namespaces, namespaces: {a: '2', b: '0.5'}}}]}",
+        "",
+    ),
     grant("{budgetRef: {kind: ClusterBudget, name: c}, until: '2026-11-28T06:00:00Z', reason: why, grantedBy: me}", ""),
 ];
 
@@ -232,6 +236,45 @@ pub const REFUSED: &[Case] = &[
     cluster_budget("{mode: Private}", r#"spec.mode: Unsupported value: "Private": supported values: "Shared""#),
     // price plans
     plan("{}", "spec.currency: Required value"),
+    plan("{currency: EUR, timeZone: Mars/Phobos}", NOT_ACTUAL_ZONE),
+    // recurring charges
+    plan("{currency: EUR, recurring: [{name: x, amount: 1, from: 2025-13-01, allocate: {by: Even}}]}", "should match"),
+    plan(
+        "{currency: EUR, recurring: [{name: x, amount: '-1', from: 2025-01-01, allocate: {by: Even}}]}",
+        WHOLE_OR_QUOTED,
+    ),
+    plan(
+        "{currency: EUR, recurring: [{name: x, amount: 1, every: Fortnight, from: 2025-01-01, allocate: {by: Even}}]}",
+        "Unsupported value",
+    ),
+    plan(
+        "{currency: EUR, recurring: [{name: x, amount: 1, every: Month, from: 2025-01-01}]}",
+        "allocate: Required value",
+    ),
+    plan(
+        "{currency: EUR, recurring: [{name: x, amount: 1, every: Month, from: 2025-02-01, until: 2025-02-01, allocate: {by: Even}}]}",
+        "until must be later than from",
+    ),
+    plan(
+        "{currency: EUR, recurring: [{name: x, amount: 1, from: 2025-02-01, until: 2025-03-01, allocate: {by: Even}}]}",
+        "set every as well, or leave until out",
+    ),
+    plan(
+        "{currency: EUR, recurring: [{name: x, amount: 1, from: 2025-02-01, allocate: {by: Namespaces}}]}",
+        "by: Namespaces needs the weights in namespaces",
+    ),
+    plan(
+        "{currency: EUR, recurring: [{name: x, amount: 1, from: 2025-02-01, allocate: {by: Even, namespaces: {a: 1}}}]}",
+        "leave them out otherwise",
+    ),
+    plan(
+        "{currency: EUR, recurring: [{name: x, amount: 1, from: 2025-02-01, allocate: {by: Namespaces, namespaces: {a: 1}, selector: {}}}]}",
+        "leave the selector out, or use by: Even",
+    ),
+    plan(
+        "{currency: EUR, recurring: [{name: x, amount: 1, from: 2025-02-01, allocate: {by: Even}}, {name: x, amount: 2, from: 2025-02-01, allocate: {by: Even}}]}",
+        "Duplicate value",
+    ),
     plan("{currency: ABC}", r#"spec.currency: Unsupported value: "ABC""#),
     plan("{currency: EUR, pricesPerHour: {cpu: '1e-3'}}", "spec.pricesPerHour.cpu in body should match"),
     plan(

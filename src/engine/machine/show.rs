@@ -144,6 +144,8 @@ impl Machine {
         if comparable {
             let spent = figures.spent.exact();
             status.spent = Some(text(&spent));
+            status.fixed = Some(text(&figures.fixed.exact()));
+            status.committed = Some(text(&figures.committed.exact()));
             status.remaining = limit.as_ref().map(|limit| text(&(limit - &spent)));
             status.used_percent = limit.as_ref().map(|limit| used_percent(&spent, limit));
             let used_up = state.latches.get(&(100, Measure::Actual)).and_then(|latch| latch.crossed_at);
