@@ -72,6 +72,10 @@ pub struct PricePlanSpec {
     /// The price per hour of a Service of type LoadBalancer.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub price_per_load_balancer_hour: Option<Amount>,
+    /// Charges that come by the calendar and not by use: servers, licences, subscriptions, support.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(max = 64), extend("x-kubernetes-list-type" = "map", "x-kubernetes-list-map-keys" = ["name"]))]
+    pub recurring: Vec<RecurringCharge>,
     /// Which category Pods and persistent volume claims count in, by their labels; the first entry that matches
     /// counts. Otherwise Pods count as Compute, claims as Storage.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
@@ -82,10 +86,6 @@ pub struct PricePlanSpec {
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(length(max = 32), extend("x-kubernetes-list-type" = "map", "x-kubernetes-list-map-keys" = ["name"]))]
     pub discounts: Vec<Discount>,
-    /// Charges that come by the calendar and not by use: servers, licences, subscriptions, support.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    #[schemars(length(max = 64), extend("x-kubernetes-list-type" = "map", "x-kubernetes-list-map-keys" = ["name"]))]
-    pub recurring: Vec<RecurringCharge>,
 }
 
 /// Namespaces by their labels.

@@ -11,7 +11,7 @@ use super::money::{Exact, Unit, UnitPrice};
 use super::rate::{Rate, Rates};
 use super::recurring::{Bearers, Charge, Due};
 use super::selector::Selector;
-use super::world::{Plan, World};
+use super::world::World;
 use crate::facts::{Name, Seconds};
 
 /// A stretch of a ledger's time under one version of a plan.
@@ -45,11 +45,10 @@ fn stretches(world: &World, span: &Span, from: Seconds) -> Vec<(Seconds, Seconds
     let mut cuts = vec![from, to];
     cuts.extend(span.terms.changes(from, to));
     for terms in span.terms.iter().filter_map(|(_, terms)| terms.as_ref()) {
-        let plan = world.plans.get(&terms.plan);
-        cuts.extend(plan.into_iter().flat_map(|plan| plan.versions.changes(from, to)));
-        // Whether the plan may be used is a matter of the labels.
-        if let (Scope::Namespace(own), true) = (&terms.scope, plan.is_some_and(Plan::is_restricted)) {
-            let namespace = world.namespaces.get(own);
+        let Some(plan) = world.plans.get(&terms.plan) else { continue };
+        cuts.extend(plan.versions.changes(from, to));
+        if let (Scope::Namespace(namespace), true) = (&terms.scope, plan.is_restricted()) {
+            let namespace = world.namespaces.get(namespace);
             cuts.extend(namespace.into_iter().flat_map(|namespace| namespace.labels.changes(from, to)));
         }
     }

@@ -47,6 +47,11 @@ impl PriceList {
             let gross = amount.map_or(Ok(Price::ZERO.into()), |amount| price(amount, &format!("spec.storage[{i}]")));
             Ok(StoragePrice { class, price: discounts.net(gross?, STORAGE), monthly })
         });
+        let zone = Zone::named(&spec.time_zone).map_err(PlanError::Zone)?;
+        let recurring = spec.recurring.iter().map(|charge| {
+            Charge::compile(charge, &zone)
+                .map_err(|source| PlanError::Recurring { charge: charge.name.clone(), source })
+        });
         let categories = spec.categories.iter().enumerate().map(|(i, rule)| {
             let selector = selector(&rule.selector, &format!("spec.categories[{i}].selector"))?;
             Ok((selector, format!("{:?}", rule.category).into()))
@@ -55,11 +60,6 @@ impl PriceList {
         let allowed = allowed.map(|allowed| selector(&allowed.selector, "spec.allowedNamespaces.selector"));
         let load_balancer = spec.price_per_load_balancer_hour.as_ref();
         let load_balancer = load_balancer.map(|amount| price(amount, "spec.pricePerLoadBalancerHour")).transpose()?;
-        let zone = Zone::named(&spec.time_zone).map_err(PlanError::Zone)?;
-        let recurring = spec.recurring.iter().map(|charge| {
-            Charge::compile(charge, &zone)
-                .map_err(|source| PlanError::Recurring { charge: charge.name.clone(), source })
-        });
         Ok(Self {
             currency: spec.currency.code().into(),
             estimate: spec.estimate,
@@ -70,8 +70,8 @@ impl PriceList {
             classes: classes.collect::<Result<_, _>>()?,
             load_balancer: load_balancer.map(|gross| discounts.net(gross, LOAD_BALANCER)),
             storage: storage.collect::<Result<_, _>>()?,
-            categories: categories.collect::<Result<_, _>>()?,
             recurring: recurring.collect::<Result<_, _>>()?,
+            categories: categories.collect::<Result<_, _>>()?,
             discounts,
         })
     }

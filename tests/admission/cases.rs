@@ -78,6 +78,10 @@ pub const ACCEPTED: &[Case] = &[
     ),
     plan("{currency: EUR, estimate: true, pricesPerHour: {cpu: 1, memory: '0.004237', nvidia.com/gpu: '0'}}", ""),
     plan("{currency: EUR, storage: [{className: fast, pricePerGiBHour: '0.1'}, {pricePerGiBMonth: '0.04'}]}", ""),
+    plan(
+        "{currency: EUR, timeZone: Europe/Paris, recurring: [{name: x, category: Support, amount: '1500', every: Month, from: 2025-01-31, until: 2026-01-01, booking: OnChargeDate, allocate: {by: Namespaces, namespaces: {a: '2', b: '0.5'}}}]}",
+        "",
+    ),
     plan("{currency: EUR, nodeClasses: [{name: a, selector: {matchLabels: {a: b}}, pricePerNodeHour: '0.192'}]}", ""),
     plan(
         "{currency: EUR, categories: [{selector: {matchLabels: {a: b}}, category: Database}, {selector: {}, category: Other}]}",
@@ -87,10 +91,6 @@ pub const ACCEPTED: &[Case] = &[
     plan("{currency: EUR, minimumPerPod: {cpu: 1, memory: '0.5Gi', nvidia.com/gpu: '1'}}", ""),
     plan(
         "{currency: EUR, discounts: [{name: a, percent: 100}, {name: b, percent: '12.5', resources: [cpu, nvidia.com/gpu, storage]}]}",
-        "",
-    ),
-    plan(
-        "{currency: EUR, timeZone: Europe/Paris, recurring: [{name: x, category: Support, amount: '1500', every: Month, from: 2025-01-31, until: 2026-01-01, booking: OnChargeDate, allocate: {by: Namespaces, namespaces: {a: '2', b: '0.5'}}}]}",
         "",
     ),
     grant("{budgetRef: {kind: ClusterBudget, name: c}, until: '2026-11-28T06:00:00Z', reason: why, grantedBy: me}", ""),

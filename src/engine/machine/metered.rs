@@ -3,15 +3,12 @@
 //! Every change is one difference: what the objects it touches added before is taken back, what they add after it is
 //! added. What is the same in both cancels, so a late fact nets exactly, however late it comes.
 
-use std::sync::Arc;
-
 use super::change::Touched;
 use super::{BudgetState, Machine, NamespaceState, Relist};
 use crate::engine::budget::BudgetKey;
 use crate::engine::item::{Item, NEVER};
 use crate::engine::meter::Scope;
 use crate::engine::observed::{Source, Tag};
-use crate::engine::rate::PriceList;
 use crate::engine::recurring::{Bearers, Charge};
 use crate::engine::selector::Selector;
 use crate::facts::{
@@ -123,14 +120,14 @@ impl Machine {
         }
     }
 
-    /// Whether recurring charges fall to others, or to nobody, when a Namespace's labels change so.
+    /// Whether recurring charges fall to others when a Namespace's labels change so.
     fn reallocates(&self, before: &Labels, after: &Labels) -> bool {
         let differs = |selector: &Selector| selector.matches(before) != selector.matches(after);
         let bearers = |charge: &Charge| matches!(&charge.bearers, Bearers::Even(selector) if differs(selector));
+        let mut allowed = self.world.lists().filter_map(|list| list.allowed.as_ref());
         let wide =
             |state: &BudgetState| matches!(state.scope(), Some(Scope::Namespaces(selector)) if differs(selector));
-        let users = |list: &Arc<PriceList>| list.allowed.as_ref().is_some_and(differs);
-        self.world.charges().any(bearers) || self.world.lists().any(users) || self.budgets.values().any(wide)
+        self.world.charges().any(bearers) || allowed.any(differs) || self.budgets.values().any(wide)
     }
 
     pub(super) fn delete_namespace(&mut self, tag: Tag, name: &Name, at: Seconds) {
