@@ -26,7 +26,7 @@ pub use cluster_budget::{ClusterBudget, ClusterBudgetSpec, ClusterBudgetStatus, 
 pub use period::{Every, PeriodSpec, Weekday};
 pub use price_plan::{
     AllowedNamespaces, CategoryRule, Discount, NodeClass, PlanVersion, PricePlan, PricePlanSpec, PricePlanStatus,
-    StoragePrice,
+    StoragePrice, Tier,
 };
 pub use quantity::Quantity;
 pub use recurring::{AllocateBy, Allocation, Booking, RecurringCharge};

@@ -3,6 +3,8 @@
 
 #[path = "laws/cluster.rs"]
 mod cluster;
+#[path = "laws/prices.rs"]
+mod prices;
 #[path = "reference/reference.rs"]
 mod reference;
 #[path = "laws/simulation.rs"]

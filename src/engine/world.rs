@@ -227,6 +227,11 @@ impl Namespace {
 // === impl Plan ===
 
 impl Plan {
+    /// Whether any version has graduated prices.
+    pub fn is_graduated(&self) -> bool {
+        self.versions.iter().any(|(_, list)| list.as_ref().is_some_and(|list| !list.tiers.is_empty()))
+    }
+
     /// Whether any version is not for all namespaces.
     pub fn is_restricted(&self) -> bool {
         self.versions.iter().any(|(_, list)| list.as_ref().is_some_and(|list| list.allowed.is_some()))

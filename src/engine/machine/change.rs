@@ -132,10 +132,15 @@ impl Machine {
             );
             return;
         };
-        let line = LineKey { rate: self.rates.correction(line.rate), ..line.clone() };
-        let entry = self.ledgers.get_mut(&open).expect("found");
-        let booked = at.min(entry.ledger.span.until) - 1;
-        entry.ledger.add(&line, Ramp { at: booked, rate: 0, step: quantity, tag });
+        let Self { ledgers, rates, .. } = self;
+        let entry = ledgers.get_mut(&closed).expect("found");
+        let changes = entry.ledger.difference(rates, &mut entry.corrected, line.rate, quantity);
+        let ledger = &mut ledgers.get_mut(&open).expect("found").ledger;
+        let booked = at.min(ledger.span.until) - 1;
+        for (rate, quantity) in changes {
+            let line = LineKey { rate: rates.correction(rate), ..line.clone() };
+            ledger.add(&line, Ramp { at: booked, rate: 0, step: quantity, tag });
+        }
         self.wake_budget(&budget, at);
     }
 

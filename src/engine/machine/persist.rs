@@ -210,7 +210,11 @@ impl Machine {
             let entry = self.ledgers.get_mut(&id).expect("present");
             entry.closed_at = Some(at);
             // What was learned while it was being closed belongs to the next one.
-            for (line, quantity, tag) in std::mem::take(&mut entry.late) {
+            let late = std::mem::take(&mut entry.late);
+            for (line, quantity, _) in &late {
+                *entry.corrected.entry(line.rate).or_default() -= quantity;
+            }
+            for (line, quantity, tag) in late {
                 self.correct(id, &line, quantity, tag, at);
             }
             self.forget_closed(&budget);

@@ -1,5 +1,7 @@
 //! Statements as they stand on the API server: what a new process goes on from, and what someone else wrote.
 
+use std::collections::HashMap;
+
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ManagedFieldsEntry;
 
 use super::{Entry, Machine, Persisted, StatementState};
@@ -12,6 +14,7 @@ use crate::engine::meter::{Growth, Span};
 use crate::engine::observed::{Cut, Tag};
 use crate::engine::period::Window;
 use crate::engine::statement;
+use crate::engine::tiers::Regimes;
 use crate::engine::write::{About, EventKey, Write};
 use crate::facts::{Name, Seconds};
 
@@ -106,10 +109,15 @@ impl Machine {
             urgent: false,
             attempted: None,
             late: Vec::new(),
+            corrected: HashMap::new(),
             failures: 0,
             retry_at: Seconds::MIN,
         });
         if closed_at.is_some() {
+            // What is learned late is priced by the tiers that it reached.
+            if Regimes::of(&self.world, &self.ledgers[&id].ledger.span).is_some() {
+                self.adopt(id, statement);
+            }
             return;
         }
         let known = watermark + self.settings.lag;
@@ -178,7 +186,12 @@ impl Machine {
         }
         let cut = Cut::from_observed(&statement.spec.observed);
         let watermark = statement.spec.watermark.0.as_second();
-        self.ledgers.get_mut(&id).expect("present").ledger.rebase(&read.quantities, read.amounts, watermark, &cut);
+        let Self { world, rates, ledgers, .. } = self;
+        let ledger = &mut ledgers.get_mut(&id).expect("present").ledger;
+        let (shown, regimes) = (read.quantities, Regimes::of(world, &ledger.span));
+        let recalled = regimes.map(|regimes| regimes.recall(rates, &shown, &ledger.own(watermark, &cut)));
+        ledger.rebase(recalled.as_ref().unwrap_or(&shown), read.amounts, watermark, &cut);
+        ledger.reconcile(rates, &shown, watermark, &cut);
     }
 
     /// The budget that a Statement bills. Those of a gone Namespace are in the operator's, as `NAMESPACE.NAME`.
