@@ -115,7 +115,7 @@ pub struct Pass {
 }
 
 /// Something that was wrong and did not stop the rest.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Trouble {
     /// For the metric and the log: `Quantity`, `LateFact`, `Budget` …
     pub class: &'static str,
