@@ -26,10 +26,9 @@ impl Progress {
     /// Of so many bytes; of a pipe nobody knows how many.
     pub fn of(bytes: Option<u64>) -> Self {
         let (bar, template) = match bytes {
-            Some(bytes) => (
-                ProgressBar::new(bytes),
-                "[{bar:30}] {percent:>3} % of {binary_total_bytes}, {msg}, {eta} left",
-            ),
+            Some(bytes) => {
+                (ProgressBar::new(bytes), "[{bar:30}] {percent:>3} % of {binary_total_bytes}, {msg}, {eta} left")
+            }
             None => (ProgressBar::no_length(), "{binary_bytes}, {msg}"),
         };
         let style = ProgressStyle::with_template(template).expect("a template of ours").progress_chars("=> ");

@@ -3,6 +3,8 @@
 //! A line is (namespace, workload, rate) with a quantity. Beside the lines stand their sums by rate, so that what a
 //! budget has spent, and when it will cross a threshold, is arithmetic over a handful of rates.
 
+mod condense;
+
 use std::collections::{BTreeMap, HashMap};
 
 use super::accrual::{Accrual, Ramp};
@@ -13,6 +15,8 @@ use super::period::Window;
 use super::rate::{Rate, RateId, Rates};
 use crate::api::ChargeFrequency;
 use crate::facts::{Name, Seconds};
+
+pub use condense::OTHER;
 
 /// Which line of a ledger.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]

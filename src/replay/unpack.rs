@@ -81,9 +81,7 @@ mod tests {
     fn the_first_bytes_say_how_it_is_packed() {
         let skipped = [b"\x5e\x2a\x4d\x18\x02\0\0\0..".as_slice(), &zstd(TEXT)].concat();
         let joined = |pack: fn(&str) -> Vec<u8>| [pack("one\n"), pack("two\nth"), pack("ree\n")].concat();
-        for bytes in
-            [TEXT.into(), gzip(TEXT), zstd(TEXT), joined(gzip), joined(zstd), skipped]
-        {
+        for bytes in [TEXT.into(), gzip(TEXT), zstd(TEXT), joined(gzip), joined(zstd), skipped] {
             assert_eq!(read(bytes).unwrap(), TEXT);
         }
         for short in ["", "a", "{}\n"] {
