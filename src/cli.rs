@@ -1,6 +1,7 @@
 //! The commands of both programs, a file each.
 
 pub mod crds;
+pub mod export;
 mod progress;
 pub mod record;
 pub mod replay;

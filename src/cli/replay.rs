@@ -1,7 +1,7 @@
 //! `kubectl opex replay`: prices a trace, offline.
 
 use std::fs::File;
-use std::io::{BufRead, Write, stdin, stdout};
+use std::io::{BufRead, BufWriter, Write, stdin, stdout};
 use std::path::{Path, PathBuf};
 
 use anyhow::Context;
@@ -11,6 +11,7 @@ use jiff::Timestamp;
 
 use super::progress::Progress;
 use crate::api::Phase;
+use crate::focus::rows::{Format, Rows};
 use crate::replay::report::Report;
 use crate::replay::trace::Trace;
 use crate::replay::{Options, Replay, manifest, unpack};
@@ -45,6 +46,7 @@ enum Output {
     Table,
     Json,
     Yaml,
+    FocusCsv,
 }
 
 // === impl ReplayArgs ===
@@ -91,12 +93,28 @@ fn open(path: &Path) -> anyhow::Result<(Progress, Box<dyn BufRead>)> {
 }
 
 fn print(report: &Report, output: Output) -> anyhow::Result<()> {
-    let text = match output {
-        Output::Json => serde_json::to_string_pretty(report)? + "\n",
-        Output::Yaml => serde_saphyr::to_string(report)?,
-        Output::Table => table(report),
-    };
-    stdout().write_all(text.as_bytes()).context("print the report")
+    let mut to = BufWriter::new(stdout().lock());
+    match output {
+        Output::Json => {
+            serde_json::to_writer_pretty(&mut to, report)?;
+            writeln!(to)?;
+        }
+        Output::Yaml => serde_saphyr::to_io_writer(&mut to, report)?,
+        Output::Table => to.write_all(table(report).as_bytes())?,
+        Output::FocusCsv => return rows(report, to),
+    }
+    to.flush().context("print the report")
+}
+
+fn rows(report: &Report, to: impl Write) -> anyhow::Result<()> {
+    let mut rows = Rows::new(Format::FocusCsv, to)?;
+    for statement in &report.statements {
+        rows.write(statement, |unread| eprintln!("{unread}"))?;
+    }
+    for note in rows.finish()?.notes() {
+        eprintln!("Note: {note}");
+    }
+    Ok(())
 }
 
 fn table(report: &Report) -> String {
