@@ -71,15 +71,12 @@ impl<R: BufRead> BufRead for Lines<R> {
         self.inner.fill_buf()
     }
 
+    /// A line is taken at once.
     fn consume(&mut self, bytes: usize) {
         self.inner.consume(bytes);
-    }
-
-    fn read_line(&mut self, line: &mut String) -> io::Result<usize> {
         self.count += 1;
         if self.count.is_multiple_of(LINES) {
             self.bar.set_message(rate(self.count, self.since.elapsed().as_secs_f64()));
         }
-        self.inner.read_line(line)
     }
 }
