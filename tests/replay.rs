@@ -100,8 +100,8 @@ fn a_bar_is_drawn_on_a_terminal() {
 
 /// Writes the lives of so many Pods, each with names, labels and a mistake of its own.
 fn lives(pods: u64, out: &mut impl Write) -> std::io::Result<()> {
-    let begin: Timestamp = FROM.parse().unwrap();
-    let time = |seconds: u64| begin + jiff::SignedDuration::from_secs(seconds.cast_signed());
+    let first: Timestamp = FROM.parse().unwrap();
+    let time = |seconds: u64| first + jiff::SignedDuration::from_secs(seconds.cast_signed());
     for n in 0..pods {
         let (began, ended) = (time(10 * n), time(10 * n + 5));
         let job = n % 2 == 0;

@@ -86,29 +86,29 @@ impl<R: BufRead> Trace<R> {
     pub fn next_event(&mut self) -> Result<Option<TraceEvent>, TraceError> {
         loop {
             self.number += 1;
-            match self.next_line()? {
-                Read::End => return Ok(None),
-                Read::Empty => {}
-                Read::Event(event) => return self.in_order(event).map(Some),
+            let buffer = self.lines.fill_buf().map_err(|error| TraceError::at(self.number, error))?;
+            if buffer.is_empty() {
+                return Ok(None);
+            }
+            if let Some(event) = self.next_line()? {
+                return self.in_order(event).map(Some);
             }
         }
     }
 
-    /// Reads a line where it stands, unless the buffer ends within it.
-    fn next_line(&mut self) -> Result<Read, TraceError> {
+    /// Reads a line where it stands, unless the buffer ends within it; none is empty.
+    fn next_line(&mut self) -> Result<Option<TraceEvent>, TraceError> {
         let Self { lines, number, line, .. } = self;
         let failed = |error: std::io::Error| TraceError::at(*number, error);
         let buffer = lines.fill_buf().map_err(failed)?;
         if let Some(end) = memchr::memchr(b'\n', buffer) {
-            let read = parse(&buffer[..end], *number);
+            let event = parse(&buffer[..end], *number);
             lines.consume(end + 1);
-            return read;
+            return event;
         }
         line.clear();
-        match lines.read_until(b'\n', line).map_err(failed)? {
-            0 => Ok(Read::End),
-            _ => parse(line, *number),
-        }
+        lines.read_until(b'\n', line).map_err(failed)?;
+        parse(line, *number)
     }
 
     fn in_order(&mut self, event: TraceEvent) -> Result<TraceEvent, TraceError> {
@@ -130,24 +130,17 @@ impl TraceError {
     }
 }
 
-/// What a line is.
-enum Read {
-    End,
-    Empty,
-    Event(TraceEvent),
-}
-
-fn parse(line: &[u8], number: u64) -> Result<Read, TraceError> {
+fn parse(line: &[u8], number: u64) -> Result<Option<TraceEvent>, TraceError> {
     let line = std::str::from_utf8(line).map_err(|error| TraceError::at(number, error))?;
     if line.trim_ascii().is_empty() {
-        return Ok(Read::Empty);
+        return Ok(None);
     }
     let read = serde_json::from_str::<Line<Object>>(line);
     let Line { at, change, last_seen, object: Object { kind, observed } } = match read {
         Ok(line) => line,
         Err(_) => parse_again(line, number)?,
     };
-    Ok(Read::Event(TraceEvent { at, change, last_seen, kind, observed }))
+    Ok(Some(TraceEvent { at, change, last_seen, kind, observed }))
 }
 
 /// Step by step: for an object whose kind stands elsewhere, and to say what exactly is wrong.

@@ -38,7 +38,7 @@ fn statements_move_to_another_cluster() {
         // Each edit of a limit has it written.
         ground.patch("bgt/team", &format!(r#"{{"spec":{{"limit":{{"amount":{}}}}}}}"#, ground.now().as_millisecond()));
         let open = open()?;
-        anyhow::ensure!(total(&open) > 5.0, "{open:#}");
+        anyhow::ensure!(total(&open) > 5, "{open:#}");
         Ok(())
     })
     .unwrap_or_else(|error| panic!("{error:#}"));
@@ -120,12 +120,13 @@ fn replays(cluster: &Cluster, statements: &[Value]) {
     let same = |statement: &&Value| statement["metadata"]["name"] == open["metadata"]["name"];
     let replayed = replayed.iter().find(same).unwrap_or_else(|| panic!("{report:#}"));
     let (live, replayed) = (total(open), total(replayed));
-    assert!((live - replayed).abs() <= 1.0, "live {live}, replayed {replayed}");
+    assert!((live - replayed).abs() <= 1, "live {live}, replayed {replayed}");
 }
 
-/// In whole euros and parts.
-fn total(statement: &Value) -> f64 {
-    statement["spec"]["total"].as_str().unwrap().parse().unwrap()
+/// In euros: whole ones, as a Pod costs one a second.
+fn total(statement: &Value) -> i64 {
+    let total = statement["spec"]["total"].as_str().unwrap();
+    total.strip_suffix(".0000000000").and_then(|euros| euros.parse().ok()).unwrap_or_else(|| panic!("{total}"))
 }
 
 /// The open Statement grows from where it was, by what runs here, and says since when it was not watched.
@@ -152,7 +153,7 @@ fn goes_on(cluster: &Cluster, ground: &Ground<'_>, before: &[Value]) {
     let scheduled = conditions.iter().find(|condition| condition["type"] == "PodScheduled").unwrap();
     let time = |value: &Value| value.as_str().unwrap().parse::<Timestamp>().unwrap();
     let ran = time(&is["spec"]["watermark"]).duration_since(time(&scheduled["lastTransitionTime"]));
-    assert_eq!(total(&is) - total(was), ran.as_secs_f64(), "{is:#}");
+    assert_eq!(total(&is) - total(was), ran.as_secs(), "{is:#}");
 }
 
 /// The invoice as rows, from the cluster that it came to.
@@ -166,6 +167,6 @@ fn exported(cluster: &Cluster, closed: &Value) {
     let (cluster, invoice) = (closed["spec"]["cluster"].as_str().unwrap(), format!("{NAMESPACE}/{name}"));
     let own: Vec<_> = rows.iter().filter(|row| row["InvoiceId"] == format!("{cluster}/{invoice}")).collect();
     assert!(!own.is_empty(), "{rows:#?}");
-    let sum: f64 = own.iter().map(|row| row["BilledCost"].as_f64().unwrap()).sum();
-    assert!((sum - total(closed)).abs() < 1e-6, "{sum} of {}", total(closed));
+    let cost = |row: &&Value| row["BilledCost"].to_string().strip_suffix(".0").unwrap().parse::<i64>().unwrap();
+    assert_eq!(own.iter().map(cost).sum::<i64>(), total(closed), "{own:#?}");
 }
