@@ -3,6 +3,7 @@
 //! A line is (namespace, workload, rate) with a quantity. Beside the lines stand their sums by rate, so that what a
 //! budget has spent, and when it will cross a threshold, is arithmetic over a handful of rates.
 
+mod condense;
 pub(in crate::engine) mod graduated;
 
 use std::collections::{BTreeMap, HashMap};
@@ -15,6 +16,8 @@ use super::period::Window;
 use super::rate::{Rate, RateId, Rates};
 use crate::api::ChargeFrequency;
 use crate::facts::{Name, Seconds};
+
+pub use condense::OTHER;
 
 /// Which line of a ledger.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]

@@ -116,7 +116,7 @@ pub struct Pass {
 }
 
 /// Something that was wrong and did not stop the rest.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Trouble {
     /// For the metric and the log: `Quantity`, `LateFact`, `Budget` …
     pub class: &'static str,
@@ -421,6 +421,7 @@ impl Machine {
         for entry in self.ledgers.values_mut() {
             entry.ledger.fold(t, None);
             entry.ledger.carry(&self.rates);
+            entry.ledger.condense(&self.rates);
         }
         self.sweep();
     }

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
 use super::budget::BudgetKey;
 use super::ledger::graduated::{Position, position};
-use super::ledger::{Ledger, LineKey};
+use super::ledger::{Ledger, LineKey, OTHER};
 use super::money::{Exact, Fraction, Total, Unit, UnitPrice, cost_text, exact_text, parse_exact};
 use super::rate::{Rate, Rates};
 use crate::api::{Category, ChargeClass, CostShare, Line};
@@ -15,9 +15,6 @@ const MOST_LINES: usize = 150;
 
 /// Workloads that a closed Statement, and a status, name.
 const TOP: usize = 10;
-
-/// The workload, or namespace, that the smallest are merged into.
-const OTHER: &str = "other";
 
 /// Lines as printed, with what they come to.
 #[derive(Debug)]
@@ -173,11 +170,16 @@ fn top_workloads(charges: &[Charge], budget: &BudgetKey, print: impl Fn(&Exact) 
 
 /// At most [`MOST_LINES`]: the smallest workloads merged; where namespaces alone are too many, those too; and where it
 /// is prices that are too many, the lines of one rate to one amount.
-fn fit(rates: &Rates, charges: Vec<Charge>, graduated: &BTreeSet<Position>) -> Vec<Charge> {
+fn fit(rates: &Rates, mut charges: Vec<Charge>, graduated: &BTreeSet<Position>) -> Vec<Charge> {
     let other = |charge: &Charge| LineKey {
         workload: charge.key.workload.as_ref().map(|_| OTHER.into()),
         ..charge.key.clone()
     };
+    // What was learned late of a workload that is merged already is taken from where it is.
+    let owes = |charge: &Charge| charge.quantity < 0 && !rates.get(charge.key.rate).correction;
+    if charges.iter().any(owes) {
+        charges = merge(rates, charges, |charge| if owes(charge) { other(charge) } else { charge.key.clone() });
+    }
     let charges = merge_smallest(rates, charges, other);
     let nowhere = |charge: &Charge| LineKey { namespace: None, ..other(charge) };
     let charges = merge_smallest(rates, charges, nowhere);

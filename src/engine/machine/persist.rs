@@ -202,6 +202,7 @@ impl Machine {
         let persisted = Persisted { version: version.unwrap_or(attempted.version), at, ..attempted };
         entry.ledger.fold(persisted.watermark.min(at - HISTORY), Some(&persisted.cut));
         entry.ledger.carry(&self.rates);
+        entry.ledger.condense(&self.rates);
         (entry.failures, entry.retry_at) = (0, Seconds::MIN);
         let (closed, budget) = (persisted.closed, entry.budget.clone());
         entry.persisted = Some(persisted);

@@ -97,7 +97,8 @@ impl Machine {
         });
         let from = since.unwrap_or(start).min(until);
         let span = Span { from, until, terms: History::starting(Seconds::MIN, terms) };
-        let cut = Cut::from_observed(&spec.observed);
+        let moved = self.moved(spec);
+        let cut = self.cut_of(spec);
         let id = self.add(Entry {
             budget: budget.clone(),
             namespace,
@@ -121,9 +122,15 @@ impl Machine {
             return;
         }
         let known = watermark + self.settings.lag;
-        self.fill(id, watermark, |item, growth| seen_before(item, growth, &cut, watermark, known));
+        self.fill(id, watermark, |item, growth| {
+            // Of another cluster's objects nothing is known here, and of ours nothing there.
+            if moved { (growth, Tag::KNOWN) } else { seen_before(item, growth, &cut, watermark, known) }
+        });
         self.adopt(id, statement);
-        if let Some(listed) = self.listed.values().max().copied()
+        if moved && watermark < at.min(end) {
+            let reason = format!("moved from cluster {}: what ran there since is not counted", spec.cluster);
+            self.ledgers.get_mut(&id).expect("added").note_gap(Gap { from: watermark, to: at.min(end), reason });
+        } else if let Some(listed) = self.listed.values().max().copied()
             && listed - watermark > 60
             && watermark < end
             && !self.settings.replay
@@ -169,7 +176,8 @@ impl Machine {
             let span = &mut entry.ledger.span;
             span.until = span.until.min(statement.spec.watermark.0.as_second()).max(span.from);
         }
-        let cut = Cut::from_observed(&statement.spec.observed);
+        let cut = self.cut_of(&statement.spec);
+        let entry = self.ledgers.get_mut(&id).expect("found");
         entry.persisted = Some(persisted(statement, cut, at));
         entry.gaps = statement.spec.gaps.iter().map(gap).collect();
         self.adopt(id, statement);
@@ -184,7 +192,7 @@ impl Machine {
             let name = statement.metadata.name.clone().unwrap_or_default();
             self.trouble("Statement", format!("Statement {name}"), what);
         }
-        let cut = Cut::from_observed(&statement.spec.observed);
+        let cut = self.cut_of(&statement.spec);
         let watermark = statement.spec.watermark.0.as_second();
         let Self { world, rates, ledgers, .. } = self;
         let ledger = &mut ledgers.get_mut(&id).expect("present").ledger;
@@ -192,6 +200,16 @@ impl Machine {
         let recalled = regimes.map(|regimes| regimes.recall(rates, &shown, &ledger.own(watermark, &cut)));
         ledger.rebase(recalled.as_ref().unwrap_or(&shown), read.amounts, watermark, &cut);
         ledger.reconcile(rates, &shown, watermark, &cut);
+    }
+
+    /// Whether a Statement was begun in another cluster.
+    fn moved(&self, spec: &api::StatementSpec) -> bool {
+        spec.cluster != self.settings.cluster
+    }
+
+    /// What a Statement has seen of this cluster: another's resourceVersions say nothing here.
+    fn cut_of(&self, spec: &api::StatementSpec) -> Cut {
+        if self.moved(spec) { Cut::default() } else { Cut::from_observed(&spec.observed) }
     }
 
     /// The budget that a Statement bills. Those of a gone Namespace are in the operator's, as `NAMESPACE.NAME`.
