@@ -9,6 +9,8 @@ mod features;
 mod holdings;
 #[path = "laws/parts.rs"]
 mod parts;
+#[path = "laws/prices.rs"]
+mod prices;
 #[path = "reference/reference.rs"]
 mod reference;
 #[path = "laws/simulation.rs"]

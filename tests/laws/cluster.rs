@@ -3,7 +3,8 @@
 use serde_json::{Map, Value, json};
 
 use crate::features::{self, Feature, Features};
-use crate::parts::{containers, pick, plan, scheduled, statuses};
+use crate::parts::{containers, pick, scheduled, statuses};
+use crate::prices;
 use crate::reference::{Change, Event, Seconds};
 use crate::traces::text;
 
@@ -46,8 +47,9 @@ impl Cluster {
             json!({"metadata": {"labels": sliced}, "status": {"capacity": features::capacity(&[1])}}),
         );
         cluster.put("Node", "", "n2", json!({"metadata": {"labels": {}}}));
-        for (name, currency, x) in [("default", "EUR", 3), ("other", "EUR", 5), ("dollars", "USD", 7)] {
-            cluster.put("PricePlan", "", name, plan(currency, [x, 0], features));
+        for (name, currency, x) in [("default", "EUR", 3 + 8), ("other", "EUR", 5 + 8), ("dollars", "USD", 7)] {
+            let plan = cluster.priced(currency, [x, 0]);
+            cluster.put("PricePlan", "", name, plan);
         }
         let limit = json!({"amount": 10, "currency": "EUR"});
         let spec = |spec: Value| {
@@ -193,7 +195,7 @@ impl Cluster {
             Some(plan) if how.is_multiple_of(8) && !self.is_calm() => self.drop("PricePlan", "", name, &plan, None),
             Some(before) => {
                 let currency = before["spec"]["currency"].as_str().expect("a currency");
-                let mut plan = plan(currency, [x, y], self.features);
+                let mut plan = self.priced(currency, [x, y]);
                 plan["metadata"] = before["metadata"].clone();
                 if how % 8 < 6 {
                     let written = text(self.at - self.lateness(y).min(15));
@@ -204,7 +206,8 @@ impl Cluster {
             }
             None => {
                 let currency = if name == "dollars" { "USD" } else { "EUR" };
-                self.put("PricePlan", "", name, plan(currency, [x, y], self.features));
+                let plan = self.priced(currency, [x, y]);
+                self.put("PricePlan", "", name, plan);
             }
         }
     }
@@ -297,6 +300,13 @@ impl Cluster {
             (2, Some(pod)) => self.drop("Pod", "a", name, &pod, None),
             _ => self.plan("default", 1, [x, x / 16]),
         }
+    }
+
+    /// In a calm trace some prices are graduated.
+    fn priced(&self, currency: &str, [x, y]: [u8; 2]) -> Value {
+        let mut plan = prices::plan(currency, x, self.is_calm().then_some(self.version));
+        features::extend_plan(&mut plan["spec"], self.features, &[x, y]);
+        plan
     }
 
     fn is_calm(&self) -> bool {

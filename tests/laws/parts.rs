@@ -2,7 +2,6 @@
 
 use serde_json::{Value, json};
 
-use crate::features::{self, Features};
 use crate::reference::Seconds;
 use crate::traces::text;
 
@@ -20,23 +19,4 @@ pub fn containers([x, y]: [u8; 2]) -> Value {
 
 pub fn statuses([x, y]: [u8; 2]) -> Value {
     json!([{"name": "app", "resources": {"requests": {"cpu": format!("{}m", 2 * u32::from(x))}}, "allocatedResources": {"cpu": format!("{}m", 2 * u32::from(y))}}])
-}
-
-/// A plan that prices this and that.
-pub fn plan(currency: &str, [x, y]: [u8; 2], features: Features) -> Value {
-    let mut spec = json!({"currency": currency, "pricesPerHour": {"cpu": format!("0.{x:03}")}});
-    if x & 1 == 1 {
-        spec["pricesPerHour"]["memory"] = json!("0.25");
-        spec["pricesPerHour"]["example.com/gpu"] = json!(x);
-    }
-    if x & 2 == 2 {
-        spec["nodeClasses"] = json!([{"name": "spot", "selector": {"matchLabels": {"spot": "true"}}, "pricesPerHour": {"cpu": "0.5", "example.com/gpu": "2"}}]);
-    }
-    if x & 4 == 4 {
-        spec["storage"] =
-            json!([{"className": "fast", "pricePerGiBHour": "0.3"}, {"className": "slow", "pricePerGiBMonth": "7"}]);
-        spec["pricePerLoadBalancerHour"] = json!("0.025");
-    }
-    features::extend_plan(&mut spec, features, &[x, y]);
-    json!({"spec": spec})
 }

@@ -3,7 +3,7 @@
 //! What the objects it touches added before is taken back, what they add after it is added. What is the same in both
 //! cancels, so a late fact nets exactly, however late it comes.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 
 use super::metered::Which;
 use super::{BudgetState, LedgerId, Machine};
@@ -83,7 +83,7 @@ impl Machine {
     }
 
     fn settle(&mut self, difference: Difference, tag: Tag, at: Seconds) {
-        let mut late: HashMap<(LedgerId, LineKey), i128> = HashMap::new();
+        let mut late: BTreeMap<(LedgerId, LineKey), i128> = BTreeMap::new();
         for (id, growth) in combine(difference) {
             let entry = self.ledgers.get_mut(&id).expect("collected from it");
             let until = entry.ledger.span.until;
@@ -100,6 +100,7 @@ impl Machine {
             let budget = entry.budget.clone();
             self.stir(&budget, at);
         }
+        // In an order that all replicas have: which tier a correction reaches depends on it.
         for ((id, line), quantity) in late {
             self.correct(id, &line, quantity, tag, at);
         }
@@ -132,10 +133,15 @@ impl Machine {
             );
             return;
         };
-        let line = LineKey { rate: self.rates.correction(line.rate), ..line.clone() };
-        let entry = self.ledgers.get_mut(&open).expect("found");
-        let booked = at.min(entry.ledger.span.until) - 1;
-        entry.ledger.add(&line, Ramp { at: booked, rate: 0, step: quantity, tag });
+        let Self { ledgers, rates, .. } = self;
+        let entry = ledgers.get_mut(&closed).expect("found");
+        let changes = entry.ledger.difference(rates, &mut entry.corrected, line.rate, quantity);
+        let ledger = &mut ledgers.get_mut(&open).expect("found").ledger;
+        let booked = at.min(ledger.span.until) - 1;
+        for (rate, quantity) in changes {
+            let line = LineKey { rate: rates.correction(rate), ..line.clone() };
+            ledger.add(&line, Ramp { at: booked, rate: 0, step: quantity, tag });
+        }
         self.wake_budget(&budget, at);
     }
 

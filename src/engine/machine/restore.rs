@@ -1,5 +1,7 @@
 //! Statements as they stand on the API server: what a new process goes on from, and what someone else wrote.
 
+use std::collections::HashMap;
+
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ManagedFieldsEntry;
 
 use super::{Entry, Machine, Persisted, StatementState};
@@ -12,6 +14,7 @@ use crate::engine::meter::{Growth, Span};
 use crate::engine::observed::{Cut, Tag};
 use crate::engine::period::Window;
 use crate::engine::statement;
+use crate::engine::tiers::Regimes;
 use crate::engine::write::{About, EventKey, Write};
 use crate::facts::{Name, Seconds};
 
@@ -94,7 +97,8 @@ impl Machine {
         });
         let from = since.unwrap_or(start).min(until);
         let span = Span { from, until, terms: History::starting(Seconds::MIN, terms) };
-        let cut = Cut::from_observed(&spec.observed);
+        let moved = self.moved(spec);
+        let cut = self.cut_of(spec);
         let id = self.add(Entry {
             budget: budget.clone(),
             namespace,
@@ -106,16 +110,27 @@ impl Machine {
             urgent: false,
             attempted: None,
             late: Vec::new(),
+            corrected: HashMap::new(),
             failures: 0,
             retry_at: Seconds::MIN,
         });
         if closed_at.is_some() {
+            // What is learned late is priced by the tiers that it reached.
+            if Regimes::of(&self.world, &self.ledgers[&id].ledger.span).is_some() {
+                self.adopt(id, statement);
+            }
             return;
         }
         let known = watermark + self.settings.lag;
-        self.fill(id, watermark, |item, growth| seen_before(item, growth, &cut, watermark, known));
+        self.fill(id, watermark, |item, growth| {
+            // Of another cluster's objects nothing is known here, and of ours nothing there.
+            if moved { (growth, Tag::KNOWN) } else { seen_before(item, growth, &cut, watermark, known) }
+        });
         self.adopt(id, statement);
-        if let Some(listed) = self.listed.values().max().copied()
+        if moved && watermark < at.min(end) {
+            let reason = format!("moved from cluster {}: what ran there since is not counted", spec.cluster);
+            self.ledgers.get_mut(&id).expect("added").note_gap(Gap { from: watermark, to: at.min(end), reason });
+        } else if let Some(listed) = self.listed.values().max().copied()
             && listed - watermark > 60
             && watermark < end
             && !self.settings.replay
@@ -161,7 +176,8 @@ impl Machine {
             let span = &mut entry.ledger.span;
             span.until = span.until.min(statement.spec.watermark.0.as_second()).max(span.from);
         }
-        let cut = Cut::from_observed(&statement.spec.observed);
+        let cut = self.cut_of(&statement.spec);
+        let entry = self.ledgers.get_mut(&id).expect("found");
         entry.persisted = Some(persisted(statement, cut, at));
         entry.gaps = statement.spec.gaps.iter().map(gap).collect();
         self.adopt(id, statement);
@@ -176,9 +192,24 @@ impl Machine {
             let name = statement.metadata.name.clone().unwrap_or_default();
             self.trouble("Statement", format!("Statement {name}"), what);
         }
-        let cut = Cut::from_observed(&statement.spec.observed);
+        let cut = self.cut_of(&statement.spec);
         let watermark = statement.spec.watermark.0.as_second();
-        self.ledgers.get_mut(&id).expect("present").ledger.rebase(&read.quantities, read.amounts, watermark, &cut);
+        let Self { world, rates, ledgers, .. } = self;
+        let ledger = &mut ledgers.get_mut(&id).expect("present").ledger;
+        let (shown, regimes) = (read.quantities, Regimes::of(world, &ledger.span));
+        let recalled = regimes.map(|regimes| regimes.recall(rates, &shown, &ledger.own(watermark, &cut)));
+        ledger.rebase(recalled.as_ref().unwrap_or(&shown), read.amounts, watermark, &cut);
+        ledger.reconcile(rates, &shown, watermark, &cut);
+    }
+
+    /// Whether a Statement was begun in another cluster.
+    fn moved(&self, spec: &api::StatementSpec) -> bool {
+        spec.cluster != self.settings.cluster
+    }
+
+    /// What a Statement has seen of this cluster: another's resourceVersions say nothing here.
+    fn cut_of(&self, spec: &api::StatementSpec) -> Cut {
+        if self.moved(spec) { Cut::default() } else { Cut::from_observed(&spec.observed) }
     }
 
     /// The budget that a Statement bills. Those of a gone Namespace are in the operator's, as `NAMESPACE.NAME`.
