@@ -137,9 +137,21 @@ fn as_the_reference(input: &Input) -> Result<(), TestCaseError> {
     Ok(())
 }
 
-/// What the engine can bill beside Pods, claims and load balancers at plain prices.
-const BILLED: Features =
-    &[Feature::Discounts, Feature::Minimums, Feature::Categories, Feature::NodePrices, Feature::AllowedNamespaces];
+/// What the engine can bill beside Pods, claims and load balancers at plain prices. What it learns goes here from
+/// `features::EVERY`.
+const BILLED: Features = &[
+    Feature::Discounts,
+    Feature::Minimums,
+    Feature::Categories,
+    Feature::NodePrices,
+    Feature::AllowedNamespaces,
+    Feature::Tiers,
+    Feature::Recurring,
+];
+
+/// The same where nothing is seen late, and what is shared by usage or by what is left over as well: of how that is
+/// corrected after a Statement has closed, the rules say little.
+const BILLED_IN_TIME: Features = BILLED;
 
 proptest! {
     #![proptest_config(config(16))]
@@ -152,6 +164,11 @@ proptest! {
     #[test]
     fn the_engine_agrees_on_every_kind_of_cost(steps in traces::steps(40)) {
         as_the_reference(&traces::made(&steps, Manner::Wild, BILLED))?;
+    }
+
+    #[test]
+    fn the_engine_agrees_on_what_is_seen_in_time(steps in traces::steps(40)) {
+        as_the_reference(&traces::made(&steps, Manner::Punctual, BILLED_IN_TIME))?;
     }
 }
 

@@ -13,6 +13,8 @@ pub enum Feature {
     Tiers,
     /// By listed weights and evenly.
     Recurring,
+    /// That they come to an end.
+    Until,
     /// In proportion to usage.
     RecurringByUsage,
     Idle,
@@ -39,6 +41,7 @@ pub const EVERY: Features = &[
     Feature::AllowedNamespaces,
     Feature::Tiers,
     Feature::Recurring,
+    Feature::Until,
     Feature::RecurringByUsage,
     Feature::Idle,
     Feature::SharedNamespaces,
@@ -95,6 +98,7 @@ pub fn extend_plan(spec: &mut Value, features: Features, seed: &[u8]) {
             Feature::AllowedNamespaces => allowed(spec, &mut dice),
             Feature::Tiers if dollars || !separate => tiers(spec, &mut dice),
             Feature::Recurring => recurring(spec, &mut dice),
+            Feature::Until => until(spec, &mut dice),
             Feature::RecurringByUsage if !dollars => recurring_by_usage(spec, &mut dice),
             Feature::Idle if !dollars => {
                 spec["sharing"]["idle"] = json!({"by": dice.pick(&["Keep", "Even", "Usage", "Usage"])});
@@ -176,6 +180,15 @@ fn recurring_by_usage(spec: &mut Value, dice: &mut Dice) {
         entry["allocate"]["selector"] = json!({"matchLabels": {"team": dice.pick(&["shop", "lab"])}});
     }
     push(spec, "recurring", entry);
+}
+
+fn until(spec: &mut Value, dice: &mut Dice) {
+    for entry in spec["recurring"].as_array_mut().into_iter().flatten() {
+        let end = dice.pick(&["2025-04-01", "2025-04-02", "2026-01-01"]);
+        if dice.one_in(3) && !entry["every"].is_null() && entry["from"].as_str() < Some(end) {
+            entry["until"] = json!(end);
+        }
+    }
 }
 
 fn shared_namespaces(spec: &mut Value, dice: &mut Dice) {
@@ -266,12 +279,6 @@ fn entry(i: u64, dice: &mut Dice) -> Value {
     });
     if !dice.one_in(6) {
         entry["every"] = json!(dice.pick(&["Day", "Week", "Month", "Quarter", "Year"]));
-    }
-    if dice.one_in(3) && !entry["every"].is_null() {
-        entry["until"] = json!(dice.pick(&["2025-04-01", "2025-04-02", "2026-01-01"]));
-        if entry["from"] == entry["until"] {
-            entry["until"] = json!("2025-04-02");
-        }
     }
     if dice.one_in(2) && !entry["every"].is_null() {
         entry["booking"] = json!(dice.pick(&["Accrued", "OnChargeDate"]));
