@@ -113,8 +113,8 @@ impl Charge {
                 due.push(Due::Booked(begin));
             }
             if let (Booking::Accrued, Some(end)) = (self.booking, next)
-                && end > from
                 && end > begin
+                && end.min(self.until) > from
             {
                 due.push(Due::Accrued { from: begin, to: end.min(self.until), length: end - begin });
             }
@@ -208,6 +208,7 @@ mod tests {
             "the hour that March loses, and half of April"
         );
         assert_eq!(booked(&march, "2025-05-01T00:00:00Z", "2026-01-01T00:00:00Z"), [""; 0]);
+        assert_eq!(booked(&march, "2025-04-20T00:00:00Z", "2026-01-01T00:00:00Z"), [""; 0], "it ended before");
         let weekly = charge("UTC", &json!({"every": "Week", "from": "2025-01-01", "booking": "OnChargeDate"}));
         assert_eq!(booked(&weekly, "2025-01-08T00:00:00Z", "2025-01-15T00:00:00Z"), ["2025-01-08T00:00:00Z"]);
     }
