@@ -1,5 +1,10 @@
 //! The chart: what Helm makes of it on a real API server, from the first install to the last trace.
 
+#[path = "chart/render.rs"]
+mod render;
+#[path = "chart/rights.rs"]
+mod rights;
+
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::Path;
