@@ -1,8 +1,16 @@
 //! The chart: what Helm makes of it on a real API server, from the first install to the last trace.
 
+#[path = "chart/render.rs"]
+mod render;
+#[path = "chart/rights.rs"]
+mod rights;
+#[path = "chart/values.rs"]
+mod values;
+
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::Path;
+use std::process::Command;
 use std::time::Duration;
 
 use opex_cluster::{Cluster, Options, Output, needs_simulated_nodes, wait_for};
@@ -37,7 +45,8 @@ fn the_chart_lives_on_a_cluster() {
     cluster.kubectl(["create", "namespace", "opex-system"]).expect();
     let restricted = "pod-security.kubernetes.io/enforce=restricted";
     cluster.kubectl(["label", "namespace", "opex-system", restricted]).expect();
-    passes_a_strict_dry_run(&cluster);
+    passes_a_strict_dry_run(&cluster, &[]);
+    passes_a_strict_dry_run(&cluster, &["--set", "record.enabled=true,record.existingClaim=traces"]);
     runs_two_restricted_pods(&cluster);
     its_defaults_are_admitted(&cluster);
     keeps_the_gate_over_an_upgrade(&cluster);
@@ -58,22 +67,45 @@ fn lints(cluster: &Cluster) {
 }
 
 fn refuses_unknown_values(cluster: &Cluster) {
-    for value in ["gate.exemptUser=x", "replicaCount=two", "replicas=2", "config.lag=10", "crds.keep=maybe"] {
+    for value in [
+        "gate.exemptUser=x",
+        "replicaCount=two",
+        "replicas=2",
+        "config.lag=10",
+        "crds.keep=maybe",
+        "record.sizeLimit=much",
+    ] {
         helm(cluster, "template opex CHART --set", &[value]).expect_refused();
     }
 }
 
-fn passes_a_strict_dry_run(cluster: &Cluster) {
-    let manifests = helm(cluster, "template opex-operator CHART", &[]).expect();
+fn passes_a_strict_dry_run(cluster: &Cluster, values: &[&str]) {
+    let manifests = helm(cluster, "template opex-operator CHART", values).expect();
     let apply = ["apply", "--dry-run=server", "--validate=strict", "-n", "opex-system", "-f", "-"];
     cluster.kubectl_with_input(apply, &manifests).expect();
 }
 
 fn runs_two_restricted_pods(cluster: &Cluster) {
-    let notes = helm(cluster, "install opex-operator CHART --wait --timeout=90s", &[]).expect();
+    let install = "install opex-operator CHART --wait --timeout=90s --set record.enabled=true";
+    let notes = helm(cluster, install, &[]).expect();
     assert!(notes.contains("Nothing is blocked."), "{notes}");
     let deployment = cluster.get(["-n", "opex-system", "deployment", "opex-operator"]).unwrap();
     assert_eq!(deployment["status"]["readyReplicas"], 2);
+    can_be_looked_into(cluster);
+}
+
+/// The image holds no shell: a trace is fetched through a container that is added to the Pod, as docs/operations.md says.
+fn can_be_looked_into(cluster: &Cluster) {
+    let operations = fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/docs/operations.md")).unwrap();
+    let (_, block) = operations.split_once("```sh\ncat > mount.json").unwrap();
+    let (block, _) = block.split_once("kubectl -n opex-system cp").unwrap();
+    let pods = cluster.kubectl(["-n", "opex-system", "get", "pods", "-oname"]).expect();
+    let pod = pods.lines().next().and_then(|pod| pod.strip_prefix("pod/")).unwrap();
+    let script = format!("set -e; cd {}\ncat > mount.json{}", cluster.dir().display(), block.replace("POD", pod));
+    let shell = Command::new("sh").args(["-c", &script]).envs(cluster.env()).output().unwrap();
+    assert!(shell.status.success(), "{script}\n{}", String::from_utf8_lossy(&shell.stderr));
+    let added = cluster.get(["-n", "opex-system", "pod", pod]).unwrap()["spec"]["ephemeralContainers"][0].clone();
+    assert_eq!(added["volumeMounts"][0], serde_json::json!({"name": "traces", "mountPath": "/traces"}));
 }
 
 /// What the operator creates when it is absent.

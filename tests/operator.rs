@@ -7,6 +7,8 @@ mod autoscaler;
 mod budgets;
 #[path = "support/case.rs"]
 mod case;
+#[path = "operator/clock.rs"]
+mod clock;
 #[path = "operator/failover.rs"]
 mod failover;
 #[path = "operator/figures.rs"]

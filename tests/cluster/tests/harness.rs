@@ -2,6 +2,7 @@
 
 use std::fs;
 use std::io::{BufRead, BufReader};
+use std::net::TcpListener;
 use std::path::PathBuf;
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
@@ -128,6 +129,54 @@ fn nothing_is_left_after_kill_9() {
     child.wait().unwrap();
     wait_for("every process to be gone", MINUTE, || !pids.iter().any(|pid| is_alive(*pid))).unwrap();
     wait_for("the directory to be gone", MINUTE, || !dir.exists()).unwrap();
+}
+
+/// `opex-cluster down` returns when everything is gone, what somebody started again by hand included.
+#[test]
+fn nothing_is_left_when_down_is_done() {
+    if needs_simulated_nodes() {
+        return;
+    }
+    let name = format!("down-{}", std::process::id());
+    let cluster = Cluster::up(&Options::new(&name).nodes(1)).unwrap();
+    let dir = cluster.dir().to_owned();
+    for component in [Component::ApiServer, Component::Scheduler] {
+        let args = arguments(cluster.pid(component).unwrap());
+        cluster.kill9(component).unwrap();
+        // From another terminal, so to say: nothing of the cluster is in its environment.
+        let by_hand = format!("nohup {args} >/dev/null 2>&1 & echo $!");
+        let shell = Command::new("sh").args(["-c", &by_hand]).env_remove("OPEX_CLUSTER_DIR").output().unwrap();
+        let pid = String::from_utf8(shell.stdout).unwrap();
+        let file = dir.join(format!("kwok/clusters/{name}/pids/{}.pid", program(&args)));
+        fs::write(file, pid.trim()).unwrap();
+    }
+    cluster.wait_until_ready(MINUTE).unwrap();
+    let pids = Component::ALL.map(|component| cluster.pid(component).unwrap());
+    assert!(pids.iter().all(|pid| is_alive(*pid)));
+    let mut kubectl = cluster.command("kubectl");
+    let watch = Process::start(&cluster, "watch", kubectl.args(["get", "pods", "-A", "--watch"])).unwrap();
+    let server = cluster.kubectl(["config", "view", "--minify", "-ojsonpath={.clusters[0].cluster.server}"]).expect();
+    let port: u16 = server.rsplit(':').next().unwrap().parse().unwrap();
+
+    let down = opex_cluster(&["down", "--name", &name]).output().unwrap();
+    let left: Vec<_> = pids.into_iter().chain([watch.pid()]).filter(|pid| is_alive(*pid)).collect();
+    assert!(down.status.success(), "{}", String::from_utf8_lossy(&down.stderr));
+    assert!(left.is_empty(), "{left:?} of {pids:?} are left");
+    assert!(!dir.exists());
+    TcpListener::bind(("127.0.0.1", port)).unwrap();
+    let again = opex_cluster(&["down", "--name", &name]).output().unwrap();
+    assert!(String::from_utf8_lossy(&again.stderr).contains("there is no cluster"));
+}
+
+/// A process's program and arguments.
+fn arguments(pid: u32) -> String {
+    let ps = Command::new("ps").args(["ww", "-o", "args=", "-p", &pid.to_string()]).output().unwrap();
+    String::from_utf8(ps.stdout).unwrap().trim().to_owned()
+}
+
+/// The name of the program of a command line.
+fn program(args: &str) -> &str {
+    args.split(' ').next().unwrap().rsplit('/').next().unwrap()
 }
 
 #[test]

@@ -1,0 +1,28 @@
+//! What Helm makes of the chart, without a cluster.
+
+use std::process::Command;
+
+use opex_cluster::{Programs, current_is_wanted};
+use serde_json::Value;
+
+use crate::CHART;
+
+/// The objects of a template with these values.
+pub fn render(template: &str, values: &[&str]) -> Vec<Value> {
+    let mut helm = match current_is_wanted().unwrap() {
+        true => Command::new("helm"),
+        false => Command::new(Programs::build().unwrap().path("helm")),
+    };
+    helm.args(["template", "opex-operator", CHART, "-n", "opex-system", "--show-only", template]);
+    helm.args(values.iter().flat_map(|value| ["--set", value]));
+    let output = helm.output().unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    let text = String::from_utf8(output.stdout).unwrap();
+    let objects: Vec<Value> = serde_saphyr::from_multiple(&text).unwrap();
+    objects.into_iter().filter(|object| !object.is_null()).collect()
+}
+
+/// The strings of a list.
+pub fn strings(list: &Value) -> impl Iterator<Item = &str> {
+    list.as_array().into_iter().flatten().filter_map(Value::as_str)
+}
