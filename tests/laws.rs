@@ -3,6 +3,8 @@
 
 #[path = "laws/cluster.rs"]
 mod cluster;
+#[path = "laws/leaving.rs"]
+mod leaving;
 #[path = "reference/reference.rs"]
 mod reference;
 #[path = "laws/simulation.rs"]
@@ -127,6 +129,28 @@ proptest! {
         disorder in prop::collection::vec(any::<(u8, u8, u32)>(), 1..60),
     ) {
         simulation::disturb(&traces::input(&steps).trace, &disorder);
+    }
+}
+
+/// The steps in which a Namespace goes.
+fn goings() -> impl Strategy<Value = Vec<leaving::Step>> {
+    use Fate::{ColdStart, Failover, Lagging, Lost, Pass, Sweep, Unanswered};
+    let fates = vec![Pass, Sweep, Lost, Unanswered, Lagging, Failover, ColdStart];
+    let fate = prop::option::weighted(0.4, prop::sample::select(fates));
+    prop::collection::vec((any::<u8>(), prop_oneof![Just(0_u16), 0_u16..40, 0_u16..1000], fate), 8)
+}
+
+proptest! {
+    #![proptest_config(config(24))]
+
+    /// Whatever befalls the operator while a Namespace goes, each of its Statements is kept, once, and nothing is
+    /// billed twice or lost.
+    #[test]
+    fn statements_outlive_their_namespace(
+        after_midnight in prop::sample::select(vec![300, 590, 1800]), steps in goings(),
+    ) {
+        let faults = leaving::leave(after_midnight, &steps).faults();
+        prop_assert!(faults.is_empty(), "{}", faults.join("\n"));
     }
 }
 

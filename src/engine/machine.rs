@@ -8,6 +8,7 @@ mod budgets;
 mod conditions;
 mod decide;
 mod gates;
+mod leaving;
 mod metered;
 mod openings;
 mod persist;
@@ -144,6 +145,8 @@ pub struct Machine {
     wide: Vec<LedgerId>,
     /// Names of Statements in existence, by namespace and name.
     statements: BTreeMap<(Name, Name), StatementState>,
+    /// Closed ones of Namespaces that go, by where they were.
+    leaving: BTreeMap<(Name, Name), leaving::Leaving>,
     namespaces: BTreeMap<Name, NamespaceState>,
     scales: HashMap<Name, HashMap<Name, gates::Peak>>,
     policies: BTreeSet<Name>,
@@ -218,6 +221,8 @@ struct StatementState {
     budget: BudgetKey,
     closed: bool,
     period_end: Seconds,
+    /// Of a closed one: see [`leaving::seal`].
+    seal: u64,
 }
 
 #[derive(Debug)]
@@ -303,6 +308,7 @@ impl Machine {
             covering: HashMap::new(),
             wide: Vec::new(),
             statements: BTreeMap::new(),
+            leaving: BTreeMap::new(),
             namespaces: BTreeMap::new(),
             scales: HashMap::new(),
             policies: BTreeSet::new(),
@@ -343,9 +349,8 @@ impl Machine {
             }
             Event::Deleted { tag, id, fact, last_seen } => {
                 self.hear(tag, at);
-                let end = last_seen.map_or(at, |seen| seen.min(at));
-                self.delete(tag, id, fact, end, at);
-                self.unheard(tag.source, end, at);
+                self.delete(tag, id, fact, last_seen, at);
+                self.unheard(tag.source, last_seen.map_or(at, |seen| seen.min(at)), at);
             }
             Event::Listed { tag, held } => {
                 self.hear(tag, at);
@@ -405,6 +410,7 @@ impl Machine {
         self.world.sweep(self.now - FORGOTTEN);
         if !self.settings.replay {
             self.forget_budgets();
+            self.forget_leaving();
         }
         self.rates.forget();
     }
@@ -444,7 +450,8 @@ impl Machine {
         }
     }
 
-    fn delete(&mut self, tag: Tag, id: ObjectId, fact: Fact, end: Seconds, at: Seconds) {
+    fn delete(&mut self, tag: Tag, id: ObjectId, fact: Fact, last_seen: Option<Seconds>, at: Seconds) {
+        let end = last_seen.map_or(at, |seen| seen.min(at));
         match fact {
             Fact::Pod(pod) => {
                 self.apply_pod(tag, id, &pod, end);
@@ -469,7 +476,7 @@ impl Machine {
             Fact::ClusterBudget(budget) => self.delete_cluster_budget(tag, id, &budget, at),
             Fact::BudgetOverride(grant) => self.delete_override(&grant, at),
             Fact::PricePlan(plan) => self.delete_plan(tag, &plan, at),
-            Fact::Statement(statement) => self.delete_statement(&statement, at),
+            Fact::Statement(statement) => self.delete_statement(&statement, last_seen.is_some(), at),
         }
     }
 

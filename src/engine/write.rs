@@ -17,6 +17,14 @@ pub enum Write {
         version: Option<String>,
         spec: Arc<StatementSpec>,
     },
+    /// A closed Statement, as it is, under another name; read where it was unless `spec` is known.
+    Copy {
+        original: (Name, Name),
+        namespace: Name,
+        name: Name,
+        budget: BudgetKey,
+        spec: Option<Arc<StatementSpec>>,
+    },
     RemoveStatement {
         namespace: Name,
         name: Name,
@@ -71,6 +79,8 @@ pub enum EventKey {
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum WriteKey {
     Statement(Name, Name),
+    /// Of the Statement of that namespace and name.
+    Copy(Name, Name),
     Status(BudgetKey),
     Plan(Name),
     Override(Name, Name),
@@ -99,6 +109,7 @@ impl Write {
             Self::Statement { namespace, name, .. } | Self::RemoveStatement { namespace, name } => {
                 WriteKey::Statement(namespace.clone(), name.clone())
             }
+            Self::Copy { original: (namespace, name), .. } => WriteKey::Copy(namespace.clone(), name.clone()),
             Self::BudgetStatus { budget, .. } => WriteKey::Status(budget.clone()),
             Self::PlanStatus { name, .. } => WriteKey::Plan(name.clone()),
             Self::OverrideStatus { namespace, name, .. } => WriteKey::Override(namespace.clone(), name.clone()),
@@ -110,7 +121,7 @@ impl Write {
     /// The kind it writes, for the metric and the log.
     pub fn kind(&self) -> &'static str {
         match self {
-            Self::Statement { .. } | Self::RemoveStatement { .. } => "Statement",
+            Self::Statement { .. } | Self::Copy { .. } | Self::RemoveStatement { .. } => "Statement",
             Self::BudgetStatus { budget, .. } => budget.kind(),
             Self::PlanStatus { .. } => "PricePlan",
             Self::OverrideStatus { .. } => "BudgetOverride",

@@ -29,6 +29,8 @@ pub enum Fate {
     /// Statement writes are not done, or are done and not answered, from then on for some seconds.
     Lost,
     Unanswered,
+    /// For some seconds the watch of Namespaces is behind the others.
+    Lagging,
 }
 
 /// Everything that the API server holds, by kind, namespace and name.
@@ -46,6 +48,9 @@ pub struct Simulation {
     wakes: Vec<Option<Seconds>>,
     now: Seconds,
     trouble: Option<(bool, Seconds)>,
+    /// Until when the watch of Namespaces is behind, and what it has not told.
+    lagging: Option<Seconds>,
+    untold: Vec<News>,
 }
 
 /// Lives through a trace, everything persisted at `to`, and returns the Statements.
@@ -133,12 +138,20 @@ fn answers(writes: &[Write], by: u32) -> Vec<News> {
 // === impl Simulation ===
 
 impl Simulation {
-    fn new() -> Self {
-        Self { server: Server::default(), replicas: Vec::new(), wakes: Vec::new(), now: 0, trouble: None }
+    pub fn new() -> Self {
+        Self {
+            server: Server::default(),
+            replicas: Vec::new(),
+            wakes: Vec::new(),
+            now: 0,
+            trouble: None,
+            lagging: None,
+            untold: Vec::new(),
+        }
     }
 
     /// A new replica lists everything, and leads if it is the only one.
-    fn join(&mut self) {
+    pub fn join(&mut self) {
         let mut machine = Machine::new(Settings {
             cluster: "laws".to_owned(),
             namespace: "opex-system".into(),
@@ -162,7 +175,8 @@ impl Simulation {
         self.replicas.push(machine);
     }
 
-    fn happen(&mut self, event: &Event) {
+    /// Something happens, and every replica sees it.
+    pub fn happen(&mut self, event: &Event) {
         self.now = self.now.max(event.at);
         let Some((source, key)) = place(&event.object) else { return };
         let mut object = event.object.clone();
@@ -178,8 +192,21 @@ impl Simulation {
                 self.server.objects.remove(&(source, key));
                 self.server.stamp(&mut object);
                 let last_seen = event.last_seen;
-                self.tell(&deleted(source, &object, last_seen));
+                self.tell(source, deleted(source, &object, last_seen));
             }
+        }
+    }
+
+    /// What there is of a namespace, `NAMESPACE/`.
+    pub fn held(&self, namespace: &str) -> Vec<(Source, String)> {
+        let there = self.server.objects.keys().filter(|(_, key)| key.starts_with(namespace));
+        there.cloned().collect()
+    }
+
+    pub fn remove(&mut self, source: Source, key: &str) {
+        if let Some(mut object) = self.server.objects.remove(&(source, key.to_owned())) {
+            self.server.stamp(&mut object);
+            self.tell(source, deleted(source, &object, None));
         }
     }
 
@@ -187,20 +214,39 @@ impl Simulation {
         self.server.stamp(&mut object);
         let events = applied(source, &object);
         self.server.objects.insert((source, key), object);
-        self.tell(&events);
+        self.tell(source, events);
     }
 
-    fn tell(&mut self, events: &[News]) {
+    fn tell(&mut self, source: Source, events: Vec<News>) {
+        if source == Source::Namespaces && self.lagging.is_some() {
+            self.untold.extend(events);
+            return;
+        }
         for machine in &mut self.replicas {
-            for event in events {
+            for event in &events {
                 machine.ingest(event.clone(), self.now);
             }
         }
     }
 
-    fn pass_until(&mut self, t: Seconds) {
-        while let Some(wake) = self.wakes.iter().flatten().min().copied().filter(|wake| *wake < t) {
-            self.now = self.now.max(wake);
+    /// What the watch of Namespaces has not told is told now.
+    fn catch_up(&mut self) {
+        self.lagging = None;
+        let untold = std::mem::take(&mut self.untold);
+        self.tell(Source::Namespaces, untold);
+    }
+
+    pub fn pass_until(&mut self, t: Seconds) {
+        loop {
+            let wake = self.wakes.iter().flatten().min().copied();
+            if let Some(heard) = self.lagging.filter(|heard| *heard < t && wake.is_none_or(|wake| *heard <= wake)) {
+                self.now = self.now.max(heard);
+                self.catch_up();
+            } else if let Some(wake) = wake.filter(|wake| *wake < t) {
+                self.now = self.now.max(wake);
+            } else {
+                break;
+            }
             self.pass();
         }
         self.now = self.now.max(t);
@@ -215,11 +261,12 @@ impl Simulation {
         }
     }
 
-    fn suffer(&mut self, fate: Fate) {
+    pub fn suffer(&mut self, fate: Fate) {
         match fate {
             Fate::Pass => self.pass(),
             Fate::Sweep => self.replicas.iter_mut().for_each(Machine::sweep),
             Fate::Failover => {
+                self.catch_up();
                 if self.replicas.len() > 1 {
                     self.replicas.remove(0);
                     self.wakes.remove(0);
@@ -229,6 +276,7 @@ impl Simulation {
                 }
             }
             Fate::ColdStart => {
+                self.catch_up();
                 let count = self.replicas.len();
                 self.replicas.clear();
                 self.wakes.clear();
@@ -238,6 +286,7 @@ impl Simulation {
             }
             Fate::Lost => self.trouble = Some((false, self.now + 20)),
             Fate::Unanswered => self.trouble = Some((true, self.now + 20)),
+            Fate::Lagging => self.lagging = Some(self.now + 5),
         }
     }
 
@@ -262,19 +311,19 @@ impl Simulation {
                 if there != expected {
                     return if there.is_some() { Outcome::Conflict } else { Outcome::Gone };
                 }
-                let object = json!({
-                    "apiVersion": "billing.opex.dev/v1alpha1",
-                    "kind": "Statement",
-                    "metadata": {
-                        "namespace": &**namespace,
-                        "name": &**name,
-                        "uid": format!("statement-{namespace}-{name}"),
-                        "labels": {"opex.dev/budget": &*budget.name},
-                        "managedFields": [{"manager": "opex-operator", "operation": "Apply", "time": instant(self.now)}],
-                    },
-                    "spec": &**spec,
-                });
-                self.store(Source::Statements, key.1, object);
+                return self.put_statement(namespace, name, &budget.name, json!(&**spec));
+            }
+            Write::Copy { original: (from, of), namespace, name, budget, spec } => {
+                let there = self.server.objects.get(&(Source::Statements, format!("{from}/{of}")));
+                let spec = spec.as_ref().map(|spec| json!(&**spec)).or_else(|| Some(there?["spec"].clone()));
+                let Some(spec) = spec else { return Outcome::Gone };
+                if self.server.objects.contains_key(&(Source::Statements, format!("{namespace}/{name}"))) {
+                    return Outcome::Conflict;
+                }
+                return self.put_statement(namespace, name, &budget.name, spec);
+            }
+            Write::RemoveStatement { namespace, name } => {
+                self.remove(Source::Statements, &format!("{namespace}/{name}"));
             }
             Write::BudgetStatus { budget, status, namespaces } => {
                 let source = if budget.namespace.is_some() { Source::Budgets } else { Source::ClusterBudgets };
@@ -293,6 +342,32 @@ impl Simulation {
         Outcome::Written { version: Some(self.server.version.to_string()) }
     }
 
+    /// A Namespace that goes takes nothing new.
+    fn put_statement(&mut self, namespace: &str, name: &str, budget: &str, spec: Value) -> Outcome {
+        let key = format!("{namespace}/{name}");
+        if namespace != "opex-system" && !self.server.objects.contains_key(&(Source::Statements, key.clone())) {
+            match self.server.objects.get(&(Source::Namespaces, format!("/{namespace}"))) {
+                Some(there) if there["metadata"]["deletionTimestamp"].is_null() => {}
+                Some(_) => return Outcome::Failed,
+                None => return Outcome::Gone,
+            }
+        }
+        let object = json!({
+            "apiVersion": "billing.opex.dev/v1alpha1",
+            "kind": "Statement",
+            "metadata": {
+                "namespace": namespace,
+                "name": name,
+                "uid": format!("statement-{namespace}-{name}"),
+                "labels": {"opex.dev/budget": budget},
+                "managedFields": [{"manager": "opex-operator", "operation": "Apply", "time": instant(self.now)}],
+            },
+            "spec": spec,
+        });
+        self.store(Source::Statements, key, object);
+        Outcome::Written { version: Some(self.server.version.to_string()) }
+    }
+
     fn set_status(&mut self, source: Source, key: String, status: Value) -> Outcome {
         let Some(mut object) = self.server.objects.get(&(source, key.clone())).cloned() else { return Outcome::Gone };
         object["status"] = status;
@@ -300,7 +375,7 @@ impl Simulation {
         Outcome::Written { version: Some(self.server.version.to_string()) }
     }
 
-    fn statements(&self) -> Value {
+    pub fn statements(&self) -> Value {
         let statements = self.server.objects.iter().filter(|((source, _), _)| *source == Source::Statements);
         json!({"statements": statements.map(|(_, object)| object).collect::<Vec<_>>()})
     }

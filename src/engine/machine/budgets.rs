@@ -82,7 +82,7 @@ impl Machine {
         }
         self.settle_before_edit(key, at);
         self.dirty_plans = true;
-        let fresh = !self.budgets.contains_key(key);
+        let fresh = self.budgets.get(key).is_none_or(|state| !state.exists && state.specs.last().is_none());
         let again = self.budgets.get(key).is_some_and(|state| !state.exists || state.id != id);
         let state = self.budgets.entry(key.clone()).or_insert_with(|| BudgetState::new(created));
         state.id = id;

@@ -21,7 +21,7 @@ use crate::facts::{
 const GONE: Seconds = 60;
 
 /// How far one watch may lag behind another.
-const LAGGING: Seconds = 900;
+pub(super) const LAGGING: Seconds = 900;
 
 /// Differences up to this many are merged by looking; more are hashed.
 const FEW: usize = 24;
@@ -101,7 +101,11 @@ impl Machine {
         let same =
             self.world.namespaces.get(&name).is_some_and(|n| n.id == id && n.labels.last() == Some(&fact.labels));
         let labels = fact.labels.clone();
+        let going = fact.deleting && !self.is_going(&name);
         let fresh = self.namespaces.insert(name.clone(), NamespaceState { fact }).is_none();
+        if going {
+            self.leave(&name, at);
+        }
         self.dirty_gates.insert(name.clone());
         if !same {
             let touched = self.in_namespace(&name);
@@ -118,6 +122,7 @@ impl Machine {
             self.stop_item(tag, &namespace, id, at, at);
             self.gone.insert((at + LAGGING, (namespace, id)));
         }
+        self.leave(name, at);
         self.close_namespace(name, at);
         self.world.forget_namespace(name);
         self.namespaces.remove(name);

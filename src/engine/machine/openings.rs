@@ -24,6 +24,9 @@ impl Machine {
     /// Opens what should be open at `at`, after the first lists.
     pub(super) fn begin(&mut self, at: Seconds) {
         self.restore_all(at);
+        for namespace in self.namespaces.keys().filter(|name| self.is_going(name)).cloned().collect::<Vec<_>>() {
+            self.leave(&namespace, at);
+        }
         self.close_due(at);
         let keys: Vec<_> = self.budgets.keys().cloned().collect();
         for key in &keys {
@@ -250,36 +253,6 @@ impl Machine {
         }
     }
 
-    /// A Namespace is gone: its statements end there and then, and are kept in the operator's namespace.
-    pub(super) fn close_namespace(&mut self, namespace: &Name, at: Seconds) {
-        let own = self.settings.namespace.clone();
-        let open = self
-            .ledgers
-            .iter()
-            .filter(|(_, e)| e.budget.namespace.as_ref() == Some(namespace) && e.closed_at.is_none());
-        for id in open.map(|(id, _)| *id).collect::<Vec<_>>() {
-            let entry = &self.ledgers[&id];
-            let before = (entry.namespace.clone(), entry.name.clone());
-            let name = self.free_name(&own, format!("{namespace}.{}", entry.name));
-            self.named.remove(&before);
-            self.named.insert((own.clone(), name.clone()), id);
-            let entry = self.ledgers.get_mut(&id).expect("listed");
-            entry.ledger.span.until = entry.ledger.span.until.min(at).max(entry.ledger.span.from);
-            (entry.namespace, entry.name) = (own.clone(), name);
-            (entry.persisted, entry.attempted, entry.urgent) = (None, None, true);
-            if self.settings.replay {
-                entry.closed_at = Some(at);
-            }
-        }
-        let gone: Vec<_> = self.budgets.keys().filter(|k| k.namespace.as_ref() == Some(namespace)).cloned().collect();
-        for key in gone {
-            self.forget_budget(&key, at);
-            self.wake_budget(&key, at);
-        }
-        self.statements.retain(|(ns, _), _| ns != namespace);
-        self.find_boundary(at);
-    }
-
     /// The current ledger of a budget: the one whose span holds `t`, else the newest.
     pub(super) fn current(&self, key: &BudgetKey, t: Seconds) -> Option<LedgerId> {
         let own = self.ledgers_of(key);
@@ -309,7 +282,7 @@ impl Machine {
     }
 
     /// That name, or with `.2`, `.3` where that is taken.
-    fn free_name(&self, namespace: &Name, first: String) -> Name {
+    pub(super) fn free_name(&self, namespace: &Name, first: String) -> Name {
         let taken = |name: &str| {
             self.named.contains_key(&(namespace.clone(), name.into()))
                 || self.statements.contains_key(&(namespace.clone(), name.into()))

@@ -1,5 +1,6 @@
 //! What is written, in which order, and what follows when it is.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::sync::Arc;
 
@@ -25,7 +26,7 @@ const STILL: Seconds = 300;
 const RETRY: Seconds = 2;
 
 /// Statements closed longest ago are removed beyond this many of a budget.
-const RETAINED: usize = 13;
+pub(super) const RETAINED: usize = 13;
 
 impl Machine {
     /// Takes note that a budget was evaluated: its statement and status may be due.
@@ -63,6 +64,7 @@ impl Machine {
         if now >= self.retry_plans && std::mem::take(&mut self.dirty_plans) {
             self.plan_writes(now, &mut writes);
         }
+        self.copy_writes(now, &mut writes);
         while self.tokens > 0
             && let Some(key) = self.waiting_for_writes.pop()
         {
@@ -114,7 +116,7 @@ impl Machine {
     pub fn wake(&self) -> Option<Seconds> {
         let due = self.due.first().map(|(due, _)| *due);
         let left = (self.leading && !self.waiting_for_writes.is_empty()).then_some(self.now + 1);
-        [due, left, Some(self.boundary), self.failed_gates.values().min().copied()]
+        [due, left, Some(self.boundary), self.failed_gates.values().min().copied(), self.next_copy()]
             .into_iter()
             .flatten()
             .min()
@@ -133,6 +135,12 @@ impl Machine {
             for key in self.budgets.keys().cloned().collect::<Vec<_>>() {
                 self.wake_budget(&key, at);
             }
+            // Of budgets that are gone too no more is kept than is to be.
+            let billed: BTreeSet<_> = self.statements.values().map(|state| state.budget.clone()).collect();
+            billed
+                .iter()
+                .filter(|key| !self.budgets.contains_key(key))
+                .for_each(|key| self.waiting_for_writes.put(key, (3, 0)));
         }
     }
 
@@ -156,6 +164,7 @@ impl Machine {
                 }
                 self.wake_budget(budget, at + RETRY);
             }
+            WriteKey::Copy(namespace, name) => self.copied(&(namespace.clone(), name.clone()), &outcome, at),
             WriteKey::Gate(namespace) => {
                 if matches!(outcome, Outcome::Conflict | Outcome::Failed) {
                     self.failed_gates.insert(namespace.clone(), at + RETRY);
@@ -223,6 +232,9 @@ impl Machine {
         let own = self.ledgers_of(key).filter(|(_, e)| is_billable(e));
         let due: Vec<_> = own.filter(|(_, e)| self.is_due(e, now)).map(|(id, _)| id).collect();
         for id in due {
+            if self.is_homeless(&self.ledgers[&id]) {
+                self.move_home(id);
+            }
             writes.push(self.statement_write(id, now));
         }
         self.remove_oldest(key, writes);
@@ -232,8 +244,7 @@ impl Machine {
         if self.inflight.contains(&WriteKey::Statement(entry.namespace.clone(), entry.name.clone())) {
             return false;
         }
-        let going = self.namespaces.get(&entry.namespace).is_some_and(|state| state.fact.deleting);
-        if now < entry.retry_at || going {
+        if now < entry.retry_at {
             return false;
         }
         let Some(persisted) = &entry.persisted else { return true };
@@ -299,17 +310,13 @@ impl Machine {
     }
 
     fn remove_oldest(&mut self, key: &BudgetKey, writes: &mut Vec<Write>) {
-        let moved = Some(&self.settings.namespace).filter(|home| key.namespace.as_ref() != Some(*home));
-        let homes = key.namespace.iter().chain(moved);
-        let at_home = homes.flat_map(|home| {
-            let from = (home.clone(), Name::from(""));
-            self.statements.range(from..).take_while(move |((namespace, _), _)| namespace == home)
-        });
-        let own = at_home.filter(|(_, s)| s.budget == *key && s.closed);
-        let mut closed: Vec<_> = own.map(|(name, s)| (s.period_end, name.clone())).collect();
-        closed.sort();
+        // One that is being copied is one, and there twice.
+        let mut closed: BTreeMap<_, Vec<_>> = BTreeMap::new();
+        for (name, state) in self.closed_of(key) {
+            closed.entry((state.period_end, state.seal)).or_default().push(name.clone());
+        }
         let surplus = closed.len().saturating_sub(RETAINED);
-        for (_, (namespace, name)) in closed.into_iter().take(surplus) {
+        for (namespace, name) in closed.into_values().take(surplus).flatten() {
             if !self.inflight.contains(&WriteKey::Statement(namespace.clone(), name.clone())) {
                 writes.push(Write::RemoveStatement { namespace, name });
             }
@@ -339,7 +346,7 @@ fn is_billable(entry: &Entry) -> bool {
 }
 
 /// How long to wait after so many failures.
-fn pause(failures: u32) -> Seconds {
+pub(super) fn pause(failures: u32) -> Seconds {
     (RETRY << failures.saturating_sub(1).min(5)).min(60)
 }
 

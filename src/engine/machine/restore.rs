@@ -2,7 +2,7 @@
 
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ManagedFieldsEntry;
 
-use super::{Entry, Machine, Persisted, StatementState};
+use super::{BudgetState, Entry, Machine, Persisted, StatementState};
 use crate::api::{self, BudgetKind, Phase};
 use crate::engine::budget::BudgetKey;
 use crate::engine::history::History;
@@ -16,6 +16,7 @@ use crate::engine::write::{About, EventKey, Write};
 use crate::facts::{Name, Seconds};
 
 use super::budgets::name_of;
+use super::leaving::seal;
 use super::persist::digest;
 
 /// The operator's field manager on Statements.
@@ -28,14 +29,24 @@ impl Machine {
         let budget = self.billed(&statement, &namespace);
         let closed = statement.spec.phase == Phase::Closed;
         let period_end = statement.spec.period.end.0.as_second();
-        let state = StatementState { budget: budget.clone(), closed, period_end };
-        self.statements.insert((namespace.clone(), name.clone()), state);
+        let seal = seal(&statement.spec);
+        let state = StatementState { budget: budget.clone(), closed, period_end, seal };
+        let known = self.statements.insert((namespace.clone(), name.clone()), state).is_some();
         if !self.running {
             // Of what is closed for long nothing can be learned any more.
             if !closed || period_end + 30 * 86_400 > at {
                 self.unrestored.insert((namespace, name), statement);
             }
             return;
+        }
+        if closed {
+            self.see_closed(&(namespace.clone(), name.clone()), at);
+        }
+        if self.ledger_named(&namespace, &name).is_none()
+            && !known
+            && let Some(id) = self.moved(&budget, &namespace, &statement.spec)
+        {
+            self.rename(id, namespace.clone(), name.clone());
         }
         match self.ledger_named(&namespace, &name) {
             Some(_) => self.compare(&namespace, &name, &statement, at),
@@ -44,20 +55,31 @@ impl Machine {
         }
     }
 
-    pub(super) fn delete_statement(&mut self, statement: &api::Statement, at: Seconds) {
+    /// `missed`: a list no longer holds it, and how it last stood is not known.
+    pub(super) fn delete_statement(&mut self, statement: &api::Statement, missed: bool, at: Seconds) {
         let namespace: Name = statement.metadata.namespace.as_deref().unwrap_or_default().into();
         let name = name_of(&statement.metadata);
-        self.statements.remove(&(namespace.clone(), name.clone()));
-        self.unrestored.remove(&(namespace.clone(), name.clone()));
+        let named = (namespace.clone(), name.clone());
+        self.statements.remove(&named);
+        self.unrestored.remove(&named);
+        if missed {
+            self.miss_statement(&named);
+        } else if statement.spec.phase == Phase::Closed && self.running {
+            self.keep_deleted(&named, statement, at);
+        }
         let Some(id) = self.ledger_named(&namespace, &name) else { return };
+        let going = self.is_going(&namespace);
         let entry = self.ledgers.get_mut(&id).expect("found");
-        let going = self.namespaces.get(&namespace).is_some_and(|state| state.fact.deleting);
-        if entry.closed_at.is_some() || going {
+        if entry.closed_at.is_some() {
             return;
         }
         entry.persisted = None;
         entry.urgent = true;
         let budget = entry.budget.clone();
+        if going {
+            self.wake_budget(&budget, at);
+            return;
+        }
         self.tell(
             &budget,
             "StatementRestored",
@@ -80,13 +102,24 @@ impl Machine {
         let (start, end) = (spec.period.start.0.as_second(), spec.period.end.0.as_second());
         let watermark = spec.watermark.0.as_second();
         let closed_at = spec.closed_at.as_ref().filter(|_| spec.phase == Phase::Closed).map(|t| t.0.as_second());
+        // What a Budget that is gone has spent is closed all the same.
+        if closed_at.is_none() {
+            let absent = || BudgetState { exists: false, ..BudgetState::new(start) };
+            self.budgets.entry(budget.clone()).or_insert_with(absent);
+        }
         let state = self.budgets.get(&budget);
         let terms = state.and_then(|s| s.specs.last().cloned().flatten()).map(|s| s.terms.clone());
         let schedule = state.and_then(|s| s.specs.last().cloned().flatten()).map(|s| s.schedule.clone());
         let same_window = schedule.as_ref().and_then(|s| s.at(start)).filter(|w| w.start == start && w.end == end);
         // An edit of the period that nobody saw ends the statement where it was last metered.
         let edited = schedule.is_some() && same_window.is_none() && closed_at.is_none();
-        let until = if edited { watermark } else { closed_at.map_or(end, |closed| end.min(closed)) };
+        // So does the end of the Namespace that it was moved out of.
+        let gone = budget.namespace.as_ref().is_some_and(|own| *own != namespace && !self.is_going(own));
+        let until = if edited || (gone && closed_at.is_none()) {
+            watermark
+        } else {
+            closed_at.map_or(end, |closed| end.min(closed))
+        };
         let resets = jiff::Timestamp::from_second(end).unwrap_or_default().to_zoned(jiff::tz::TimeZone::UTC).date();
         let window = same_window.unwrap_or(Window { label: spec.period.label.clone(), start, end, resets });
         let since = state.and_then(|s| {
@@ -112,6 +145,7 @@ impl Machine {
         if closed_at.is_some() {
             return;
         }
+        self.wake_budget(&budget, at);
         let known = watermark + self.settings.lag;
         self.fill(id, watermark, |item, growth| seen_before(item, growth, &cut, watermark, known));
         self.adopt(id, statement);
@@ -181,14 +215,15 @@ impl Machine {
         self.ledgers.get_mut(&id).expect("present").ledger.rebase(&lines, watermark, &cut);
     }
 
-    /// The budget that a Statement bills. Those of a gone Namespace are in the operator's, as `NAMESPACE.NAME`.
-    fn billed(&self, statement: &api::Statement, namespace: &Name) -> BudgetKey {
+    /// The budget that a Statement bills.
+    pub(super) fn billed(&self, statement: &api::Statement, namespace: &Name) -> BudgetKey {
         let name: Name = statement.spec.budget_ref.name.as_str().into();
         let own = match statement.spec.budget_ref.kind {
             BudgetKind::ClusterBudget => None,
             BudgetKind::Budget => {
-                let moved = statement.metadata.name.as_deref().and_then(|n| n.split_once('.')).map(|(gone, _)| gone);
-                let moved = moved.filter(|gone| **namespace == *self.settings.namespace && !gone.starts_with(&*name));
+                let stands = statement.metadata.name.as_deref().unwrap_or_default();
+                let moved = moved_from(stands, &name, &statement.spec.period.label);
+                let moved = moved.filter(|_| *namespace == self.settings.namespace);
                 Some(moved.map_or_else(|| namespace.clone(), Into::into))
             }
         };
@@ -224,6 +259,16 @@ fn seen_before(item: &Item, growth: Growth, cut: &Cut, watermark: Seconds, known
     if cut.covers(tag) || !news { (growth, Tag::KNOWN) } else { (growth, tag) }
 }
 
+/// The Namespace in the name of a Statement that was moved out of it: `NAMESPACE.BUDGET-LABEL`, where one of the budget's
+/// own is `BUDGET-LABEL`, either of them perhaps with `.2`.
+fn moved_from<'a>(name: &'a str, budget: &str, label: &str) -> Option<&'a str> {
+    let is_own = |name: &str| {
+        let rest = name.strip_prefix(budget).and_then(|rest| rest.strip_prefix('-')?.strip_prefix(label));
+        rest.is_some_and(|rest| rest.chars().all(|c| c == '.' || c.is_ascii_digit()))
+    };
+    name.split_once('.').filter(|(_, rest)| !is_own(name) && is_own(rest)).map(|(namespace, _)| namespace)
+}
+
 fn persisted(statement: &api::Statement, cut: Cut, at: Seconds) -> Persisted {
     Persisted {
         version: statement.metadata.resource_version.clone().unwrap_or_default(),
@@ -244,4 +289,27 @@ fn is_ours(fields: &[ManagedFieldsEntry]) -> bool {
 
 fn gap(gap: &api::Gap) -> Gap {
     Gap { from: gap.from.0.as_second(), to: gap.to.0.as_second(), reason: gap.reason.clone() }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_name_tells_out_of_which_namespace_it_was_moved() {
+        for (name, budget, moved) in [
+            ("team-2026-11", "team", None),
+            ("team-2026-11.2", "team", None),
+            ("shop.team-2026-11", "team", Some("shop")),
+            ("team.team-2026-11", "team", Some("team")),
+            ("team-a.team-2026-11.2", "team", Some("team-a")),
+            ("shop.team-2026-11.2.2", "team", Some("shop")),
+            ("a.b-2026-11", "a.b", None),
+            ("shop.a.b-2026-11", "a.b", Some("shop")),
+            ("2026.2026-2026-11", "2026", Some("2026")),
+            ("anything.else", "team", None),
+        ] {
+            assert_eq!(moved_from(name, budget, "2026-11"), moved, "{name}");
+        }
+    }
 }
