@@ -13,6 +13,8 @@ mod cluster_budget;
 mod columns;
 mod period;
 mod price_plan;
+mod quantity;
+mod recurring;
 mod schema;
 mod statement;
 mod status;
@@ -22,7 +24,11 @@ pub use budget::{Action, Budget, BudgetSpec, Limit, Measure, ScaleCeiling, Thres
 pub use budget_override::{BudgetOverride, BudgetOverrideSpec, BudgetOverrideStatus};
 pub use cluster_budget::{ClusterBudget, ClusterBudgetSpec, ClusterBudgetStatus, Mode};
 pub use period::{Every, PeriodSpec, Weekday};
-pub use price_plan::{NodeClass, PlanVersion, PricePlan, PricePlanSpec, PricePlanStatus, StoragePrice};
+pub use price_plan::{
+    CategoryRule, Discount, NodeClass, PlanVersion, PricePlan, PricePlanSpec, PricePlanStatus, StoragePrice,
+};
+pub use quantity::Quantity;
+pub use recurring::{AllocateBy, Allocation, Booking, RecurringCharge};
 pub use statement::{
     BudgetKind, BudgetRef, Category, ChargeClass, ChargeFrequency, Gap, Line, Phase, Statement, StatementPeriod,
     StatementSpec,

@@ -5,7 +5,9 @@
 //! [`evaluate`] what that means for the budget, [`statement`] how it is shown and kept.
 
 pub mod accrual;
+pub mod allocation;
 pub mod budget;
+pub mod discount;
 pub mod evaluate;
 pub mod history;
 pub mod item;
@@ -13,10 +15,12 @@ pub mod ledger;
 pub mod machine;
 pub mod meter;
 pub mod money;
+pub mod node_price;
 pub mod observed;
 pub mod period;
 pub mod plan;
 pub mod rate;
+pub mod recurring;
 pub mod selector;
 pub mod statement;
 pub mod world;

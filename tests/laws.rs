@@ -3,6 +3,8 @@
 
 #[path = "laws/cluster.rs"]
 mod cluster;
+#[path = "laws/disorder.rs"]
+mod disorder;
 #[path = "laws/leaving.rs"]
 mod leaving;
 #[path = "reference/reference.rs"]
@@ -20,7 +22,7 @@ use opex_operator::replay::trace::Trace;
 use opex_operator::replay::{Options, Replay};
 use proptest::prelude::*;
 use proptest::test_runner::RngSeed;
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use reference::{Bill, Input, Seconds, compare};
 use simulation::{Fate, live};
@@ -54,6 +56,31 @@ fn quantities(report: &Value) -> BTreeMap<String, BigInt> {
     sums
 }
 
+/// The total of every Statement, charges by the calendar included.
+fn totals(report: &Value) -> BTreeMap<String, String> {
+    let statements = report["statements"].as_array().expect("a list").iter();
+    let total = |one: &Value| {
+        (format!("{}/{}", one["metadata"]["namespace"], one["metadata"]["name"]), one["spec"]["total"].to_string())
+    };
+    statements.map(total).collect()
+}
+
+/// The same trace with plans that charge by the calendar as well.
+fn with_charges(mut input: Input) -> Input {
+    let charges = json!([
+        {"name": "support", "amount": "31.25", "every": "Day", "from": "2025-03-01",
+         "allocate": {"by": "Namespaces", "namespaces": {"a": "1", "b": "2"}}},
+        {"name": "licence", "amount": 100, "every": "Week", "from": "2025-01-01", "allocate": {"by": "Even"}},
+        {"name": "backup", "amount": 7, "every": "Day", "from": "2025-03-02", "booking": "OnChargeDate",
+         "allocate": {"by": "Even", "selector": {"matchLabels": {"team": "shop"}}}},
+    ]);
+    for event in input.trace.iter_mut().filter(|event| event.object["kind"] == "PricePlan") {
+        event.object["spec"]["recurring"] = charges.clone();
+        event.object["spec"]["timeZone"] = json!("Europe/Berlin");
+    }
+    input
+}
+
 /// What befalls the replicas, in seconds from the beginning.
 fn fates(kinds: &'static [Fate], most: usize) -> impl Strategy<Value = Vec<(u16, Fate)>> {
     prop::collection::vec((0_u16..9000, prop::sample::select(kinds)), 0..most)
@@ -71,6 +98,10 @@ fn lives_as_it_replays(input: &Input, replicas: usize, fates: &[(u16, Fate)]) ->
     };
     let mut faults: Vec<_> = lived["statements"].as_array().expect("a list").iter().flat_map(compare::faults).collect();
     faults.extend(compare::differences(&unclosed(&lived), &unclosed(&replayed)));
+    let (totals, expected) = (totals(&lived), totals(&replayed));
+    if totals != expected {
+        faults.push(format!("totals\n  engine:    {totals:?}\n  reference: {expected:?}"));
+    }
     let shown = || faults.join("\n").replace("engine:", "lived:").replace("reference:", "replayed:");
     prop_assert!(faults.is_empty(), "{}\n{fates:?}\n{}", shown(), traces::shown(&input.trace));
     Ok(())
@@ -128,7 +159,7 @@ proptest! {
         steps in traces::steps(30),
         disorder in prop::collection::vec(any::<(u8, u8, u32)>(), 1..60),
     ) {
-        simulation::disturb(&traces::input(&steps).trace, &disorder);
+        disorder::disturb(&traces::input(&steps).trace, &disorder);
     }
 }
 
@@ -173,6 +204,7 @@ proptest! {
         fates in fates(&[Fate::Pass, Fate::Failover, Fate::Lost, Fate::Unanswered], 12),
     ) {
         lives_as_it_replays(&traces::calm(&steps), 2, &fates)?;
+        lives_as_it_replays(&with_charges(traces::calm(&steps)), 2, &fates)?;
     }
 
     /// A process that comes after a crash goes on from the Statements and what still exists.
@@ -183,5 +215,6 @@ proptest! {
         fates in fates(&[Fate::Pass, Fate::ColdStart, Fate::Lost, Fate::Unanswered], 8),
     ) {
         lives_as_it_replays(&traces::own_times(&pods, &edits), 1, &fates)?;
+        lives_as_it_replays(&with_charges(traces::own_times(&pods, &edits)), 1, &fates)?;
     }
 }

@@ -27,6 +27,7 @@ pub(super) fn budget() -> Vec<Column> {
         text("Gate", ".status.gate", "What this budget asks admission to do"),
         text("Resets", ".status.period.resets", "The day on which the next period begins"),
         age(),
+        text("Fixed", ".status.fixed", "Of spent, what no scaling can recover").wide(),
         text("Remaining", ".status.remaining", "Limit less spent; negative when over").wide(),
         text("Since", ".status.meteredSince", "Nothing before this instant is counted").wide(),
         text("Prices", ".status.prices", "Set, Estimate, or Incomplete where something has no price").wide(),

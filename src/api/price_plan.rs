@@ -9,7 +9,10 @@ use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Serialize};
 
 use super::amount::Amount;
+use super::quantity::Quantity;
+use super::recurring::RecurringCharge;
 use super::schema;
+use super::statement::Category;
 
 /// What things cost. An edit takes effect at the instant at which the API server accepted it, and forward only: what
 /// was used before keeps its price. What has no price here is shown as unpriced; it is never free.
@@ -35,12 +38,29 @@ pub struct PricePlanSpec {
     /// These are list prices, not yours: budgets show PRICES Estimate until this is removed.
     #[serde(default)]
     pub estimate: bool,
+    /// The IANA time zone of the dates here, such as Europe/Paris.
+    #[serde(default = "utc", skip_serializing_if = "is_utc")]
+    #[schemars(length(min = 1, max = 64), regex(pattern = r"^[A-Za-z][A-Za-z0-9_+/-]*$"))]
+    #[x_kube(validation = (
+        "self != 'Local' && timestamp('2000-01-01T00:00:00Z').getFullYear(self) > 0",
+        "timeZone must be an IANA time zone such as Europe/Paris, America/New_York or UTC",
+    ))]
+    pub time_zone: String,
+    /// Which namespaces' Budgets may use this plan; without it, all may. Elsewhere everything stays unpriced, and the
+    /// Budget's condition Ready says PlanNotAllowed. ClusterBudgets may use every plan.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub allowed_namespaces: Option<AllowedNamespaces>,
     /// The price per hour of one unit of each resource: of a core (cpu), of a GiB (memory, ephemeral-storage,
     /// hugepages-*), of one piece (every other resource, such as nvidia.com/gpu). A whole number, or a decimal number
     /// in quotes.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     #[schemars(extend("maxProperties" = 64))]
     pub prices_per_hour: BTreeMap<String, Amount>,
+    /// What a Pod is billed at least, such as 10m of cpu and 32Mi of memory: a Pod that requests less, or nothing,
+    /// still occupies that much. Without it a Pod is billed what it requests.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    #[schemars(extend("maxProperties" = 64))]
+    pub minimum_per_pod: BTreeMap<String, Quantity>,
     /// Other prices for some of the nodes, by their labels; the first class that matches a node counts.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(length(max = 64), extend("x-kubernetes-list-type" = "map", "x-kubernetes-list-map-keys" = ["name"]))]
@@ -52,11 +72,39 @@ pub struct PricePlanSpec {
     /// The price per hour of a Service of type LoadBalancer.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub price_per_load_balancer_hour: Option<Amount>,
+    /// Charges that come by the calendar and not by use: servers, licences, subscriptions, support.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(max = 64), extend("x-kubernetes-list-type" = "map", "x-kubernetes-list-map-keys" = ["name"]))]
+    pub recurring: Vec<RecurringCharge>,
+    /// Which category Pods and persistent volume claims count in, by their labels; the first entry that matches
+    /// counts. Otherwise Pods count as Compute, claims as Storage.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(max = 64), extend("x-kubernetes-list-type" = "atomic"))]
+    pub categories: Vec<CategoryRule>,
+    /// What is taken off these prices, in percent. Several that apply to one price compound: 30 and 10 leave 63
+    /// percent of it. The unit prices on Statements are net.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(max = 32), extend("x-kubernetes-list-type" = "map", "x-kubernetes-list-map-keys" = ["name"]))]
+    pub discounts: Vec<Discount>,
 }
 
-/// Prices for the nodes that a selector picks.
+/// Namespaces by their labels.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+#[schemars(inline)]
+pub struct AllowedNamespaces {
+    /// Which namespaces, by their labels at each instant. An empty selector picks all.
+    #[schemars(schema_with = "schema::selector")]
+    pub selector: LabelSelector,
+}
+
+/// Prices for the nodes that a selector picks: by the unit of each resource, or for a whole node.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, KubeSchema)]
 #[serde(rename_all = "camelCase")]
+#[x_kube(validation = (
+    "has(self.pricesPerHour) != has(self.pricePerNodeHour)",
+    "set exactly one of pricesPerHour and pricePerNodeHour",
+))]
 pub struct NodeClass {
     /// The class's name; it is part of its rates, such as spot/cpu.
     #[schemars(length(min = 1, max = 63), regex(pattern = r"^[A-Za-z0-9]([-A-Za-z0-9_.]*[A-Za-z0-9])?$"))]
@@ -74,8 +122,13 @@ pub struct NodeClass {
     pub selector: LabelSelector,
     /// The price per hour of one unit of each resource on these nodes. What is left out here costs what the plan's own
     /// pricesPerHour say.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     #[schemars(extend("minProperties" = 1, "maxProperties" = 64))]
     pub prices_per_hour: BTreeMap<String, Amount>,
+    /// The price per hour of one such node. It is split over the node's capacity of cpu, memory and extended resources
+    /// in the ratio of the plan's own pricesPerHour, so that a full node costs its price.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub price_per_node_hour: Option<Amount>,
 }
 
 /// The price of persistent volume claims of one StorageClass.
@@ -96,6 +149,39 @@ pub struct StoragePrice {
     /// The price of one GiB for a month of 730 hours.
     #[serde(default, rename = "pricePerGiBMonth", skip_serializing_if = "Option::is_none")]
     pub price_per_gib_month: Option<Amount>,
+}
+
+/// The category of what a selector picks.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+#[schemars(inline)]
+pub struct CategoryRule {
+    /// Which Pods and claims, by their labels. An empty selector picks all.
+    #[schemars(schema_with = "schema::selector")]
+    pub selector: LabelSelector,
+    /// What their cost counts as in breakdowns and on Statements.
+    pub category: Category,
+}
+
+/// A percentage off the price of what is used.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, KubeSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct Discount {
+    /// The discount's name, for people.
+    #[schemars(length(min = 1, max = 63), regex(pattern = r"^[A-Za-z0-9]([-A-Za-z0-9_.]*[A-Za-z0-9])?$"))]
+    pub name: String,
+    /// How much is taken off: 0 to 100, with at most four decimals, such as "30" or "12.5".
+    #[schemars(schema_with = "schema::percent")]
+    pub percent: Amount,
+    /// What it is taken off: resources by their names (cpu, memory, nvidia.com/gpu), storage, load-balancer. Without it
+    /// the discount applies to everything that is used.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(schema_with = "schema::discounted")]
+    #[x_kube(validation = (
+        "self.all(name, !name.startsWith('storage/') && !name.startsWith('recurring/') && !name.startsWith('shared/') && !name.startsWith('idle/'))",
+        "a discount names a resource such as cpu, or storage for claims of all classes, or load-balancer; recurring and shared costs are not discounted, and idle follows its resource",
+    ))]
+    pub resources: Option<Vec<String>>,
 }
 
 /// What the operator knows of a PricePlan.
@@ -134,6 +220,14 @@ pub struct PlanVersion {
     /// The plan's spec as it was then.
     #[schemars(schema_with = "any_object")]
     pub spec: PricePlanSpec,
+}
+
+fn utc() -> String {
+    "UTC".to_owned()
+}
+
+fn is_utc(zone: &str) -> bool {
+    zone == "UTC"
 }
 
 /// A spec that was once admitted is not validated again: later rules must not make it unwritable.

@@ -82,6 +82,32 @@ pub(super) fn currency(_: &mut SchemaGenerator) -> Schema {
     json_schema!({"type": "string", "enum": codes})
 }
 
+/// A percentage: a number from 0 to 100, with at most four decimals.
+pub(super) fn percent(_: &mut SchemaGenerator) -> Schema {
+    json_schema!({
+        "x-kubernetes-int-or-string": true,
+        "minimum": 0,
+        "maximum": 100,
+        "maxLength": 8,
+        "pattern": r"^(100(\.0{1,4})?|[1-9]?[0-9](\.[0-9]{1,4})?)$",
+    })
+}
+
+/// Names of what a discount is taken off.
+pub(super) fn discounted(_: &mut SchemaGenerator) -> Schema {
+    json_schema!({
+        "type": "array",
+        "minItems": 1,
+        "maxItems": 64,
+        "x-kubernetes-list-type": "set",
+        "items": {
+            "type": "string",
+            "maxLength": 317,
+            "pattern": "^[A-Za-z0-9]([-A-Za-z0-9_./]*[A-Za-z0-9])?$",
+        },
+    })
+}
+
 /// Conditions as Kubernetes prints and merges them: one of each type.
 pub(super) fn conditions(_: &mut SchemaGenerator) -> Schema {
     json_schema!({

@@ -137,8 +137,8 @@ pub struct Line {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(max = 400))]
     pub workload: Option<String>,
-    /// The price of one unit for an hour, as a decimal number, or as a fraction such as 12/34567; absent where there
-    /// was none.
+    /// The price of one unit for an hour, or of one charge, as a decimal number, or as a fraction such as 12/34567;
+    /// absent where there was none.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(max = 1000), regex(pattern = r"^[0-9]+(\.[0-9]+|/[1-9][0-9]*)?$"))]
     pub unit_price: Option<String>,
@@ -174,7 +174,7 @@ pub struct Line {
 }
 
 /// What kind of cost a line is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
 #[schemars(inline)]
 #[allow(missing_docs)]
 pub enum Category {
@@ -187,6 +187,7 @@ pub enum Category {
     Backup,
     Support,
     Monitoring,
+    #[default]
     Other,
 }
 

@@ -39,6 +39,14 @@ pub struct BudgetStatus {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(max = 64))]
     pub spent: Option<String>,
+    /// Of spent, what no scaling can recover: recurring charges that were booked or have accrued so far.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(max = 64))]
+    pub fixed: Option<String>,
+    /// The recurring charges of the whole period, as they are known now.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(max = 64))]
+    pub committed: Option<String>,
     /// Limit less spent; negative when over.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(max = 64))]

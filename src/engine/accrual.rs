@@ -115,6 +115,11 @@ impl Accrual {
         }
     }
 
+    /// The quantity, where it never changes any more and nothing is known of when it came.
+    pub fn settled(&self) -> Option<i128> {
+        (self.rate == 0 && self.recent.is_empty()).then_some(self.constant)
+    }
+
     /// Instants after `t` at which the rate changes or a step is added.
     pub fn turns(&self, t: Seconds) -> impl Iterator<Item = Seconds> + '_ {
         self.recent.iter().map(|r| r.at).filter(move |at| *at > t)

@@ -15,8 +15,11 @@ pub struct Figures {
     pub spent: Fraction,
     /// A second of what runs now.
     pub slope: Fraction,
-    /// The whole period, if what runs now runs on.
+    /// The whole period, if what runs now runs on, and with the charges that will come.
     pub forecast: Fraction,
+    /// What of `spent` no scaling can recover, and what it will be at the end of the period.
+    pub fixed: Fraction,
+    pub committed: Fraction,
 }
 
 // === impl Figures ===
@@ -26,8 +29,10 @@ impl Figures {
         let at = ledger.clamp(now);
         let spent = ledger.spent(rates, at);
         let slope = if at < ledger.span.until { ledger.slope(rates, at) } else { Fraction::ZERO };
-        let forecast = spent.plus(&slope.times(ledger.span.until - at));
-        Self { at, spent, slope, forecast }
+        let (fixed, committed) = (ledger.fixed(rates, at), ledger.fixed(rates, ledger.span.until));
+        let usage = if fixed == committed { slope.clone() } else { ledger.usage_slope(rates, at) };
+        let forecast = spent.plus(&usage.times(ledger.span.until - at)).plus(&committed).plus(&fixed.times(-1));
+        Self { at, spent, slope, forecast, fixed, committed }
     }
 
     pub fn per_day(&self) -> Fraction {

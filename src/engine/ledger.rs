@@ -3,14 +3,15 @@
 //! A line is (namespace, workload, rate) with a quantity. Beside the lines stand their sums by rate, so that what a
 //! budget has spent, and when it will cross a threshold, is arithmetic over a handful of rates.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 
 use super::accrual::{Accrual, Ramp};
 use super::meter::{Growth, Span};
-use super::money::{Fraction, Total};
+use super::money::{Exact, Fraction, Total};
 use super::observed::{Cut, Tag};
 use super::period::Window;
-use super::rate::{RateId, Rates};
+use super::rate::{Rate, RateId, Rates};
+use crate::api::ChargeFrequency;
 use crate::facts::{Name, Seconds};
 
 /// Which line of a ledger.
@@ -30,6 +31,10 @@ pub struct Ledger {
     pub currency: Name,
     lines: HashMap<LineKey, Accrual>,
     totals: Vec<(RateId, Accrual)>,
+    /// What is known as an amount alone, by lines of [`Rates::amount`]: parts of charges that no longer grow, and what
+    /// a Statement had merged.
+    carried: BTreeMap<LineKey, Exact>,
+    carried_sum: Fraction,
     /// Readings before this instant are lost.
     folded: Seconds,
 }
@@ -46,7 +51,16 @@ pub struct Gap {
 
 impl Ledger {
     pub fn new(window: Window, span: Span, currency: Name) -> Self {
-        Self { window, folded: span.from, span, currency, lines: HashMap::new(), totals: Vec::new() }
+        Self {
+            window,
+            folded: span.from,
+            span,
+            currency,
+            lines: HashMap::new(),
+            totals: Vec::new(),
+            carried: BTreeMap::new(),
+            carried_sum: Fraction::ZERO,
+        }
     }
 
     /// The instant at which a reading at `t` stands: a ledger ends with its span.
@@ -55,7 +69,7 @@ impl Ledger {
     }
 
     pub fn grow(&mut self, growth: &Growth, tag: Tag) {
-        self.add(&growth.line, Ramp { at: growth.at, rate: growth.rate, step: 0, tag });
+        self.add(&growth.line, Ramp { at: growth.at, rate: growth.rate, step: growth.step, tag });
     }
 
     pub fn add(&mut self, line: &LineKey, ramp: Ramp) {
@@ -67,7 +81,7 @@ impl Ledger {
     pub fn fill(&mut self, growths: impl Iterator<Item = (Growth, Tag)>, t: Seconds) {
         let t = self.clamp(t);
         for (growth, tag) in growths {
-            let ramp = Ramp { at: growth.at, rate: growth.rate, step: 0, tag };
+            let ramp = Ramp { at: growth.at, rate: growth.rate, step: growth.step, tag };
             if tag == Tag::KNOWN && ramp.at < t {
                 self.both(&growth.line, |accrual| accrual.settle(ramp));
             } else {
@@ -88,12 +102,27 @@ impl Ledger {
     /// What was spent in `[from, t)`, priced and exact.
     pub fn spent(&self, rates: &Rates, t: Seconds) -> Fraction {
         let t = self.clamp(t);
-        self.priced(rates, |accrual| accrual.at(t))
+        self.sum(rates, |_| true, |accrual| accrual.at(t)).fraction().plus(&self.carried_sum)
+    }
+
+    /// What of it no scaling can recover: charges that recur, or came once.
+    pub fn fixed(&self, rates: &Rates, t: Seconds) -> Fraction {
+        let t = self.clamp(t);
+        let mut sum = self.sum(rates, is_fixed, |accrual| accrual.at(t));
+        for (_, amount) in self.carried.iter().filter(|(line, _)| is_fixed(rates.get(line.rate))) {
+            sum.add_exact(amount);
+        }
+        sum.fraction()
+    }
+
+    /// What of a second's cost just after `t` is use.
+    pub fn usage_slope(&self, rates: &Rates, t: Seconds) -> Fraction {
+        self.sum(rates, |rate| !is_fixed(rate), |accrual| accrual.rate(t)).fraction()
     }
 
     /// What a second costs just after `t`.
     pub fn slope(&self, rates: &Rates, t: Seconds) -> Fraction {
-        self.priced(rates, |accrual| accrual.rate(t))
+        self.sum(rates, |_| true, |accrual| accrual.rate(t)).fraction()
     }
 
     /// Instants within `(from, to]` at which the slope changes or something is booked, in order.
@@ -113,6 +142,11 @@ impl Ledger {
     pub fn lines(&self, t: Seconds) -> impl Iterator<Item = (&LineKey, i128)> {
         let t = self.clamp(t);
         self.lines.iter().map(move |(key, accrual)| (key, accrual.at(t))).filter(|(_, quantity)| *quantity != 0)
+    }
+
+    /// What is known as an amount alone, beside the lines.
+    pub fn carried(&self) -> &BTreeMap<LineKey, Exact> {
+        &self.carried
     }
 
     /// Quantities at `t` summed by rate.
@@ -139,11 +173,22 @@ impl Ledger {
         names
     }
 
-    /// From here on, what was metered up to `watermark` from what `cut` had seen is what `lines` say.
+    /// From here on, what was metered up to `watermark` from what `cut` had seen is what `lines` and `carried` say.
     ///
     /// Newer versions keep their full effect, so that a correction of what was persisted is not lost.
-    pub fn rebase(&mut self, lines: &HashMap<LineKey, i128>, watermark: Seconds, cut: &Cut) {
+    pub fn rebase(
+        &mut self,
+        lines: &HashMap<LineKey, i128>,
+        carried: BTreeMap<LineKey, Exact>,
+        watermark: Seconds,
+        cut: &Cut,
+    ) {
         let watermark = watermark.max(self.folded);
+        let mut sum = Total::default();
+        for amount in carried.values() {
+            sum.add_exact(amount);
+        }
+        (self.carried, self.carried_sum) = (carried, sum.fraction());
         for key in lines.keys() {
             self.lines.entry(key.clone()).or_default();
         }
@@ -155,6 +200,25 @@ impl Ledger {
             }
         }
         self.fold(watermark, Some(cut));
+    }
+
+    /// Parts of charges that no longer grow are carried as amounts: each time that a namespace comes or goes the parts
+    /// change, and with them the lines.
+    pub fn carry(&mut self, rates: &Rates) {
+        let Self { lines, totals, carried, carried_sum, .. } = self;
+        lines.retain(|key, accrual| {
+            let (rate, quantity) = (rates.get(key.rate), accrual.settled());
+            let (true, Some(quantity), Some(price)) = (rate.unit.is_amount(), quantity, &rate.price) else {
+                return true;
+            };
+            let mut cost = Total::default();
+            cost.add(price, quantity, rate.unit.factor());
+            let line = LineKey { rate: rates.amount(key.rate), ..key.clone() };
+            *carried.entry(line).or_default() += cost.exact();
+            *carried_sum = carried_sum.plus(&cost.fraction());
+            total(totals, key.rate).shift(-quantity);
+            false
+        });
     }
 
     /// Forgets when exactly things happened before `t`, as far as `cut` has seen them.
@@ -180,16 +244,20 @@ impl Ledger {
         change(total(&mut self.totals, line.rate));
     }
 
-    fn priced(&self, rates: &Rates, quantity: impl Fn(&Accrual) -> i128) -> Fraction {
+    fn sum(&self, rates: &Rates, counts: impl Fn(&Rate) -> bool, quantity: impl Fn(&Accrual) -> i128) -> Total {
         let mut sum = Total::default();
         for (id, accrual) in &self.totals {
             let rate = rates.get(*id);
-            if let Some(price) = &rate.price {
+            if let Some(price) = rate.price.as_ref().filter(|_| counts(rate)) {
                 sum.add(price, quantity(accrual), rate.unit.factor());
             }
         }
-        sum.fraction()
+        sum
     }
+}
+
+fn is_fixed(rate: &Rate) -> bool {
+    rate.frequency != ChargeFrequency::UsageBased
 }
 
 fn total(totals: &mut Vec<(RateId, Accrual)>, rate: RateId) -> &mut Accrual {

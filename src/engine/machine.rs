@@ -5,6 +5,7 @@
 //! [`Machine::pass`] says what should be written now and when to ask again. The ledger depends on the events alone.
 
 mod budgets;
+mod change;
 mod conditions;
 mod decide;
 mod gates;
@@ -423,6 +424,7 @@ impl Machine {
         self.folded = t;
         for entry in self.ledgers.values_mut() {
             entry.ledger.fold(t, None);
+            entry.ledger.carry(&self.rates);
         }
         self.sweep();
     }

@@ -4,14 +4,16 @@
 //! histories come the same pieces, whenever they are asked for: so a late fact is netted by taking the pieces from
 //! before it back and adding those from after it.
 
+use std::sync::Arc;
+
 use super::history::History;
 use super::item::{Item, LOAD_BALANCER, STORAGE};
 use super::ledger::LineKey;
 use super::observed::Source;
-use super::rate::{self, PriceList, Rates};
+use super::rate::{self, OnNode, PriceList, Rates};
 use super::selector::Selector;
-use super::world::{Node, World};
-use crate::facts::{Labels, Name, Seconds, no_labels};
+use super::world::{Node, Plan, World};
+use crate::facts::{Labels, Name, Seconds, no_amounts, no_labels};
 
 /// What a Budget asks to be metered.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -38,12 +40,13 @@ pub struct Span {
     pub terms: History<Option<Terms>>,
 }
 
-/// A line that grows by `rate` ledger units a second more from `at` on.
+/// A line that grows by `rate` ledger units a second more from `at` on, and by `step` at once.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Growth {
     pub line: LineKey,
     pub at: Seconds,
     pub rate: i128,
+    pub step: i128,
 }
 
 struct Piece<'a> {
@@ -82,15 +85,14 @@ fn pieces(
     cuts.extend(item.held.changes(from, to));
     cuts.extend(span.terms.changes(from, to));
     if let Some(node) = node {
-        cuts.extend(node.labels.changes(from, to));
+        cuts.extend(node.changes(from, to));
     }
     for terms in span.terms.iter().filter_map(|(_, terms)| terms.as_ref()) {
-        if let Some(plan) = world.plans.get(&terms.plan) {
-            cuts.extend(plan.versions.changes(from, to));
-        }
-        if let (Scope::Namespaces(_), Some(namespace)) = (&terms.scope, world.namespaces.get(&item.namespace)) {
-            cuts.extend(namespace.labels.changes(from, to));
-        }
+        let plan = world.plans.get(&terms.plan);
+        cuts.extend(plan.into_iter().flat_map(|plan| plan.versions.changes(from, to)));
+        let by_labels = matches!(terms.scope, Scope::Namespaces(_)) || plan.is_some_and(Plan::is_restricted);
+        let namespace = world.namespaces.get(&item.namespace).filter(|_| by_labels);
+        cuts.extend(namespace.into_iter().flat_map(|namespace| namespace.labels.changes(from, to)));
     }
     cuts.push(to);
     cuts.sort_unstable();
@@ -101,6 +103,17 @@ fn pieces(
 // === impl Terms ===
 
 impl Terms {
+    /// The price list in force; none where the plan is missing, or not for the Budget's namespace (COST_RULES 12).
+    pub fn price_list<'a>(&self, world: &'a World, t: Seconds) -> Option<&'a Arc<PriceList>> {
+        let list = world.price_list(&self.plan, t)?;
+        match (&self.scope, &list.allowed) {
+            (Scope::Namespace(namespace), Some(allowed)) => {
+                Some(list).filter(|_| allowed.matches(&world.namespace_labels(namespace, t)))
+            }
+            _ => Some(list),
+        }
+    }
+
     fn cover(&self, world: &World, item: &Item, labels: &Labels, t: Seconds) -> bool {
         let in_scope = match &self.scope {
             Scope::Namespace(namespace) => *namespace == item.namespace,
@@ -119,28 +132,38 @@ impl Piece<'_> {
         if !terms.cover(world, item, &holding.labels, from) {
             return;
         }
-        let list = world.price_list(&terms.plan, from);
-        let unlabelled = no_labels();
-        let labels = node.and_then(|node| node.labels.at(from)).unwrap_or(&unlabelled);
-        for (resource, amount) in holding.amounts.iter() {
+        let list = terms.price_list(world, from);
+        let (unlabelled, unknown) = (no_labels(), no_amounts());
+        let on = OnNode {
+            labels: node.and_then(|node| node.labels.at(from)).unwrap_or(&unlabelled),
+            capacity: node.and_then(|node| node.capacity.at(from)).unwrap_or(&unknown),
+        };
+        let category = list.and_then(|list| list.category(&holding.labels)).filter(|_| item.source != Source::Services);
+        let billed = match list {
+            Some(list) if item.source == Source::Pods => list.billed(&holding.amounts),
+            _ => holding.amounts.clone(),
+        };
+        for (resource, amount) in billed.iter() {
             let other = match (&**resource, &item.site) {
                 (STORAGE, Some(class)) if item.source == Source::Claims => Some(rate::Held::Storage { class }),
                 (LOAD_BALANCER, _) if item.source == Source::Services => Some(rate::Held::LoadBalancer),
                 _ => None,
             };
             let (rate, per_second) = match other {
-                Some(held) => (rates.id(PriceList::rate(list.map(AsRef::as_ref), &terms.plan, held)), *amount),
+                Some(held) => {
+                    (rates.id(PriceList::rate(list.map(AsRef::as_ref), &terms.plan, held, category)), *amount)
+                }
                 None => {
-                    let rate = rates.resource(list, &terms.plan, resource, labels);
+                    let rate = rates.resource(list, &terms.plan, resource, on, category);
                     (rate, rate::per_second(resource, *amount))
                 }
             };
             let line = LineKey { namespace: Some(item.namespace.clone()), workload: item.workload.clone(), rate };
             // What runs to the end of the span has no end in it: a ledger is never read beyond.
             if to < span.until {
-                out.push(Growth { line: line.clone(), at: to, rate: -sign * per_second });
+                out.push(Growth { line: line.clone(), at: to, rate: -sign * per_second, step: 0 });
             }
-            out.push(Growth { line, at: from, rate: sign * per_second });
+            out.push(Growth { line, at: from, rate: sign * per_second, step: 0 });
         }
     }
 }

@@ -11,7 +11,7 @@ mod zone;
 use jiff::civil::{Date, Weekday};
 
 use crate::facts::Seconds;
-use step::Step;
+pub use step::Step;
 pub use zone::Zone;
 
 /// The zone of a Budget that names none.
@@ -172,13 +172,7 @@ impl TryFrom<&crate::api::PeriodSpec> for Schedule {
     fn try_from(spec: &crate::api::PeriodSpec) -> Result<Self, PeriodError> {
         let period = match (spec.every, &spec.start, &spec.end) {
             (Some(every), None, None) => Period::Every(
-                match every {
-                    crate::api::Every::Day => Every::Day,
-                    crate::api::Every::Week => Every::Week,
-                    crate::api::Every::Month => Every::Month,
-                    crate::api::Every::Quarter => Every::Quarter,
-                    crate::api::Every::Year => Every::Year,
-                },
+                every.into(),
                 Anchors {
                     start_day: spec.start_day.map(i64::from),
                     start_month: spec.start_month.map(i64::from),
@@ -189,6 +183,18 @@ impl TryFrom<&crate::api::PeriodSpec> for Schedule {
             _ => return Err(PeriodError::Kind),
         };
         Self::new(period, Some(&spec.time_zone))
+    }
+}
+
+impl From<crate::api::Every> for Every {
+    fn from(every: crate::api::Every) -> Self {
+        match every {
+            crate::api::Every::Day => Self::Day,
+            crate::api::Every::Week => Self::Week,
+            crate::api::Every::Month => Self::Month,
+            crate::api::Every::Quarter => Self::Quarter,
+            crate::api::Every::Year => Self::Year,
+        }
     }
 }
 

@@ -1,64 +1,133 @@
-//! What a PricePlan's manifest means: its price list, and since when each version of it is in force.
+//! What a PricePlan's manifest means: its price list, net of its discounts.
 
-use super::money::{ParsePriceError, Price, UnitPrice};
-use super::rate::{NodeClass, PriceList, StoragePrice};
+use std::collections::BTreeMap;
+
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::LabelSelector;
+use num_traits::{One, Signed};
+
+use super::discount::{Discount, Discounts};
+use super::item::{LOAD_BALANCER, STORAGE};
+use super::money::{Exact, ParsePriceError, Price, UnitPrice};
+use super::period::{PeriodError, Zone};
+use super::rate::{ClassPrices, NodeClass, PriceList, StoragePrice};
+use super::recurring::{Charge, ChargeError};
 use super::selector::{Selector, UnknownOperator};
-use crate::api::{Amount, PricePlanSpec};
+use crate::api::{self, Amount, PricePlanSpec};
+use crate::facts::quantity::{Quantity, QuantityError};
+use crate::facts::{Amounts, Name, resources};
 
 /// Why a plan cannot be priced with.
 #[derive(Debug, thiserror::Error)]
 pub enum PlanError {
     #[error("{field}: {source}")]
     Price { field: String, source: ParsePriceError },
-    #[error("spec.nodeClasses[{class}].selector: {source}")]
-    Selector { class: String, source: UnknownOperator },
+    #[error("spec.minimumPerPod[{resource}]: {source}")]
+    Minimum { resource: String, source: QuantityError },
+    #[error("{field}: {source}")]
+    Selector { field: String, source: UnknownOperator },
+    #[error("spec.discounts[{discount}].percent: {percent} is more than 100")]
+    Percent { discount: String, percent: String },
+    #[error("spec.{0}")]
+    Zone(#[source] PeriodError),
+    #[error("spec.recurring[{charge}].{source}")]
+    Recurring { charge: String, source: ChargeError },
 }
 
 // === impl PriceList ===
 
 impl PriceList {
     pub fn compile(spec: &PricePlanSpec) -> Result<Self, PlanError> {
-        let classes = spec.node_classes.iter().map(|class| {
-            let field = |resource: &str| format!("spec.nodeClasses[{}].pricesPerHour[{resource}]", class.name);
-            Ok(NodeClass {
-                name: class.name.as_str().into(),
-                selector: Selector::compile(&class.selector)
-                    .map_err(|source| PlanError::Selector { class: class.name.clone(), source })?,
-                prices: prices(&class.prices_per_hour, field)?,
-            })
-        });
+        let discounts = Discounts::new(spec.discounts.iter().map(discount).collect::<Result<_, _>>()?);
+        let base = prices(&spec.prices_per_hour, |resource| format!("spec.pricesPerHour[{resource}]"))?;
+        let classes = spec.node_classes.iter().map(|class| node_class(class, &discounts));
         let storage = spec.storage.iter().enumerate().map(|(i, entry)| {
             let monthly = entry.price_per_gib_hour.is_none();
             let amount = entry.price_per_gib_hour.as_ref().or(entry.price_per_gib_month.as_ref());
             let class = entry.class_name.as_deref().map(Into::into);
-            let price = amount.map_or(Ok(Price::ZERO.into()), |amount| price(amount, &format!("spec.storage[{i}]")));
-            Ok(StoragePrice { class, price: price?, monthly })
+            let gross = amount.map_or(Ok(Price::ZERO.into()), |amount| price(amount, &format!("spec.storage[{i}]")));
+            Ok(StoragePrice { class, price: discounts.net(gross?, STORAGE), monthly })
         });
+        let zone = Zone::named(&spec.time_zone).map_err(PlanError::Zone)?;
+        let recurring = spec.recurring.iter().map(|charge| {
+            Charge::compile(charge, &zone)
+                .map_err(|source| PlanError::Recurring { charge: charge.name.clone(), source })
+        });
+        let categories = spec.categories.iter().enumerate().map(|(i, rule)| {
+            let selector = selector(&rule.selector, &format!("spec.categories[{i}].selector"))?;
+            Ok((selector, format!("{:?}", rule.category).into()))
+        });
+        let allowed = spec.allowed_namespaces.as_ref();
+        let allowed = allowed.map(|allowed| selector(&allowed.selector, "spec.allowedNamespaces.selector"));
+        let load_balancer = spec.price_per_load_balancer_hour.as_ref();
+        let load_balancer = load_balancer.map(|amount| price(amount, "spec.pricePerLoadBalancerHour")).transpose()?;
         Ok(Self {
             currency: spec.currency.code().into(),
             estimate: spec.estimate,
-            prices: prices(&spec.prices_per_hour, |resource| format!("spec.pricesPerHour[{resource}]"))?,
+            allowed: allowed.transpose()?,
+            prices: net(base.clone(), &discounts),
+            base,
+            minimum: minimum(&spec.minimum_per_pod)?,
             classes: classes.collect::<Result<_, _>>()?,
-            load_balancer: spec
-                .price_per_load_balancer_hour
-                .as_ref()
-                .map(|amount| price(amount, "spec.pricePerLoadBalancerHour"))
-                .transpose()?,
+            load_balancer: load_balancer.map(|gross| discounts.net(gross, LOAD_BALANCER)),
             storage: storage.collect::<Result<_, _>>()?,
+            recurring: recurring.collect::<Result<_, _>>()?,
+            categories: categories.collect::<Result<_, _>>()?,
+            discounts,
         })
     }
 }
 
-fn prices<'a, C>(
-    amounts: &'a C,
+fn minimum(quantities: &BTreeMap<String, api::Quantity>) -> Result<Amounts, PlanError> {
+    let read = |(resource, quantity): (&String, &api::Quantity)| {
+        let quantity = Quantity::parse(quantity.as_str());
+        let quantity = quantity.map_err(|source| PlanError::Minimum { resource: resource.clone(), source })?;
+        Ok((resource.clone(), quantity))
+    };
+    let read: Vec<_> = quantities.iter().map(read).collect::<Result<_, _>>()?;
+    Ok(resources::amounts(read.iter().map(|(resource, quantity)| (resource.as_str(), quantity))))
+}
+
+fn discount(discount: &api::Discount) -> Result<Discount, PlanError> {
+    let field = || format!("spec.discounts[{}].percent", discount.name);
+    let percent = price(&discount.percent, &field())?.exact();
+    let left = Exact::one() - percent / Exact::from_integer(100.into());
+    if left.is_negative() {
+        let (discount, percent) = (discount.name.clone(), discount.percent.to_string());
+        return Err(PlanError::Percent { discount, percent });
+    }
+    let names = discount.resources.as_ref().map(|names| names.iter().map(|name| name.as_str().into()).collect());
+    Ok(Discount { left, names })
+}
+
+fn node_class(class: &api::NodeClass, discounts: &Discounts) -> Result<NodeClass, PlanError> {
+    let field = |what: &str| format!("spec.nodeClasses[{}].{what}", class.name);
+    let prices = match &class.price_per_node_hour {
+        Some(amount) => ClassPrices::Node(price(amount, &field("pricePerNodeHour"))?),
+        None => {
+            let units = prices(&class.prices_per_hour, |resource| field(&format!("pricesPerHour[{resource}]")))?;
+            ClassPrices::Units(net(units, discounts))
+        }
+    };
+    let selector = selector(&class.selector, &field("selector"))?;
+    Ok(NodeClass { name: class.name.as_str().into(), selector, prices })
+}
+
+fn selector(selector: &LabelSelector, field: &str) -> Result<Selector, PlanError> {
+    Selector::compile(selector).map_err(|source| PlanError::Selector { field: field.to_owned(), source })
+}
+
+fn prices(
+    amounts: &BTreeMap<String, Amount>,
     field: impl Fn(&str) -> String,
-) -> Result<std::collections::BTreeMap<crate::facts::Name, UnitPrice>, PlanError>
-where
-    &'a C: IntoIterator<Item = (&'a String, &'a Amount)>,
-{
+) -> Result<BTreeMap<Name, UnitPrice>, PlanError> {
     let priced =
         |(resource, amount): (&String, &Amount)| Ok((resource.as_str().into(), price(amount, &field(resource))?));
-    amounts.into_iter().map(priced).collect()
+    amounts.iter().map(priced).collect()
+}
+
+fn net(prices: BTreeMap<Name, UnitPrice>, discounts: &Discounts) -> BTreeMap<Name, UnitPrice> {
+    let net = |(name, price): (Name, UnitPrice)| (name.clone(), discounts.net(price, &name));
+    prices.into_iter().map(net).collect()
 }
 
 fn price(amount: &Amount, field: &str) -> Result<UnitPrice, PlanError> {

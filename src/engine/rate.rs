@@ -7,9 +7,14 @@ use std::collections::{BTreeMap, HashMap};
 use std::hash::{Hash, Hasher};
 use std::sync::Arc;
 
+use super::discount::Discounts;
+use super::item::{LOAD_BALANCER, STORAGE};
 use super::money::{Unit, UnitPrice};
+use super::node_price::{self, Share};
+use super::recurring::Charge;
 use super::selector::Selector;
-use crate::facts::{Labels, Name};
+use crate::api::ChargeFrequency;
+use crate::facts::{Amounts, Labels, Name};
 
 /// A unit price with everything a ledger line says about it.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -20,6 +25,7 @@ pub struct Rate {
     /// Absent: unpriced.
     pub price: Option<UnitPrice>,
     pub unit: Unit,
+    pub frequency: ChargeFrequency,
     /// Late facts of a closed period.
     pub correction: bool,
 }
@@ -33,25 +39,36 @@ pub struct RateId(u32);
 pub struct Rates {
     all: Vec<Rate>,
     ids: HashMap<Rate, RateId>,
-    /// What was looked up before, a few resources each.
-    known: HashMap<Asked, Vec<(Name, RateId)>>,
+    /// Of each rate, the one of exact amounts under its name.
+    amounts: Vec<RateId>,
+    /// What was looked up before, a few resources and categories each.
+    known: HashMap<Asked, Vec<(Name, Option<Name>, RateId)>>,
 }
 
 /// What decides the rates of a Node's resources. The same are the same in memory: each version of a plan has a list of
-/// its own, each version of a Node its labels.
+/// its own, each version of a Node its labels
+/// and its capacity.
 #[derive(Debug)]
 struct Asked {
     list: Arc<PriceList>,
-    node: Labels,
+    labels: Labels,
+    capacity: Amounts,
+}
+
+/// What of a Node decides prices.
+#[derive(Clone, Copy, Debug)]
+pub struct OnNode<'a> {
+    pub labels: &'a Labels,
+    pub capacity: &'a Amounts,
 }
 
 /// What one object holds, as a rate prices it.
 #[derive(Clone, Copy, Debug)]
 pub enum Held<'a> {
-    /// A Pod's resource (`cpu`, `memory`, `nvidia.com/gpu` …) on a node with these labels.
+    /// A Pod's resource (`cpu`, `memory`, `nvidia.com/gpu` …).
     Resource {
         resource: &'a str,
-        node: &'a Labels,
+        node: OnNode<'a>,
     },
     /// Bytes of a claim of this StorageClass.
     Storage {
@@ -60,15 +77,26 @@ pub enum Held<'a> {
     LoadBalancer,
 }
 
-/// One version of a PricePlan, ready to price.
+/// One version of a PricePlan, ready to price: net of its discounts.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct PriceList {
     pub currency: Name,
     pub estimate: bool,
+    /// The namespaces whose Budgets may use it; absent: all.
+    pub allowed: Option<Selector>,
     pub prices: BTreeMap<Name, UnitPrice>,
+    /// The same before discounts: a node's price is split in their ratio.
+    pub base: BTreeMap<Name, UnitPrice>,
+    /// What a Pod is billed at least.
+    pub minimum: Amounts,
     pub classes: Vec<NodeClass>,
     pub load_balancer: Option<UnitPrice>,
     pub storage: Vec<StoragePrice>,
+    pub recurring: Vec<Charge>,
+    /// Of Pods and claims, by their labels; the first that matches counts.
+    pub categories: Vec<(Selector, Name)>,
+    /// For what is priced elsewhere.
+    pub discounts: Discounts,
 }
 
 /// Nodes that a plan prices of their own.
@@ -76,7 +104,16 @@ pub struct PriceList {
 pub struct NodeClass {
     pub name: Name,
     pub selector: Selector,
-    pub prices: BTreeMap<Name, UnitPrice>,
+    pub prices: ClassPrices,
+}
+
+/// How a class prices its nodes.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum ClassPrices {
+    /// By the unit of a resource.
+    Units(BTreeMap<Name, UnitPrice>),
+    /// A whole node, before discounts.
+    Node(UnitPrice),
 }
 
 /// The price of a GiB of a claim.
@@ -98,21 +135,37 @@ impl Rates {
         }
         let id = RateId(u32::try_from(self.all.len()).unwrap_or(u32::MAX));
         self.all.push(rate.clone());
-        self.ids.insert(rate, id);
+        self.ids.insert(rate.clone(), id);
+        self.amounts.push(id);
+        if rate.unit != Unit::Amount {
+            self.amounts[id.0 as usize] = self.id(Rate { price: None, unit: Unit::Amount, ..rate });
+        }
         id
     }
 
+    /// The rate of exact amounts under the same name.
+    pub fn amount(&self, id: RateId) -> RateId {
+        self.amounts[id.0 as usize]
+    }
+
     /// The rate of a Pod's resource, as [`PriceList::rate`] has it.
-    pub fn resource(&mut self, list: Option<&Arc<PriceList>>, plan: &Name, resource: &Name, node: &Labels) -> RateId {
+    pub fn resource(
+        &mut self,
+        list: Option<&Arc<PriceList>>,
+        plan: &Name,
+        resource: &Name,
+        node: OnNode<'_>,
+        category: Option<&Name>,
+    ) -> RateId {
         let held = Held::Resource { resource, node };
-        let Some(list) = list else { return self.id(PriceList::rate(None, plan, held)) };
-        let asked = Asked { list: list.clone(), node: node.clone() };
-        let known = self.known.get(&asked).and_then(|known| known.iter().find(|(name, _)| name == resource));
-        if let Some((_, id)) = known {
+        let Some(list) = list else { return self.id(PriceList::rate(None, plan, held, category)) };
+        let asked = Asked { list: list.clone(), labels: node.labels.clone(), capacity: node.capacity.clone() };
+        let same = |(name, of, _): &&(Name, Option<Name>, RateId)| name == resource && of.as_ref() == category;
+        if let Some((_, _, id)) = self.known.get(&asked).and_then(|known| known.iter().find(same)) {
             return *id;
         }
-        let id = self.id(PriceList::rate(Some(list), plan, held));
-        self.known.entry(asked).or_default().push((resource.clone(), id));
+        let id = self.id(PriceList::rate(Some(list), plan, held, category));
+        self.known.entry(asked).or_default().push((resource.clone(), category.cloned(), id));
         id
     }
 
@@ -136,7 +189,9 @@ impl Rates {
 
 impl PartialEq for Asked {
     fn eq(&self, other: &Self) -> bool {
-        Arc::ptr_eq(&self.list, &other.list) && Arc::ptr_eq(&self.node, &other.node)
+        Arc::ptr_eq(&self.list, &other.list)
+            && Arc::ptr_eq(&self.labels, &other.labels)
+            && Arc::ptr_eq(&self.capacity, &other.capacity)
     }
 }
 
@@ -144,51 +199,82 @@ impl Eq for Asked {}
 
 impl Hash for Asked {
     fn hash<H: Hasher>(&self, state: &mut H) {
-        (Arc::as_ptr(&self.list), Arc::as_ptr(&self.node)).hash(state);
+        (Arc::as_ptr(&self.list), Arc::as_ptr(&self.labels), Arc::as_ptr(&self.capacity)).hash(state);
     }
 }
 
 // === impl PriceList ===
 
 impl PriceList {
-    /// The rate of what is held, under the plan's name. `None`: the plan is missing, and everything unpriced.
-    pub fn rate(list: Option<&Self>, plan: &Name, held: Held<'_>) -> Rate {
-        let rate = |name: Name, category: &str, price, unit| Rate {
+    /// The rate of what is held, under the plan's name and in this category or its own. No list: the plan is missing,
+    /// and everything unpriced.
+    pub fn rate(list: Option<&Self>, plan: &Name, held: Held<'_>, category: Option<&Name>) -> Rate {
+        let rate = |name: Name, own: &str, price, unit| Rate {
             plan: plan.clone(),
             name,
-            category: category.into(),
+            category: category.cloned().unwrap_or_else(|| own.into()),
             price,
             unit,
+            frequency: ChargeFrequency::UsageBased,
             correction: false,
         };
         match held {
             Held::Resource { resource, node } => {
                 let (name, price) = list.map_or((resource.into(), None), |list| list.resource(resource, node));
-                let slices = slices(resource, node);
+                let slices = slices(resource, node.labels);
                 let name = if slices > 1 { format!("{name}/{slices}").into() } else { name };
                 rate(name, "Compute", price, unit_of(resource, slices))
             }
             Held::Storage { class } => {
                 let entry = list.and_then(|list| list.storage(class));
                 let name =
-                    entry.and_then(|e| e.class.as_ref()).map_or("storage".into(), |c| format!("storage/{c}").into());
+                    entry.and_then(|e| e.class.as_ref()).map_or(STORAGE.into(), |c| format!("{STORAGE}/{c}").into());
                 let monthly = entry.is_some_and(|entry| entry.monthly);
                 let unit = if monthly { Unit::ByteSecondsOfMonth } else { Unit::ByteSeconds };
                 rate(name, "Storage", entry.map(|e| e.price.clone()), unit)
             }
             Held::LoadBalancer => {
                 let price = list.and_then(|list| list.load_balancer.clone());
-                rate("load-balancer".into(), "Network", price, Unit::Seconds)
+                rate(LOAD_BALANCER.into(), "Network", price, Unit::Seconds)
             }
         }
     }
 
-    fn resource(&self, resource: &str, node: &Labels) -> (Name, Option<UnitPrice>) {
-        let class = self.classes.iter().find(|class| class.selector.matches(node));
-        if let Some((class, price)) = class.and_then(|c| Some((c, c.prices.get(resource)?))) {
-            return (Arc::from(format!("{}/{resource}", class.name)), Some(price.clone()));
+    /// What a Pod that requests so much is billed for (COST_RULES 40).
+    pub fn billed(&self, requests: &Amounts) -> Amounts {
+        let held =
+            |resource: &Name| requests.iter().find(|(name, _)| name == resource).map_or(0, |(_, amount)| *amount);
+        if self.minimum.iter().all(|(resource, least)| held(resource) >= *least) {
+            return requests.clone();
         }
-        (resource.into(), self.prices.get(resource).cloned())
+        let mut billed: BTreeMap<Name, i128> = requests.iter().cloned().collect();
+        for (resource, least) in self.minimum.iter() {
+            let amount = billed.entry(resource.clone()).or_default();
+            *amount = (*amount).max(*least);
+        }
+        billed.into_iter().collect()
+    }
+
+    /// The category that a Pod or claim with these labels is given, if any (COST_RULES 43).
+    pub fn category(&self, labels: &Labels) -> Option<&Name> {
+        self.categories.iter().find(|(selector, _)| selector.matches(labels)).map(|(_, category)| category)
+    }
+
+    fn resource(&self, resource: &str, node: OnNode<'_>) -> (Name, Option<UnitPrice>) {
+        let class = self.classes.iter().find(|class| class.selector.matches(node.labels));
+        let own = |class: &NodeClass| Arc::from(format!("{}/{resource}", class.name));
+        let base = || (resource.into(), self.prices.get(resource).cloned());
+        let Some(class) = class else { return base() };
+        match &class.prices {
+            ClassPrices::Units(prices) => {
+                prices.get(resource).map_or_else(base, |price| (own(class), Some(price.clone())))
+            }
+            ClassPrices::Node(price) => match node_price::share(price, &self.base, node, resource) {
+                Share::Priced(price) => (own(class), Some(self.discounts.net(price, resource))),
+                Share::Unpriced => (resource.into(), None),
+                Share::Elsewhere => base(),
+            },
+        }
     }
 
     fn storage(&self, class: &str) -> Option<&StoragePrice> {
@@ -202,7 +288,7 @@ pub fn per_second(resource: &str, amount: i128) -> i128 {
 }
 
 /// How many replicas share one device of this node (COST_RULES 11).
-fn slices(resource: &str, node: &Labels) -> u32 {
+pub fn slices(resource: &str, node: &Labels) -> u32 {
     if is_core(resource) {
         return 1;
     }
@@ -225,6 +311,7 @@ fn is_core(resource: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::facts::no_amounts;
 
     fn labels(pairs: &[(&str, &str)]) -> Labels {
         Arc::new(pairs.iter().map(|(k, v)| (Name::from(*k), Name::from(*v))).collect())
@@ -242,7 +329,7 @@ mod tests {
             classes: vec![NodeClass {
                 name: "spot".into(),
                 selector: Selector::compile(&spot).unwrap(),
-                prices: BTreeMap::from([("cpu".into(), price("0.01"))]),
+                prices: ClassPrices::Units(BTreeMap::from([("cpu".into(), price("0.01"))])),
             }],
             storage: vec![
                 StoragePrice { class: Some("fast".into()), price: price("0.0002"), monthly: false },
@@ -256,7 +343,8 @@ mod tests {
     fn names_follow_the_price() {
         let (on_demand, spot, sliced) =
             (labels(&[]), labels(&[("pool", "spot")]), labels(&[("nvidia.com/gpu.replicas", "4")]));
-        let resource = |resource, node| Held::Resource { resource, node };
+        let nothing = no_amounts();
+        let resource = |resource, labels| Held::Resource { resource, node: OnNode { labels, capacity: &nothing } };
         for (held, name, unit, priced) in [
             (resource("cpu", &on_demand), "cpu", "millicore-seconds", true),
             (resource("cpu", &spot), "spot/cpu", "millicore-seconds", true),
@@ -268,7 +356,7 @@ mod tests {
             (Held::Storage { class: "slow" }, "storage", "byte-seconds/730h", true),
             (Held::LoadBalancer, "load-balancer", "seconds", false),
         ] {
-            let rate = PriceList::rate(Some(&plan()), &"default".into(), held);
+            let rate = PriceList::rate(Some(&plan()), &"default".into(), held, None);
             assert_eq!(
                 (&*rate.name, rate.unit.to_string().as_str(), rate.price.is_some()),
                 (name, unit, priced),
@@ -279,11 +367,9 @@ mod tests {
 
     #[test]
     fn a_missing_plan_prices_nothing_and_knows_no_class() {
-        let rate = PriceList::rate(
-            None,
-            &"gone".into(),
-            Held::Resource { resource: "cpu", node: &labels(&[("pool", "spot")]) },
-        );
+        let (labels, capacity) = (labels(&[("pool", "spot")]), no_amounts());
+        let node = OnNode { labels: &labels, capacity: &capacity };
+        let rate = PriceList::rate(None, &"gone".into(), Held::Resource { resource: "cpu", node }, None);
         assert_eq!((&*rate.name, &*rate.plan, rate.price), ("cpu", "gone", None));
     }
 }

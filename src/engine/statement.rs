@@ -4,9 +4,9 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 
 use super::budget::BudgetKey;
 use super::ledger::{Ledger, LineKey};
-use super::money::{Exact, Fraction, Total, Unit, UnitPrice, cost_text};
+use super::money::{Exact, Fraction, Total, Unit, UnitPrice, cost_text, exact_text, parse_exact};
 use super::rate::{Rate, Rates};
-use crate::api::{Category, ChargeClass, ChargeFrequency, CostShare, Line};
+use crate::api::{Category, ChargeClass, CostShare, Line};
 use crate::facts::{Name, Seconds};
 
 /// Most lines of a Statement: with at most 400 bytes each it stays within 64 kB.
@@ -28,7 +28,7 @@ pub struct Printed {
     pub top: Vec<CostShare>,
 }
 
-/// One line of a ledger with its exact cost; unpriced where there is none.
+/// One line of a ledger: how much, and its exact cost; unpriced where there is none.
 #[derive(Clone, Debug)]
 struct Charge {
     key: LineKey,
@@ -36,10 +36,19 @@ struct Charge {
     cost: Option<Fraction>,
 }
 
+/// What a Statement's lines say, by the ledger's own keys.
+#[derive(Debug, Default)]
+pub struct Read {
+    pub quantities: HashMap<LineKey, i128>,
+    pub amounts: BTreeMap<LineKey, Exact>,
+    /// What cannot be read is left out.
+    pub unread: Vec<String>,
+}
+
 /// The ledger at `t`. Closed, its workloads are merged, and the largest named apart.
 pub fn print(ledger: &Ledger, rates: &Rates, budget: &BudgetKey, t: Seconds, closed: bool) -> Printed {
-    let mut charges: Vec<_> = ledger.lines(t).map(|(key, quantity)| charge(rates, key.clone(), quantity)).collect();
-    let top = if closed { top_workloads(rates, &charges, budget, cost_text) } else { Vec::new() };
+    let mut charges = charges(ledger, rates, t);
+    let top = if closed { top_workloads(&charges, budget, cost_text) } else { Vec::new() };
     if closed {
         charges = merge(rates, charges, |charge| LineKey { workload: None, ..charge.key.clone() });
     }
@@ -49,17 +58,25 @@ pub fn print(ledger: &Ledger, rates: &Rates, budget: &BudgetKey, t: Seconds, clo
     Printed { lines, total: cost_text(&ledger.spent(rates, t).exact()), top }
 }
 
-/// Quantities of a Statement's lines, by the ledger's own keys. What cannot be read is named and left out.
-pub fn read(lines: &[Line], rates: &mut Rates) -> (HashMap<LineKey, i128>, Vec<String>) {
-    let mut quantities: HashMap<LineKey, i128> = HashMap::new();
-    let mut unread = Vec::new();
+/// What a Statement's lines say.
+pub fn read(lines: &[Line], rates: &mut Rates) -> Read {
+    let mut read = Read::default();
     for line in lines {
-        match parse(line, rates) {
-            Some((key, quantity)) => *quantities.entry(key).or_default() += quantity,
-            None => unread.push(format!("line {} of {:?} cannot be read", line.rate, line.namespace)),
+        let Some(key) = key(line, rates) else {
+            read.unread.push(format!("line {} of {:?} cannot be read", line.rate, line.namespace));
+            continue;
+        };
+        match (&line.quantity, &line.exact_cost) {
+            (Some(quantity), None) if let Ok(quantity) = quantity.parse::<i128>() => {
+                *read.quantities.entry(key).or_default() += quantity;
+            }
+            (None, Some(amount)) if let Ok(amount) = parse_exact(amount) => {
+                *read.amounts.entry(key).or_default() += amount;
+            }
+            _ => read.unread.push(format!("line {} of {:?} has no quantity to read", line.rate, line.namespace)),
         }
     }
-    (quantities, unread)
+    read
 }
 
 /// Cost by category, largest first, as exact amounts.
@@ -70,6 +87,9 @@ pub fn by_category(ledger: &Ledger, rates: &Rates, t: Seconds) -> Vec<(Name, Exa
         if let Some(price) = &rate.price {
             sums.entry(rate.category.clone()).or_default().add(price, quantity, rate.unit.factor());
         }
+    }
+    for (line, amount) in ledger.carried() {
+        sums.entry(rates.get(line.rate).category.clone()).or_default().add_exact(amount);
     }
     let mut shares: Vec<_> = sums.into_iter().map(|(name, sum)| (name, sum.exact())).collect();
     shares.sort_by(|(a, x), (b, y)| y.cmp(x).then(a.cmp(b)));
@@ -84,8 +104,7 @@ pub fn top(
     t: Seconds,
     print: impl Fn(&Exact) -> String,
 ) -> Vec<CostShare> {
-    let charges: Vec<_> = ledger.lines(t).map(|(key, quantity)| charge(rates, key.clone(), quantity)).collect();
-    top_workloads(rates, &charges, budget, print)
+    top_workloads(&charges(ledger, rates, t), budget, print)
 }
 
 /// What each namespace costs at `t`.
@@ -97,7 +116,24 @@ pub fn by_namespace(ledger: &Ledger, rates: &Rates, t: Seconds) -> Vec<(Name, Ex
             sums.entry(namespace.clone()).or_default().add(price, quantity, rate.unit.factor());
         }
     }
+    for (line, amount) in ledger.carried() {
+        if let Some(namespace) = &line.namespace {
+            sums.entry(namespace.clone()).or_default().add_exact(amount);
+        }
+    }
     sums.into_iter().map(|(name, sum)| (name, sum.exact())).collect()
+}
+
+/// Every line at `t`; parts of charges as amounts.
+fn charges(ledger: &Ledger, rates: &Rates, t: Seconds) -> Vec<Charge> {
+    let (parts, products): (Vec<_>, Vec<_>) = ledger
+        .lines(t)
+        .map(|(key, quantity)| charge(rates, key.clone(), quantity))
+        .partition(|charge| rates.get(charge.key.rate).unit.is_amount());
+    let carried = ledger.carried().iter();
+    let carried = carried.map(|(key, amount)| Charge { key: key.clone(), quantity: 0, cost: Some(amount.into()) });
+    let amounts = merge(rates, parts.into_iter().chain(carried).collect(), |charge| amount_key(rates, charge));
+    products.into_iter().chain(amounts).collect()
 }
 
 fn charge(rates: &Rates, key: LineKey, quantity: i128) -> Charge {
@@ -112,21 +148,15 @@ fn cost(rate: &Rate, quantity: i128) -> Option<Fraction> {
     Some(sum.fraction())
 }
 
-fn top_workloads(
-    rates: &Rates,
-    charges: &[Charge],
-    budget: &BudgetKey,
-    print: impl Fn(&Exact) -> String,
-) -> Vec<CostShare> {
-    let mut sums: HashMap<(&Option<Name>, &Name), Total> = HashMap::new();
-    for Charge { key, quantity, .. } in charges {
-        let rate = rates.get(key.rate);
-        if let (Some(workload), Some(price)) = (&key.workload, &rate.price) {
-            sums.entry((&key.namespace, workload)).or_default().add(price, *quantity, rate.unit.factor());
+fn top_workloads(charges: &[Charge], budget: &BudgetKey, print: impl Fn(&Exact) -> String) -> Vec<CostShare> {
+    let mut sums: HashMap<(&Option<Name>, &Name), Fraction> = HashMap::new();
+    for Charge { key, cost, .. } in charges {
+        if let (Some(workload), Some(cost)) = (&key.workload, cost) {
+            let sum = sums.entry((&key.namespace, workload)).or_insert(Fraction::ZERO);
+            *sum = sum.plus(cost);
         }
     }
-    let costs = sums.into_iter().map(|(whose, sum)| (whose, sum.fraction()));
-    let mut costs: Vec<_> = costs.filter(|(_, cost)| !cost.is_zero()).collect();
+    let mut costs: Vec<_> = sums.into_iter().filter(|(_, cost)| !cost.is_zero()).collect();
     costs.sort_by(|(a, x), (b, y)| y.cmp(x).then(a.cmp(b)));
     costs.truncate(TOP);
     let named = costs.into_iter().map(|((namespace, workload), cost)| {
@@ -139,7 +169,8 @@ fn top_workloads(
     named.collect()
 }
 
-/// At most [`MOST_LINES`]: the smallest workloads merged, and where namespaces alone are too many, those too.
+/// At most [`MOST_LINES`]: the smallest workloads merged; where namespaces alone are too many, those too; and where it
+/// is prices that are too many, the lines of one rate to one amount.
 fn fit(rates: &Rates, charges: Vec<Charge>) -> Vec<Charge> {
     let other = |charge: &Charge| LineKey {
         workload: charge.key.workload.as_ref().map(|_| OTHER.into()),
@@ -147,7 +178,14 @@ fn fit(rates: &Rates, charges: Vec<Charge>) -> Vec<Charge> {
     };
     let charges = merge_smallest(rates, charges, other);
     let nowhere = |charge: &Charge| LineKey { namespace: None, ..other(charge) };
-    merge_smallest(rates, charges, nowhere)
+    let charges = merge_smallest(rates, charges, nowhere);
+    merge_smallest(rates, charges, |charge| LineKey { workload: None, ..amount_key(rates, charge) })
+}
+
+/// The line of the same rate as an amount. What has no price stays a quantity.
+fn amount_key(rates: &Rates, charge: &Charge) -> LineKey {
+    let rate = if charge.cost.is_some() { rates.amount(charge.key.rate) } else { charge.key.rate };
+    LineKey { rate, ..charge.key.clone() }
 }
 
 /// Merges by `into`, from the smallest up, as many as it takes.
@@ -171,36 +209,49 @@ fn merge_smallest(rates: &Rates, mut charges: Vec<Charge>, into: impl Fn(&Charge
 }
 
 fn merge(rates: &Rates, charges: Vec<Charge>, into: impl Fn(&Charge) -> LineKey) -> Vec<Charge> {
-    let mut sums: HashMap<LineKey, i128> = HashMap::new();
+    let mut sums: HashMap<LineKey, (i128, Total)> = HashMap::new();
     for one in charges {
-        *sums.entry(into(&one)).or_default() += one.quantity;
+        let key = into(&one);
+        let amount = rates.get(key.rate).unit.is_amount();
+        let (quantity, cost) = sums.entry(key).or_default();
+        match one.cost {
+            Some(part) if amount => cost.add_exact(&part.exact()),
+            _ => *quantity += one.quantity,
+        }
     }
     // Corrections may cancel each other: nothing is no line.
-    sums.retain(|_, quantity| *quantity != 0);
-    sums.into_iter().map(|(key, quantity)| charge(rates, key, quantity)).collect()
+    let summed = sums.into_iter().map(|(key, (quantity, cost))| {
+        if rates.get(key.rate).unit.is_amount() {
+            return Charge { key, quantity: 0, cost: Some(cost.fraction()) };
+        }
+        charge(rates, key, quantity)
+    });
+    summed.filter(|one| one.quantity != 0 || one.cost.as_ref().is_some_and(|cost| !cost.is_zero())).collect()
 }
 
 fn line(rates: &Rates, charge: &Charge) -> Line {
     let rate = rates.get(charge.key.rate);
+    let product = !rate.unit.is_amount();
+    let exact = charge.cost.as_ref().map(Fraction::exact);
     Line {
         namespace: charge.key.namespace.as_deref().unwrap_or_default().to_owned(),
         plan: Some(rate.plan.to_string()),
         rate: rate.name.to_string(),
         category: category(&rate.category),
         workload: charge.key.workload.as_deref().map(ToOwned::to_owned),
-        unit_price: rate.price.as_ref().map(ToString::to_string),
-        quantity: Some(charge.quantity.to_string()),
-        unit: Some(rate.unit.to_string()),
-        factor: Some(rate.unit.factor().to_string()),
-        consumed: Some(rate.unit.consumed(charge.quantity)),
-        exact_cost: None,
-        charge_frequency: ChargeFrequency::UsageBased,
+        unit_price: rate.price.as_ref().filter(|_| product).map(ToString::to_string),
+        quantity: product.then(|| charge.quantity.to_string()),
+        unit: product.then(|| rate.unit.to_string()),
+        factor: product.then(|| rate.unit.factor().to_string()),
+        consumed: product.then(|| rate.unit.consumed(charge.quantity)),
+        exact_cost: exact.as_ref().filter(|_| !product).map(exact_text),
+        charge_frequency: rate.frequency,
         charge_class: rate.correction.then_some(ChargeClass::Correction),
-        cost: charge.cost.as_ref().map(|cost| cost_text(&cost.exact())),
+        cost: exact.as_ref().map(cost_text),
     }
 }
 
-fn parse(line: &Line, rates: &mut Rates) -> Option<(LineKey, i128)> {
+fn key(line: &Line, rates: &mut Rates) -> Option<LineKey> {
     let price = match &line.unit_price {
         Some(text) => Some(UnitPrice::parse(text).ok()?),
         None => None,
@@ -211,24 +262,27 @@ fn parse(line: &Line, rates: &mut Rates) -> Option<(LineKey, i128)> {
         name: line.rate.as_str().into(),
         category: category.as_str()?.into(),
         price,
-        unit: line.unit.as_deref()?.parse::<Unit>().ok()?,
+        unit: line.unit.as_deref().map_or(Some(Unit::Amount), |unit| unit.parse().ok())?,
+        frequency: line.charge_frequency,
         correction: line.charge_class.is_some(),
     };
-    let key = LineKey {
+    Some(LineKey {
         namespace: (!line.namespace.is_empty()).then(|| line.namespace.as_str().into()),
         workload: line.workload.as_deref().map(Into::into),
         rate: rates.id(rate),
-    };
-    Some((key, line.quantity.as_deref()?.parse().ok()?))
+    })
 }
 
 fn category(name: &str) -> Category {
     serde_json::from_value(name.into()).unwrap_or(Category::Other)
 }
 
-type Order<'a> = (&'a str, &'a Option<String>, &'a str, &'a Option<String>, bool, Option<UnitPrice>);
+/// Everything that tells one line from another.
+type Order<'a> =
+    (&'a str, &'a Option<String>, &'a str, &'a Option<String>, bool, Option<UnitPrice>, Category, &'a Option<String>);
 
 fn order(line: &Line) -> Order<'_> {
     let price = line.unit_price.as_deref().and_then(|text| UnitPrice::parse(text).ok());
-    (&line.namespace, &line.plan, &line.rate, &line.workload, line.charge_class.is_some(), price)
+    let correction = line.charge_class.is_some();
+    (&line.namespace, &line.plan, &line.rate, &line.workload, correction, price, line.category, &line.unit)
 }

@@ -6,7 +6,8 @@ use std::sync::Arc;
 use super::history::History;
 use super::item::{Holding, Item, NEVER};
 use super::rate::PriceList;
-use crate::facts::{Amounts, Labels, Name, NodeFact, ObjectId, Seconds, no_labels};
+use super::recurring::Charge;
+use crate::facts::{Amounts, Labels, Name, NamespaceFact, NodeFact, ObjectId, Seconds, UNDATED, no_labels};
 
 /// Everything observed that metering depends on.
 #[derive(Debug, Default)]
@@ -28,16 +29,19 @@ pub struct Node {
     pub id: ObjectId,
     pub created: Seconds,
     pub labels: History<Labels>,
+    /// What it has in all, whoever uses it: the node's price is split over it.
+    pub capacity: History<Amounts>,
     /// When it was removed, or [`NEVER`].
     pub removed: Seconds,
 }
 
-/// A Namespace's labels, and whether it still exists.
+/// A Namespace's labels, and when it existed.
 #[derive(Clone, Debug)]
 pub struct Namespace {
     pub id: ObjectId,
     pub labels: History<Labels>,
-    pub exists: bool,
+    /// From its creation to its removal, or [`NEVER`]; once more for each time that it was made again.
+    pub lives: Vec<(Seconds, Seconds)>,
 }
 
 /// A PricePlan's versions. `None` holds while it is deleted.
@@ -69,17 +73,20 @@ impl World {
         labels
     }
 
+    /// The one shared copy of some amounts.
+    fn shared_amounts(&mut self, amounts: &Amounts) -> Amounts {
+        if let Some(known) = self.amounts.get(amounts) {
+            return known.clone();
+        }
+        let named = amounts.iter().map(|(resource, amount)| (self.name(resource), *amount));
+        let amounts: Amounts = named.collect();
+        self.amounts.insert(amounts.clone());
+        amounts
+    }
+
     /// Puts the shared copies of its labels and amounts in their place.
     fn share(&mut self, holding: &mut Holding) {
-        let amounts = if let Some(known) = self.amounts.get(&holding.amounts) {
-            known.clone()
-        } else {
-            let named = holding.amounts.iter().map(|(resource, amount)| (self.name(resource), *amount));
-            let amounts: Amounts = named.collect();
-            self.amounts.insert(amounts.clone());
-            amounts
-        };
-        *holding = Holding { labels: self.shared(&holding.labels), amounts };
+        *holding = Holding { labels: self.shared(&holding.labels), amounts: self.shared_amounts(&holding.amounts) };
     }
 
     pub fn item(&self, namespace: &str, id: ObjectId) -> Option<&Item> {
@@ -114,22 +121,27 @@ impl World {
             });
         }
         let items = &self.items;
-        self.namespaces.retain(|name, namespace| namespace.exists || items.contains_key(name));
+        self.namespaces.retain(|name, namespace| namespace.gone() > t || items.contains_key(name));
         self.labels.retain(|labels| Arc::strong_count(labels) > 1);
         self.amounts.retain(|amounts| Arc::strong_count(amounts) > 1);
         self.names.retain(|name| Arc::strong_count(name) > 1);
     }
 
-    /// A Node as of `at`. Its first labels hold for the time before as well (COST_RULES 13).
+    /// A Node as of `at`. Its first labels and capacity hold for the time before as well (COST_RULES 13).
     pub fn put_node(&mut self, id: ObjectId, node: &NodeFact, at: Seconds) {
         let (name, labels) = (self.name(&node.name), self.shared(&node.labels));
+        let capacity = self.shared_amounts(&node.capacity);
         let lives = self.nodes.entry(name).or_default();
         match lives.iter_mut().find(|life| life.id == id) {
-            Some(life) => life.labels.set(at, labels),
+            Some(life) => {
+                life.labels.set(at, labels);
+                life.capacity.set(at, capacity);
+            }
             None => lives.push(Node {
                 id,
                 created: node.created,
                 labels: History::starting(Seconds::MIN, labels),
+                capacity: History::starting(Seconds::MIN, capacity),
                 removed: NEVER,
             }),
         }
@@ -154,20 +166,25 @@ impl World {
 
     /// A Namespace as of `at`. Its first labels hold for the time before as well; one that is made again under the
     /// name goes on from there.
-    pub fn put_namespace(&mut self, id: ObjectId, name: &Name, labels: Labels, at: Seconds) {
-        if let Some(known) = self.namespaces.get_mut(name) {
-            known.labels.set(at, labels);
-            (known.id, known.exists) = (id, true);
+    pub fn put_namespace(&mut self, id: ObjectId, fact: &NamespaceFact, at: Seconds) {
+        let created = if fact.created == UNDATED { at } else { fact.created.min(at) };
+        if let Some(known) = self.namespaces.get_mut(&fact.name) {
+            known.labels.set(at, fact.labels.clone());
+            if known.id != id || known.gone() != NEVER {
+                known.remove(created);
+                known.lives.push((created, NEVER));
+            }
+            known.id = id;
         } else {
-            let labels = History::starting(Seconds::MIN, labels);
-            self.namespaces.insert(name.clone(), Namespace { id, labels, exists: true });
+            let labels = History::starting(Seconds::MIN, fact.labels.clone());
+            self.namespaces.insert(fact.name.clone(), Namespace { id, labels, lives: vec![(created, NEVER)] });
         }
     }
 
     /// It is gone; its labels are still needed by what is learned late of its objects.
-    pub fn forget_namespace(&mut self, name: &str) {
+    pub fn remove_namespace(&mut self, name: &str, at: Seconds) {
         if let Some(namespace) = self.namespaces.get_mut(name) {
-            namespace.exists = false;
+            namespace.remove(at);
         }
     }
 
@@ -176,8 +193,75 @@ impl World {
         self.namespaces.get(namespace).and_then(|n| n.labels.at(t)).cloned().unwrap_or_else(no_labels)
     }
 
+    /// All recurring charges of all versions of plans.
+    pub fn charges(&self) -> impl Iterator<Item = &Charge> {
+        let lists = self.plans.values().flat_map(|plan| plan.versions.iter().filter_map(|(_, list)| list.as_ref()));
+        lists.flat_map(|list| &list.recurring)
+    }
+
     /// The price list in force.
     pub fn price_list(&self, plan: &str, t: Seconds) -> Option<&Arc<PriceList>> {
         self.plans.get(plan)?.versions.at(t)?.as_ref()
+    }
+}
+
+// === impl Namespace ===
+
+impl Namespace {
+    /// When it was removed, or [`NEVER`].
+    pub fn gone(&self) -> Seconds {
+        self.lives.last().map_or(Seconds::MIN, |(_, removed)| *removed)
+    }
+
+    fn remove(&mut self, at: Seconds) {
+        if let Some((created, removed)) = self.lives.last_mut() {
+            *removed = (*removed).min(at.max(*created));
+        }
+    }
+}
+
+// === impl Plan ===
+
+impl Plan {
+    /// Whether any version is not for all namespaces.
+    pub fn is_restricted(&self) -> bool {
+        self.versions.iter().any(|(_, list)| list.as_ref().is_some_and(|list| list.allowed.is_some()))
+    }
+}
+
+// === impl Node ===
+
+impl Node {
+    /// Whether it was last as this version has it.
+    pub fn is(&self, node: &NodeFact) -> bool {
+        self.labels.last() == Some(&node.labels) && self.capacity.last() == Some(&node.capacity)
+    }
+
+    /// Instants of change within `(from, to)`.
+    pub fn changes(&self, from: Seconds, to: Seconds) -> impl Iterator<Item = Seconds> + '_ {
+        self.labels.changes(from, to).chain(self.capacity.changes(from, to))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn node(cpu: i128) -> NodeFact {
+        let capacity = Amounts::from([("cpu".into(), cpu)]);
+        NodeFact { name: "n1".into(), labels: no_labels(), capacity, created: 50, problems: Vec::new() }
+    }
+
+    #[test]
+    fn a_first_capacity_holds_for_the_time_before() {
+        let mut world = World::default();
+        world.put_node(ObjectId(1), &node(4000), 100);
+        world.put_node(ObjectId(1), &node(8000), 200);
+        world.put_node(ObjectId(1), &node(8000), 300);
+        let life = world.node("n1", 0).unwrap();
+        let cpu = |t| life.capacity.at(t).map(|amounts| amounts[0].1);
+        assert_eq!([cpu(0), cpu(199), cpu(200)], [Some(4000), Some(4000), Some(8000)]);
+        assert_eq!(life.changes(0, 400).collect::<Vec<_>>(), [200]);
+        assert!(life.is(&node(8000)) && !life.is(&node(4000)));
     }
 }

@@ -78,6 +78,21 @@ pub const ACCEPTED: &[Case] = &[
     ),
     plan("{currency: EUR, estimate: true, pricesPerHour: {cpu: 1, memory: '0.004237', nvidia.com/gpu: '0'}}", ""),
     plan("{currency: EUR, storage: [{className: fast, pricePerGiBHour: '0.1'}, {pricePerGiBMonth: '0.04'}]}", ""),
+    plan(
+        "{currency: EUR, timeZone: Europe/Paris, recurring: [{name: x, category: Support, amount: '1500', every: Month, from: 2025-01-31, until: 2026-01-01, booking: OnChargeDate, allocate: {by: Namespaces, namespaces: {a: '2', b: '0.5'}}}]}",
+        "",
+    ),
+    plan("{currency: EUR, nodeClasses: [{name: a, selector: {matchLabels: {a: b}}, pricePerNodeHour: '0.192'}]}", ""),
+    plan(
+        "{currency: EUR, categories: [{selector: {matchLabels: {a: b}}, category: Database}, {selector: {}, category: Other}]}",
+        "",
+    ),
+    plan("{currency: EUR, allowedNamespaces: {selector: {matchLabels: {a: b}}}}", ""),
+    plan("{currency: EUR, minimumPerPod: {cpu: 1, memory: '0.5Gi', nvidia.com/gpu: '1'}}", ""),
+    plan(
+        "{currency: EUR, discounts: [{name: a, percent: 100}, {name: b, percent: '12.5', resources: [cpu, nvidia.com/gpu, storage]}]}",
+        "",
+    ),
     grant("{budgetRef: {kind: ClusterBudget, name: c}, until: '2026-11-28T06:00:00Z', reason: why, grantedBy: me}", ""),
 ];
 
@@ -221,6 +236,45 @@ pub const REFUSED: &[Case] = &[
     cluster_budget("{mode: Private}", r#"spec.mode: Unsupported value: "Private": supported values: "Shared""#),
     // price plans
     plan("{}", "spec.currency: Required value"),
+    plan("{currency: EUR, timeZone: Mars/Phobos}", NOT_ACTUAL_ZONE),
+    // recurring charges
+    plan("{currency: EUR, recurring: [{name: x, amount: 1, from: 2025-13-01, allocate: {by: Even}}]}", "should match"),
+    plan(
+        "{currency: EUR, recurring: [{name: x, amount: '-1', from: 2025-01-01, allocate: {by: Even}}]}",
+        WHOLE_OR_QUOTED,
+    ),
+    plan(
+        "{currency: EUR, recurring: [{name: x, amount: 1, every: Fortnight, from: 2025-01-01, allocate: {by: Even}}]}",
+        "Unsupported value",
+    ),
+    plan(
+        "{currency: EUR, recurring: [{name: x, amount: 1, every: Month, from: 2025-01-01}]}",
+        "allocate: Required value",
+    ),
+    plan(
+        "{currency: EUR, recurring: [{name: x, amount: 1, every: Month, from: 2025-02-01, until: 2025-02-01, allocate: {by: Even}}]}",
+        "until must be later than from",
+    ),
+    plan(
+        "{currency: EUR, recurring: [{name: x, amount: 1, from: 2025-02-01, until: 2025-03-01, allocate: {by: Even}}]}",
+        "set every as well, or leave until out",
+    ),
+    plan(
+        "{currency: EUR, recurring: [{name: x, amount: 1, from: 2025-02-01, allocate: {by: Namespaces}}]}",
+        "by: Namespaces needs the weights in namespaces",
+    ),
+    plan(
+        "{currency: EUR, recurring: [{name: x, amount: 1, from: 2025-02-01, allocate: {by: Even, namespaces: {a: 1}}}]}",
+        "leave them out otherwise",
+    ),
+    plan(
+        "{currency: EUR, recurring: [{name: x, amount: 1, from: 2025-02-01, allocate: {by: Namespaces, namespaces: {a: 1}, selector: {}}}]}",
+        "leave the selector out, or use by: Even",
+    ),
+    plan(
+        "{currency: EUR, recurring: [{name: x, amount: 1, from: 2025-02-01, allocate: {by: Even}}, {name: x, amount: 2, from: 2025-02-01, allocate: {by: Even}}]}",
+        "Duplicate value",
+    ),
     plan("{currency: ABC}", r#"spec.currency: Unsupported value: "ABC""#),
     plan("{currency: EUR, pricesPerHour: {cpu: '1e-3'}}", "spec.pricesPerHour.cpu in body should match"),
     plan(
@@ -256,6 +310,39 @@ pub const REFUSED: &[Case] = &[
     plan(
         "{currency: EUR, nodeClasses: [{name: a, selector: {matchLabels: {x: z}}, pricesPerHour: {cpu: 1}}, {name: a, selector: {matchLabels: {x: z}}, pricesPerHour: {cpu: 2}}]}",
         "spec.nodeClasses[1]: Duplicate value",
+    ),
+    plan(
+        "{currency: EUR, nodeClasses: [{name: a, selector: {matchLabels: {a: b}}}]}",
+        "set exactly one of pricesPerHour and pricePerNodeHour",
+    ),
+    plan(
+        "{currency: EUR, nodeClasses: [{name: a, selector: {matchLabels: {a: b}}, pricePerNodeHour: 1, pricesPerHour: {cpu: 1}}]}",
+        "set exactly one of pricesPerHour and pricePerNodeHour",
+    ),
+    plan(
+        "{currency: EUR, categories: [{selector: {matchLabels: {a: b}}, category: Databases}]}",
+        r#"spec.categories[0].category: Unsupported value: "Databases": supported values: "Compute""#,
+    ),
+    plan("{currency: EUR, categories: [{category: Database}]}", "spec.categories[0].selector: Required value"),
+    plan("{currency: EUR, allowedNamespaces: {}}", "spec.allowedNamespaces.selector: Required value"),
+    plan("{currency: EUR, minimumPerPod: {memory: 32Mb}}", "spec.minimumPerPod.memory in body should match"),
+    plan("{currency: EUR, minimumPerPod: {cpu: '-1'}}", "spec.minimumPerPod.cpu in body should match"),
+    plan(
+        "{currency: EUR, discounts: [{name: a, percent: 101}]}",
+        "spec.discounts[0].percent in body should be less than or equal to 100",
+    ),
+    plan("{currency: EUR, discounts: [{name: a, percent: '100.5'}]}", "spec.discounts[0].percent in body should match"),
+    plan(
+        "{currency: EUR, discounts: [{name: a, percent: 1}, {name: a, percent: 2}]}",
+        "spec.discounts[1]: Duplicate value",
+    ),
+    plan(
+        "{currency: EUR, discounts: [{name: a, percent: 1, resources: []}]}",
+        "spec.discounts[0].resources in body should have at least 1 items",
+    ),
+    plan(
+        "{currency: EUR, discounts: [{name: a, percent: 1, resources: [storage/fast]}]}",
+        "storage for claims of all classes",
     ),
     plan("{currency: EUR, storage: [{className: fast}]}", "set exactly one of pricePerGiBHour and pricePerGiBMonth"),
     plan(

@@ -71,8 +71,10 @@ impl Case {
         let input = self.input(&given, &lines);
         let text: String =
             lines.iter().map(|line| line.as_str().map_or_else(|| line.to_string(), ToOwned::to_owned) + "\n").collect();
-        let manifest =
-            self.manifest.clone().unwrap_or_else(|| given.iter().map(|object| format!("{object}\n")).collect());
+        let manifest = self
+            .manifest
+            .clone()
+            .unwrap_or_else(|| given.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n"));
         let mut troubles = Vec::new();
         let report = self.replay(name, &manifest, &text, &mut troubles);
         Outcome { report, troubles, input }

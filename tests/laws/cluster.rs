@@ -235,14 +235,14 @@ impl Cluster {
             0 => return self.drop(kind, namespace, name, &budget, None),
             1 => budget["spec"]["pricePlan"] = json!(pick(&["default", "other", "dollars", "missing"], x % 4)),
             2 => {
-                budget["spec"]["podSelector"] = json!({"matchExpressions": [{"key": "app", "operator": "In", "values": [pick(&["web", "db"], x & 1)]}]})
+                budget["spec"]["podSelector"] = json!({"matchExpressions": [{"key": "app", "operator": "In", "values": [pick(&["web", "db"], x & 1)]}]});
             }
             3 => drop(budget["spec"].as_object_mut().expect("a spec").remove("podSelector")),
             4 => {
-                budget["spec"]["period"] = json!({"every": pick(&["Day", "Week", "Month", "Quarter"], x % 4), "timeZone": pick(&["UTC", "Europe/Berlin"], y & 1)})
+                budget["spec"]["period"] = json!({"every": pick(&["Day", "Week", "Month", "Quarter"], x % 4), "timeZone": pick(&["UTC", "Europe/Berlin"], y & 1)});
             }
             _ if kind == "ClusterBudget" => {
-                budget["spec"]["namespaceSelector"] = json!({"matchLabels": {"team": pick(&["shop", "lab"], x & 1)}})
+                budget["spec"]["namespaceSelector"] = json!({"matchLabels": {"team": pick(&["shop", "lab"], x & 1)}});
             }
             _ => budget["spec"]["contact"] = json!(format!("contact {x}")),
         }

@@ -1,10 +1,10 @@
 //! A tiny API server, and replicas of the machine that live through a trace as an operator does: they write Statements
 //! and read them back, pass when they asked to be woken, crash, take over, and lose writes.
 
-use std::collections::{BTreeMap, HashSet};
+use std::collections::BTreeMap;
 
 use jiff::Timestamp;
-use opex_operator::engine::machine::{Event as News, Machine, Relist, Settings};
+use opex_operator::engine::machine::{Event as News, Machine, Settings};
 use opex_operator::engine::observed::{Source, Tag};
 use opex_operator::engine::write::{Outcome, Write};
 use opex_operator::observe::{Observed, TypeMeta};
@@ -87,52 +87,9 @@ pub fn live(trace: &[Event], to: Seconds, replicas: usize, fates: &[(Seconds, Fa
     simulation.statements()
 }
 
-/// Feeds a machine the events of a trace in disorder, with times that jump and answers that nobody asked for.
-pub fn disturb(trace: &[Event], disorder: &[(u8, u8, u32)]) {
-    let mut simulation = Simulation::new();
-    simulation.now = trace.first().map_or(0, |event| event.at);
-    simulation.join();
-    let mut writes = Vec::new();
-    for (what, which, jump) in disorder {
-        let machine = &mut simulation.replicas[0];
-        let event = &trace[usize::from(*which) % trace.len()];
-        let at = event.at + Seconds::from((*jump >> (jump % 32)) % 3_000_000) - 1000;
-        let Some((source, _)) = place(&event.object) else { continue };
-        let mut object = event.object.clone();
-        object["metadata"]["resourceVersion"] = json!((jump % 1000).to_string());
-        let news = match what % 8 {
-            0..=2 => applied(source, &object),
-            3 => deleted(source, &object, (jump % 2 == 0).then_some(at - 100)),
-            4 => vec![News::Leading(jump % 3 != 0)],
-            5 => vec![News::Listed {
-                tag: Tag { source, version: 7 },
-                held: Some(Relist { ids: HashSet::new(), last_heard: at }),
-            }],
-            6 => vec![News::Heard { tag: Tag { source, version: u64::from(*jump) } }],
-            _ => answers(&writes, *jump),
-        };
-        for event in news {
-            machine.ingest(event, at);
-        }
-        if what.is_multiple_of(3) {
-            writes = machine.pass(at).writes;
-        }
-        if what.is_multiple_of(5) {
-            machine.sweep();
-            machine.checkpoint(at);
-        }
-        let _ = (machine.shown(at), machine.statements(at), machine.waiting(), machine.troubles());
-    }
-}
-
-fn answers(writes: &[Write], by: u32) -> Vec<News> {
-    let outcome = match by % 4 {
-        0 => Outcome::Conflict,
-        1 => Outcome::Gone,
-        2 => Outcome::Failed,
-        _ => Outcome::Written { version: Some(by.to_string()) },
-    };
-    writes.iter().map(|write| News::Done { key: write.key(), outcome: outcome.clone() }).collect()
+/// A machine in a cluster without anything.
+pub fn lonely(at: Seconds) -> Machine {
+    Server::default().listed(at, true)
 }
 
 // === impl Simulation ===
@@ -152,25 +109,7 @@ impl Simulation {
 
     /// A new replica lists everything, and leads if it is the only one.
     pub fn join(&mut self) {
-        let mut machine = Machine::new(Settings {
-            cluster: "laws".to_owned(),
-            namespace: "opex-system".into(),
-            lag: LAG,
-            from: None,
-            replay: false,
-            writes_per_second: i64::MAX / 100,
-        });
-        for ((source, _), object) in &self.server.objects {
-            for event in applied(*source, object) {
-                machine.ingest(event, self.now);
-            }
-        }
-        for source in Source::ALL {
-            let tag = Tag { source, version: self.server.version };
-            machine.ingest(News::Listed { tag, held: None }, self.now);
-        }
-        machine.start(self.now);
-        machine.ingest(News::Leading(self.replicas.is_empty()), self.now);
+        let machine = self.server.listed(self.now, self.replicas.is_empty());
         self.wakes.push(Some(self.now));
         self.replicas.push(machine);
     }
@@ -384,25 +323,49 @@ impl Simulation {
 // === impl Server ===
 
 impl Server {
+    /// A machine that has listed everything.
+    fn listed(&self, at: Seconds, leads: bool) -> Machine {
+        let mut machine = Machine::new(Settings {
+            cluster: "laws".to_owned(),
+            namespace: "opex-system".into(),
+            lag: LAG,
+            from: None,
+            replay: false,
+            writes_per_second: i64::MAX / 100,
+        });
+        for ((source, _), object) in &self.objects {
+            for event in applied(*source, object) {
+                machine.ingest(event, at);
+            }
+        }
+        for source in Source::ALL {
+            let tag = Tag { source, version: self.version };
+            machine.ingest(News::Listed { tag, held: None }, at);
+        }
+        machine.start(at);
+        machine.ingest(News::Leading(leads), at);
+        machine
+    }
+
     fn stamp(&mut self, object: &mut Value) {
         self.version += 1;
         object["metadata"]["resourceVersion"] = json!(self.version.to_string());
     }
 }
 
-fn place(object: &Value) -> Option<(Source, String)> {
+pub fn place(object: &Value) -> Option<(Source, String)> {
     let text = |value: &Value| value.as_str().unwrap_or("").to_owned();
     let kind = TypeMeta { api_version: text(&object["apiVersion"]), kind: text(&object["kind"]) };
     let metadata = &object["metadata"];
     Some((kind.source()?, format!("{}/{}", text(&metadata["namespace"]), text(&metadata["name"]))))
 }
 
-fn applied(source: Source, object: &Value) -> Vec<News> {
+pub fn applied(source: Source, object: &Value) -> Vec<News> {
     let Observed { id, tag, fact, also, .. } = Observed::read(source, &object.to_string()).expect("a good object");
     std::iter::once(fact).chain(also).map(|fact| News::Applied { tag, id, fact }).collect()
 }
 
-fn deleted(source: Source, object: &Value, last_seen: Option<Seconds>) -> Vec<News> {
+pub fn deleted(source: Source, object: &Value, last_seen: Option<Seconds>) -> Vec<News> {
     let Observed { id, tag, fact, also, .. } = Observed::read(source, &object.to_string()).expect("a good object");
     std::iter::once(fact).chain(also).map(|fact| News::Deleted { tag, id, fact, last_seen }).collect()
 }

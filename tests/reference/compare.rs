@@ -72,15 +72,20 @@ pub fn faults(statement: &Value) -> Vec<String> {
         }
     };
     for line in lines(spec) {
-        let quantity = whole(line["quantity"].as_str().unwrap_or("0"));
-        check(!quantity.is_zero(), format!("a line of nothing: {line}"));
-        check(!quantity.is_negative() || line["chargeClass"] == "Correction", format!("negative: {line}"));
-        check(line["unitPrice"].is_null() == line["cost"].is_null(), format!("price and cost: {line}"));
+        let is_amount = line["exactCost"].is_string();
+        let much = number(line[if is_amount { "exactCost" } else { "quantity" }].as_str().unwrap_or("0"));
+        check(!much.is_zero(), format!("a line of nothing: {line}"));
+        check(!much.is_negative() || line["chargeClass"] == "Correction", format!("negative: {line}"));
+        let product = ["quantity", "unit", "factor", "consumed"].iter().all(|field| line[*field].is_string());
+        check(product != is_amount, format!("a product, or an amount: {line}"));
+        let priced = is_amount || line["unitPrice"].is_string();
+        check(priced == line["cost"].is_string(), format!("price and cost: {line}"));
         if let Some(cost) = line["cost"].as_str() {
             let expected = ten_decimals(&exact_cost(line));
             check(cost == expected, format!("cost {cost} is not {expected}"));
         }
-        check(line["chargeFrequency"] == "UsageBased", format!("frequency: {line}"));
+        let recurs = line["rate"].as_str().is_some_and(|rate| rate.starts_with("recurring/"));
+        check(recurs != (line["chargeFrequency"] == "UsageBased"), format!("frequency: {line}"));
     }
     let expected = ten_decimals(&exact_total(spec));
     check(spec["total"] == expected.as_str(), format!("total {} is not that of its lines, {expected}", spec["total"]));

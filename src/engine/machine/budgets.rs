@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 
+use super::change::Touched;
 use super::openings::NO_CURRENCY;
 use super::{BudgetState, Machine, OverrideState, PlanState};
 use crate::api;
@@ -268,7 +269,8 @@ impl Machine {
             other.versions.set(from, Some(list));
         }
         other.versions.set(from, list);
-        self.change_in_turn(&touched, tag, at, |machine| {
+        let charges = if self.running { from } else { NEVER };
+        self.change_in_turn(Touched { items: &touched, charges }, tag, at, |machine| {
             std::mem::swap(&mut other, machine.world.plans.get_mut(name).expect("entered"));
         });
         let users: Vec<_> = self.users(name).collect();

@@ -81,6 +81,15 @@ impl Machine {
                 format!("PricePlan {plan:?} does not exist: create it, or name another in spec.pricePlan"),
             );
         };
+        if spec.terms.price_list(&self.world, now).is_none() {
+            return (
+                false,
+                "PlanNotAllowed",
+                format!(
+                    "PricePlan {plan:?} is not for this namespace, its spec.allowedNamespaces leave it out: name another in spec.pricePlan, or have the namespace labelled as the plan asks"
+                ),
+            );
+        }
         if let Some((_, limit)) = &spec.limit
             && *limit.code() != *list.currency
         {

@@ -144,7 +144,7 @@ impl Machine {
         self.tokens -= i64::try_from(due.len()).unwrap_or(i64::MAX);
         for (original, budget, spec) in due {
             let namespace = self.settings.namespace.clone();
-            let name = self.free_name(&namespace, format!("{}.{}", original.0, original.1));
+            let name = self.free_name(&namespace, &format!("{}.{}", original.0, original.1));
             writes.push(Write::Copy { original, namespace, name, budget, spec });
         }
     }
@@ -199,7 +199,7 @@ impl Machine {
     /// Its Statement is no more where it was, and is made in the operator's namespace.
     pub(super) fn move_home(&mut self, id: LedgerId) {
         let (entry, home) = (&self.ledgers[&id], self.settings.namespace.clone());
-        let name = self.free_name(&home, format!("{}.{}", entry.namespace, entry.name));
+        let name = self.free_name(&home, &format!("{}.{}", entry.namespace, entry.name));
         self.rename(id, home, name);
         let entry = self.ledgers.get_mut(&id).expect("present");
         (entry.persisted, entry.attempted, entry.urgent) = (None, None, true);

@@ -3,18 +3,17 @@
 //! Every change is one difference: what the objects it touches added before is taken back, what they add after it is
 //! added. What is the same in both cancels, so a late fact nets exactly, however late it comes.
 
-use std::collections::HashMap;
-
-use super::{BudgetState, LedgerId, Machine, NamespaceState, Relist};
-use crate::api::Measure;
-use crate::engine::accrual::Ramp;
+use super::change::Touched;
+use super::{BudgetState, Machine, NamespaceState, Relist};
 use crate::engine::budget::BudgetKey;
-use crate::engine::item::Item;
-use crate::engine::ledger::LineKey;
-use crate::engine::meter::{self, Growth};
+use crate::engine::item::{Item, NEVER};
+use crate::engine::meter::Scope;
 use crate::engine::observed::{Source, Tag};
+use crate::engine::recurring::{Bearers, Charge};
+use crate::engine::selector::Selector;
 use crate::facts::{
-    ClaimFact, Name, NamespaceFact, NodeFact, ObjectId, OwnerFact, OwnerRef, PodFact, Problem, Seconds, ServiceFact,
+    ClaimFact, Labels, Name, NamespaceFact, NodeFact, ObjectId, OwnerFact, OwnerRef, PodFact, Problem, Seconds,
+    ServiceFact,
 };
 
 /// How long a deleted object is kept: a price edit may take effect a little before it was seen.
@@ -23,13 +22,8 @@ const GONE: Seconds = 60;
 /// How far one watch may lag behind another.
 pub(super) const LAGGING: Seconds = 900;
 
-/// Differences up to this many are merged by looking; more are hashed.
-const FEW: usize = 24;
-
 /// One metered object: its Namespace and identity.
 pub(super) type Which = (Name, ObjectId);
-
-type Difference = Vec<(LedgerId, Growth)>;
 
 impl Machine {
     pub(super) fn apply_pod(&mut self, tag: Tag, id: ObjectId, pod: &PodFact, at: Seconds) {
@@ -81,16 +75,16 @@ impl Machine {
     pub(super) fn apply_node(&mut self, tag: Tag, id: ObjectId, node: &NodeFact, at: Seconds) {
         self.report(&node.problems, || format!("Node {}", node.name));
         let known = self.world.nodes.get(&node.name).into_iter().flatten().find(|life| life.id == id);
-        if known.is_some_and(|life| life.labels.last() == Some(&node.labels)) {
+        if known.is_some_and(|life| life.is(node)) {
             return;
         }
         let touched = self.on_node(&node.name);
-        self.change(&touched, tag, at, |machine| machine.world.put_node(id, node, at));
+        self.change(Touched::items(&touched), tag, at, |machine| machine.world.put_node(id, node, at));
     }
 
     pub(super) fn delete_node(&mut self, tag: Tag, id: ObjectId, node: &NodeFact, at: Seconds) {
         let touched = self.on_node(&node.name);
-        self.change(&touched, tag, at, |machine| {
+        self.change(Touched::items(&touched), tag, at, |machine| {
             machine.world.put_node(id, node, at);
             machine.world.remove_node(id, &node.name, at);
         });
@@ -100,20 +94,44 @@ impl Machine {
         let name = fact.name.clone();
         let same =
             self.world.namespaces.get(&name).is_some_and(|n| n.id == id && n.labels.last() == Some(&fact.labels));
-        let labels = fact.labels.clone();
+        let fresh = !self.namespaces.contains_key(&name);
         let going = fact.deleting && !self.is_going(&name);
-        let fresh = self.namespaces.insert(name.clone(), NamespaceState { fact }).is_none();
-        if going {
-            self.leave(&name, at);
-        }
         self.dirty_gates.insert(name.clone());
         if !same {
-            let touched = self.in_namespace(&name);
-            self.change(&touched, tag, at, |machine| machine.world.put_namespace(id, &name, labels, at));
+            let items = self.in_namespace(&name);
+            let charges = match self.world.namespaces.get(&name).and_then(|known| known.labels.last()) {
+                Some(labels) if !fresh && !self.reallocates(labels, &fact.labels) => NEVER,
+                Some(_) if !fresh => at,
+                _ => fact.created.min(at),
+            };
+            let touched = Touched { items: &items, charges };
+            self.change(touched, tag, at, |machine| machine.world.put_namespace(id, &fact, at));
+            // Its labels may decide whether a plan may be used.
+            let first = BudgetKey { namespace: Some(name.clone()), name: "".into() };
+            let own = self.budgets.range(first..).map(|(key, _)| key);
+            for key in own.take_while(|key| key.namespace.as_ref() == Some(&name)).cloned().collect::<Vec<_>>() {
+                self.wake_budget(&key, at);
+            }
+        }
+        self.namespaces.insert(name.clone(), NamespaceState { fact });
+        if going {
+            self.leave(&name, at);
         }
         if fresh || !same {
             self.wake_wide(at);
         }
+    }
+
+    /// Whether recurring charges fall to others when a Namespace's labels change so.
+    fn reallocates(&self, before: &Labels, after: &Labels) -> bool {
+        let differs = |selector: &Selector| selector.matches(before) != selector.matches(after);
+        let bearers = |charge: &Charge| matches!(&charge.bearers, Bearers::Even(selector) if differs(selector));
+        let lists =
+            self.world.plans.values().flat_map(|plan| plan.versions.iter().filter_map(|(_, list)| list.as_ref()));
+        let mut allowed = lists.filter_map(|list| list.allowed.as_ref());
+        let wide =
+            |state: &BudgetState| matches!(state.scope(), Some(Scope::Namespaces(selector)) if differs(selector));
+        self.world.charges().any(bearers) || allowed.any(differs) || self.budgets.values().any(wide)
     }
 
     pub(super) fn delete_namespace(&mut self, tag: Tag, name: &Name, at: Seconds) {
@@ -124,7 +142,8 @@ impl Machine {
         }
         self.leave(name, at);
         self.close_namespace(name, at);
-        self.world.forget_namespace(name);
+        let touched = Touched { items: &[], charges: at };
+        self.change(touched, tag, at, |machine| machine.world.remove_namespace(name, at));
         self.namespaces.remove(name);
         self.dirty_gates.remove(name);
         self.scales.remove(name);
@@ -198,7 +217,8 @@ impl Machine {
             .collect();
         for (name, id) in missing {
             let touched = self.on_node(&name);
-            self.change(&touched, tag, held.last_heard, |m| m.world.remove_node(id, &name, held.last_heard));
+            let touched = Touched::items(&touched);
+            self.change(touched, tag, held.last_heard, |m| m.world.remove_node(id, &name, held.last_heard));
         }
     }
 
@@ -210,106 +230,7 @@ impl Machine {
             return;
         }
         let which = (new.namespace.clone(), id);
-        self.change(&[which], tag, at, |machine| machine.world.put(id, new));
-    }
-
-    /// Takes back what `touched` added, makes the change, adds what they add now.
-    pub(super) fn change(&mut self, touched: &[Which], tag: Tag, at: Seconds, make: impl FnOnce(&mut Self)) {
-        let mut difference = Difference::new();
-        self.collect(touched, -1, &mut difference);
-        make(self);
-        self.collect(touched, 1, &mut difference);
-        self.settle(difference, tag, at);
-    }
-
-    /// The same where it touches most of the cluster: `turn` makes the change, and undoes it when called again, so that
-    /// one object after the other is taken through it, and no difference is ever large.
-    pub(super) fn change_in_turn(&mut self, touched: &[Which], tag: Tag, at: Seconds, mut turn: impl FnMut(&mut Self)) {
-        for which in touched {
-            let which = std::slice::from_ref(which);
-            let mut difference = Difference::new();
-            self.collect(which, -1, &mut difference);
-            turn(self);
-            self.collect(which, 1, &mut difference);
-            self.settle(difference, tag, at);
-            turn(self);
-        }
-        turn(self);
-    }
-
-    fn collect(&mut self, touched: &[Which], sign: i128, out: &mut Difference) {
-        let Self { world, rates, ledgers, covering, wide, .. } = self;
-        let mut growth = Vec::new();
-        for (namespace, id) in touched {
-            let Some(item) = world.item(namespace, *id) else { continue };
-            for ledger in covering.get(namespace).into_iter().flatten().chain(wide.iter()) {
-                let Some(entry) = ledgers.get(ledger) else { continue };
-                meter::growth(world, rates, &entry.ledger.span, item, sign, &mut growth);
-                out.extend(growth.drain(..).map(|growth| (*ledger, growth)));
-            }
-        }
-    }
-
-    fn settle(&mut self, difference: Difference, tag: Tag, at: Seconds) {
-        let mut late: HashMap<(LedgerId, LineKey), i128> = HashMap::new();
-        for (id, growth) in combine(difference) {
-            let entry = self.ledgers.get_mut(&id).expect("collected from it");
-            let until = entry.ledger.span.until;
-            let quantity = growth.rate * i128::from(until - growth.at.min(until));
-            if entry.closed_at.is_some() {
-                *late.entry((id, growth.line)).or_default() += quantity;
-                continue;
-            }
-            if entry.attempted.as_ref().is_some_and(|attempted| attempted.closed) {
-                entry.late.push((growth.line.clone(), quantity, tag));
-            }
-            entry.ledger.grow(&growth, tag);
-            let budget = entry.budget.clone();
-            self.stir(&budget, at);
-        }
-        for ((id, line), quantity) in late {
-            self.correct(id, &line, quantity, tag, at);
-        }
-    }
-
-    /// A ledger grew otherwise. A replay looks when it must: crossings are found in hindsight, forecasts are not.
-    fn stir(&mut self, budget: &BudgetKey, at: Seconds) {
-        let looks_ahead = |state: &BudgetState| {
-            state.specs.last().and_then(Option::as_ref).is_some_and(|s| s.looks_at(Measure::Forecast))
-        };
-        if !self.settings.replay || self.budgets.get(budget).is_some_and(looks_ahead) {
-            self.wake_budget(budget, at);
-        }
-    }
-
-    /// What is learned of a closed period is a Correction in the statement that is open now (COST_RULES 2).
-    pub(super) fn correct(&mut self, closed: LedgerId, line: &LineKey, quantity: i128, tag: Tag, at: Seconds) {
-        if quantity == 0 {
-            return;
-        }
-        let budget = self.ledgers[&closed].budget.clone();
-        let currency = self.ledgers[&closed].ledger.currency.clone();
-        let same = |id: &LedgerId| self.ledgers[id].ledger.currency == currency;
-        let Some(open) = self.open_ledger(&budget, at).filter(same) else {
-            let name = self.ledgers[&closed].name.clone();
-            self.trouble(
-                "LateFact",
-                format!("Statement {name}"),
-                "a late fact of a closed period found no open statement",
-            );
-            return;
-        };
-        let line = LineKey { rate: self.rates.correction(line.rate), ..line.clone() };
-        let entry = self.ledgers.get_mut(&open).expect("found");
-        let booked = at.min(entry.ledger.span.until) - 1;
-        entry.ledger.add(&line, Ramp { at: booked, rate: 0, step: quantity, tag });
-        self.wake_budget(&budget, at);
-    }
-
-    /// Of the budget's ledgers that take lines at `at`, the one that closes first.
-    fn open_ledger(&self, budget: &BudgetKey, at: Seconds) -> Option<LedgerId> {
-        let open = self.ledgers_of(budget).filter(|(_, e)| e.closed_at.is_none() && e.ledger.span.from <= at);
-        open.min_by_key(|(_, e)| e.ledger.window.end).map(|(id, _)| id)
+        self.change(Touched::items(&[which]), tag, at, |machine| machine.world.put(id, new));
     }
 
     pub(super) fn in_namespace(&self, namespace: &Name) -> Vec<Which> {
@@ -339,26 +260,4 @@ impl Machine {
             self.trouble("Quantity", about(), format!("{}: {}", problem.field, problem.message));
         }
     }
-}
-
-/// Entries for the same ledger, line and instant added up; those that come to nothing left out.
-fn combine(difference: Difference) -> Difference {
-    let mut combined = Difference::new();
-    if difference.len() <= FEW {
-        for (id, growth) in difference {
-            let same = |(i, g): &&mut (LedgerId, Growth)| *i == id && g.at == growth.at && g.line == growth.line;
-            match combined.iter_mut().find(same) {
-                Some((_, known)) => known.rate += growth.rate,
-                None => combined.push((id, growth)),
-            }
-        }
-    } else {
-        let mut sums: HashMap<(LedgerId, Seconds, LineKey), i128> = HashMap::new();
-        for (id, growth) in difference {
-            *sums.entry((id, growth.at, growth.line)).or_default() += growth.rate;
-        }
-        combined.extend(sums.into_iter().map(|((id, at, line), rate)| (id, Growth { line, at, rate })));
-    }
-    combined.retain(|(_, growth)| growth.rate != 0);
-    combined
 }

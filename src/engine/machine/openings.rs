@@ -1,7 +1,9 @@
 //! When ledgers begin and end: periods, edits that cut them, and closing.
 
+use super::change::Touched;
 use super::persist::HISTORY;
 use super::{BudgetState, CLOSING, Entry, LedgerId, Machine};
+use crate::engine::allocation;
 use crate::engine::budget::{Budget, BudgetKey};
 use crate::engine::history::History;
 use crate::engine::item::{Item, NEVER};
@@ -94,7 +96,7 @@ impl Machine {
         let span = Span { from, until: window.end, terms };
         let currency = self.currency(spec, from);
         let namespace = key.namespace.clone().unwrap_or_else(|| self.settings.namespace.clone());
-        let name = self.free_name(&namespace, format!("{}-{}", key.name, window.label));
+        let name = self.free_name(&namespace, &format!("{}-{}", key.name, window.label));
         let mut gaps = Vec::new();
         if let Some(to) = self.unwatched_until(from) {
             gaps.push(Gap { from, to, reason: "nothing watched the cluster".to_owned() });
@@ -149,24 +151,28 @@ impl Machine {
         let wide = entry.budget.namespace.is_none();
         let own = entry.budget.namespace.as_ref().and_then(|namespace| world.items.get(namespace));
         let all = world.items.values().filter(|_| wide);
+        let mut charges = Vec::new();
+        allocation::growth(world, rates, &span, span.from, 1, &mut charges);
         let growths = own.into_iter().chain(all).flat_map(|items| items.values()).flat_map(|item| {
             let mut growths = Vec::new();
             meter::growth(world, rates, &span, item, 1, &mut growths);
             growths.into_iter().map(|growth| tag(item, growth))
         });
-        entry.ledger.fill(growths, recent);
+        entry.ledger.fill(charges.into_iter().map(|growth| (growth, Tag::KNOWN)).chain(growths), recent);
     }
 
     /// New terms from `at` on, in every ledger of the budget that is not over.
     pub(super) fn set_terms(&mut self, key: &BudgetKey, tag: Tag, at: Seconds, terms: Option<&Terms>) {
         let open = self.ledgers_of(key).filter(|(_, e)| e.ledger.span.until > at);
         let mut others: Vec<_> = open.map(|(id, e)| (id, e.ledger.span.terms.clone())).collect();
-        others.iter_mut().for_each(|(_, other)| other.set(at, terms.cloned()));
+        for (_, other) in &mut others {
+            other.set(at, terms.cloned());
+        }
         let touched = match &key.namespace {
             Some(namespace) => self.in_namespace(namespace),
             None => self.everything(),
         };
-        self.change_in_turn(&touched, tag, at, |machine| {
+        self.change_in_turn(Touched { items: &touched, charges: at }, tag, at, |machine| {
             for (id, other) in &mut others {
                 std::mem::swap(other, &mut machine.ledgers.get_mut(id).expect("listed").ledger.span.terms);
             }
@@ -282,12 +288,12 @@ impl Machine {
     }
 
     /// That name, or with `.2`, `.3` where that is taken.
-    pub(super) fn free_name(&self, namespace: &Name, first: String) -> Name {
+    pub(super) fn free_name(&self, namespace: &Name, first: &str) -> Name {
         let taken = |name: &str| {
             self.named.contains_key(&(namespace.clone(), name.into()))
                 || self.statements.contains_key(&(namespace.clone(), name.into()))
         };
-        let mut name = first.clone();
+        let mut name = first.to_owned();
         let mut n = 2;
         while taken(&name) {
             name = format!("{first}.{n}");

@@ -210,6 +210,7 @@ impl Machine {
         let Some(attempted) = entry.attempted.take() else { return };
         let persisted = Persisted { version: version.unwrap_or(attempted.version), at, ..attempted };
         entry.ledger.fold(persisted.watermark.min(at - HISTORY), Some(&persisted.cut));
+        entry.ledger.carry(&self.rates);
         (entry.failures, entry.retry_at) = (0, Seconds::MIN);
         let (closed, budget) = (persisted.closed, entry.budget.clone());
         entry.persisted = Some(persisted);

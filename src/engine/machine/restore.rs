@@ -205,14 +205,14 @@ impl Machine {
 
     /// Takes over what a Statement says was metered.
     fn adopt(&mut self, id: super::LedgerId, statement: &api::Statement) {
-        let (lines, unread) = statement::read(&statement.spec.lines, &mut self.rates);
-        for what in unread {
+        let read = statement::read(&statement.spec.lines, &mut self.rates);
+        for what in read.unread {
             let name = statement.metadata.name.clone().unwrap_or_default();
             self.trouble("Statement", format!("Statement {name}"), what);
         }
         let cut = Cut::from_observed(&statement.spec.observed);
         let watermark = statement.spec.watermark.0.as_second();
-        self.ledgers.get_mut(&id).expect("present").ledger.rebase(&lines, watermark, &cut);
+        self.ledgers.get_mut(&id).expect("present").ledger.rebase(&read.quantities, read.amounts, watermark, &cut);
     }
 
     /// The budget that a Statement bills.

@@ -144,6 +144,8 @@ impl Machine {
         if comparable {
             let spent = figures.spent.exact();
             status.spent = Some(text(&spent));
+            status.fixed = Some(text(&figures.fixed.exact()));
+            status.committed = Some(text(&figures.committed.exact()));
             status.remaining = limit.as_ref().map(|limit| text(&(limit - &spent)));
             status.used_percent = limit.as_ref().map(|limit| used_percent(&spent, limit));
             let used_up = state.latches.get(&(100, Measure::Actual)).and_then(|latch| latch.crossed_at);
@@ -169,7 +171,7 @@ impl Machine {
     }
 
     fn prices(&self, spec: &Budget, entry: &Entry, now: Seconds) -> Prices {
-        let list = self.world.price_list(&spec.terms.plan, now);
+        let list = spec.terms.price_list(&self.world, now);
         if list.is_none() || !entry.ledger.unpriced(&self.rates, now).is_empty() {
             Prices::Incomplete
         } else if list.is_some_and(|list| list.estimate) {

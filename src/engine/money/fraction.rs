@@ -54,6 +54,9 @@ impl Fraction {
 
     #[must_use]
     pub fn plus(&self, other: &Self) -> Self {
+        if other.is_zero() {
+            return self.clone();
+        }
         let sum = |(a, by): (i128, i128), (b, over): (i128, i128)| {
             if by == over {
                 return Some(Self::new(a.checked_add(b)?, by));

@@ -32,12 +32,27 @@ pub enum Unit {
     },
     /// Load balancers and other things that are there or not, priced per hour.
     Seconds,
+    /// A charge that accrues evenly over a charge period of so many seconds.
+    SecondsOf {
+        /// At least 1.
+        period: i64,
+    },
+    /// Charges that are booked whole.
+    Charges,
+    /// A part of a charge, which is no unit price times an integer: shown as an exact amount. Seconds of a charge
+    /// period, or whole charges where that is 1.
+    Share {
+        /// At least 1.
+        period: i64,
+    },
+    /// No quantity at all, only an exact amount.
+    Amount,
 }
 
 /// A text that names no ledger unit.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error(
-    "{0:?} is no ledger unit: expected millicore-seconds, byte-seconds, byte-seconds/730h, device-milliseconds, device-milliseconds/4 or seconds"
+    "{0:?} is no ledger unit: expected millicore-seconds, byte-seconds, byte-seconds/730h, device-milliseconds, device-milliseconds/4, seconds, seconds/744h or charges"
 )]
 pub struct ParseUnitError(String);
 
@@ -52,16 +67,26 @@ impl Unit {
             Self::ByteSecondsOfMonth => (HOURS_OF_A_MONTH * SECONDS_OF_AN_HOUR) << 30,
             Self::DeviceMilliseconds { replicas } => SECONDS_OF_AN_HOUR * 1000 * i128::from(replicas),
             Self::Seconds => SECONDS_OF_AN_HOUR,
+            Self::SecondsOf { period } | Self::Share { period } => i128::from(period),
+            Self::Charges | Self::Amount => 1,
         }
+    }
+
+    /// Whether a line of it shows its exact cost instead of a unit price and a quantity.
+    pub fn is_amount(self) -> bool {
+        matches!(self, Self::Share { .. } | Self::Amount)
     }
 
     /// `consumed` for people: `12 core-hours`, `3.5 GiB-hours`, `1 device-hour`; rounded half-even to at most three
     /// decimals, without trailing zeros. What is not 1 is plural.
     pub fn consumed(self, quantity: i128) -> String {
-        let hours = to_decimals(&Exact::new(quantity.into(), BigInt::from(self.factor())), CONSUMED_DIGITS);
-        let hours = hours.trim_end_matches('0').trim_end_matches('.');
-        let plural = if hours == "1" { "" } else { "s" };
-        format!("{hours} {}{plural}", self.of_one())
+        let factor = if matches!(self, Self::SecondsOf { .. }) { SECONDS_OF_AN_HOUR } else { self.factor() };
+        let number = decimals(&Exact::new(quantity.into(), BigInt::from(factor)));
+        if let Self::SecondsOf { period } = self {
+            return format!("{number} of {} hours", decimals(&Exact::new(period.into(), SECONDS_OF_AN_HOUR.into())));
+        }
+        let plural = if number == "1" { "" } else { "s" };
+        format!("{number} {}{plural}", self.of_one())
     }
 
     fn of_one(self) -> &'static str {
@@ -70,9 +95,15 @@ impl Unit {
             Self::ByteSeconds => "GiB-hour",
             Self::ByteSecondsOfMonth => "GiB-month",
             Self::DeviceMilliseconds { .. } => "device-hour",
-            Self::Seconds => "hour",
+            Self::Seconds | Self::SecondsOf { .. } => "hour",
+            Self::Charges | Self::Share { .. } | Self::Amount => "charge",
         }
     }
+}
+
+fn decimals(number: &Exact) -> String {
+    let text = to_decimals(number, CONSUMED_DIGITS);
+    text.trim_end_matches('0').trim_end_matches('.').to_owned()
 }
 
 /// As in a Statement's `unit`.
@@ -85,6 +116,10 @@ impl fmt::Display for Unit {
             Self::DeviceMilliseconds { replicas: 1 } => f.write_str("device-milliseconds"),
             Self::DeviceMilliseconds { replicas } => write!(f, "device-milliseconds/{replicas}"),
             Self::Seconds => f.write_str("seconds"),
+            Self::SecondsOf { period } if period % 3600 == 0 => write!(f, "seconds/{}h", period / 3600),
+            Self::SecondsOf { period } => write!(f, "seconds/{period}s"),
+            Self::Charges => f.write_str("charges"),
+            Self::Share { .. } | Self::Amount => f.write_str("amount"),
         }
     }
 }
@@ -99,14 +134,23 @@ impl FromStr for Unit {
             "byte-seconds/730h" => Ok(Self::ByteSecondsOfMonth),
             "device-milliseconds" => Ok(Self::DeviceMilliseconds { replicas: 1 }),
             "seconds" => Ok(Self::Seconds),
-            _ => text
-                .strip_prefix("device-milliseconds/")
-                .and_then(|replicas| replicas.parse().ok())
-                .filter(|&replicas| replicas > 1)
-                .map(|replicas| Self::DeviceMilliseconds { replicas })
-                .ok_or_else(|| ParseUnitError(text.to_owned())),
+            "charges" => Ok(Self::Charges),
+            _ => sliced(text).or_else(|| accrued(text)).ok_or_else(|| ParseUnitError(text.to_owned())),
         }
     }
+}
+
+fn sliced(text: &str) -> Option<Unit> {
+    let replicas = text.strip_prefix("device-milliseconds/")?.parse().ok()?;
+    (replicas > 1).then_some(Unit::DeviceMilliseconds { replicas })
+}
+
+fn accrued(text: &str) -> Option<Unit> {
+    let length = text.strip_prefix("seconds/")?;
+    let hours = length.strip_suffix('h').and_then(|hours| hours.parse::<i64>().ok()?.checked_mul(3600));
+    let seconds = || length.strip_suffix('s')?.parse::<i64>().ok();
+    let period = hours.or_else(seconds).filter(|period| *period > 0)?;
+    Some(Unit::SecondsOf { period })
 }
 
 #[cfg(test)]
@@ -131,6 +175,8 @@ mod tests {
             (Unit::DeviceMilliseconds { replicas: 4 }, 7_200_000, "0.5 device-hours"),
             (Unit::Seconds, 86_400, "24 hours"),
             (Unit::Seconds, 5, "0.001 hours"),
+            (Unit::SecondsOf { period: 2_678_400 }, 864_000, "240 of 744 hours"),
+            (Unit::Charges, 1, "1 charge"),
         ] {
             assert_eq!(unit.consumed(quantity), text);
         }
@@ -149,12 +195,21 @@ mod tests {
     #[test]
     fn print_then_parse_is_the_same() {
         let shared = Unit::DeviceMilliseconds { replicas: 7 };
-        for unit in
-            [Unit::MillicoreSeconds, Unit::ByteSeconds, Unit::ByteSecondsOfMonth, DEVICES, shared, Unit::Seconds]
-        {
+        let (month, odd) = (Unit::SecondsOf { period: 2_678_400 }, Unit::SecondsOf { period: 86_399 });
+        for unit in [
+            Unit::MillicoreSeconds,
+            Unit::ByteSeconds,
+            Unit::ByteSecondsOfMonth,
+            DEVICES,
+            shared,
+            Unit::Seconds,
+            month,
+            odd,
+            Unit::Charges,
+        ] {
             assert_eq!(unit.to_string().parse(), Ok(unit));
         }
-        for text in ["", "core-hours", "device-milliseconds/1", "device-milliseconds/x"] {
+        for text in ["", "core-hours", "device-milliseconds/1", "device-milliseconds/x", "seconds/0h", "amount"] {
             assert!(text.parse::<Unit>().is_err(), "{text}");
         }
     }

@@ -11,7 +11,7 @@ const EPOCH: Date = date(1970, 1, 1);
 
 /// Every so many days or months, counted from an offset.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Step {
+pub enum Step {
     /// `offset` in days since 1970-01-01, less than `length`.
     Days { length: i64, offset: i64 },
     /// `offset` in months since January; `day` of the month, clamped to its end.
@@ -42,6 +42,19 @@ impl Step {
             Every::Month => months(1, 1),
             Every::Quarter => months(3, start_month),
             Every::Year => months(12, start_month),
+        }
+    }
+
+    /// Whole units from a date on, its day clamped to each month's end.
+    pub fn from_date(every: Every, date: Date) -> Self {
+        let month = i64::from(date.year()) * 12 + i64::from(date.month()) - 1;
+        let months = |length: i64| Self::Months { length, offset: month.rem_euclid(length), day: date.day() };
+        match every {
+            Every::Day => Self::Days { length: 1, offset: 0 },
+            Every::Week => Self::Days { length: 7, offset: days_since_epoch(date).rem_euclid(7) },
+            Every::Month => months(1),
+            Every::Quarter => months(3),
+            Every::Year => months(12),
         }
     }
 

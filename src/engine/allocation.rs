@@ -1,0 +1,150 @@
+//! What recurring charges add to a ledger: each namespace's part, under the plan's version in force at each instant.
+//!
+//! A namespace's part accrues, or is booked, whether or not it uses anything; a budget that counts some Pods only bears
+//! none of it (COST_RULES 16, 17).
+
+use num_bigint::BigInt;
+
+use super::ledger::LineKey;
+use super::meter::{Growth, Scope, Span, Terms};
+use super::money::{Exact, Unit, UnitPrice};
+use super::rate::{Rate, Rates};
+use super::recurring::{Bearers, Charge, Due};
+use super::selector::Selector;
+use super::world::World;
+use crate::facts::{Name, Seconds};
+
+/// A stretch of a ledger's time under one version of a plan.
+struct Stretch<'a> {
+    terms: &'a Terms,
+    from: Seconds,
+    to: Seconds,
+}
+
+/// All that charges add to a ledger of this span from `since` on; `sign` is 1, or −1 to take it back.
+pub fn growth(world: &World, rates: &mut Rates, span: &Span, since: Seconds, sign: i128, out: &mut Vec<Growth>) {
+    let from = span.from.max(since);
+    for (from, to) in stretches(world, span, from) {
+        let Some(Some(terms)) = span.terms.at(from) else { continue };
+        let list = terms.price_list(world, from);
+        if terms.pods.is_some() {
+            continue;
+        }
+        for charge in list.iter().flat_map(|list| &list.recurring) {
+            Stretch { terms, from, to }.grow(world, rates, span, charge, sign, out);
+        }
+    }
+}
+
+/// `[from, until)` of the span cut where its terms or the plan change.
+fn stretches(world: &World, span: &Span, from: Seconds) -> Vec<(Seconds, Seconds)> {
+    let to = span.until;
+    if from >= to {
+        return Vec::new();
+    }
+    let mut cuts = vec![from, to];
+    cuts.extend(span.terms.changes(from, to));
+    for terms in span.terms.iter().filter_map(|(_, terms)| terms.as_ref()) {
+        let Some(plan) = world.plans.get(&terms.plan) else { continue };
+        cuts.extend(plan.versions.changes(from, to));
+        if let (Scope::Namespace(namespace), true) = (&terms.scope, plan.is_restricted()) {
+            let namespace = world.namespaces.get(namespace);
+            cuts.extend(namespace.into_iter().flat_map(|namespace| namespace.labels.changes(from, to)));
+        }
+    }
+    pieces(cuts)
+}
+
+fn pieces(mut cuts: Vec<Seconds>) -> Vec<(Seconds, Seconds)> {
+    cuts.sort_unstable();
+    cuts.dedup();
+    cuts.windows(2).map(|pair| (pair[0], pair[1])).collect()
+}
+
+// === impl Stretch ===
+
+impl Stretch<'_> {
+    fn grow(&self, world: &World, rates: &mut Rates, span: &Span, charge: &Charge, sign: i128, out: &mut Vec<Growth>) {
+        for due in charge.due(self.from, self.to) {
+            match due {
+                Due::Booked(at) => {
+                    for (namespace, part) in self.parts(world, charge, at) {
+                        let rate = rates.id(self.rate(charge, &part, None));
+                        let line = LineKey { namespace: Some(namespace), workload: None, rate };
+                        out.push(Growth { line, at, rate: 0, step: sign });
+                    }
+                }
+                Due::Accrued { from, to, length } => {
+                    for (from, to) in self.standing(world, charge, from.max(self.from), to.min(self.to)) {
+                        for (namespace, part) in self.parts(world, charge, from) {
+                            let rate = rates.id(self.rate(charge, &part, Some(length)));
+                            let line = LineKey { namespace: Some(namespace), workload: None, rate };
+                            if to < span.until {
+                                out.push(Growth { line: line.clone(), at: to, rate: -sign, step: 0 });
+                            }
+                            out.push(Growth { line, at: from, rate: sign, step: 0 });
+                        }
+                    }
+                }
+            }
+        }
+    }
+
+    /// `[from, to)` cut where namespaces come, go or change so that the parts may.
+    fn standing(&self, world: &World, charge: &Charge, from: Seconds, to: Seconds) -> Vec<(Seconds, Seconds)> {
+        let mut cuts = vec![from, to];
+        let even = matches!(charge.bearers, Bearers::Even(_));
+        let wide = matches!(self.terms.scope, Scope::Namespaces(_));
+        for namespace in world.namespaces.values().filter(|_| even || wide) {
+            cuts.extend(namespace.labels.changes(from, to));
+            cuts.extend(namespace.lives.iter().flat_map(|life| [life.0, life.1]).filter(|t| from < *t && *t < to));
+        }
+        pieces(cuts)
+    }
+
+    /// Each namespace of the budget with its part of the charge at `t`.
+    fn parts(&self, world: &World, charge: &Charge, t: Seconds) -> Vec<(Name, Exact)> {
+        let covers = |namespace: &Name| match &self.terms.scope {
+            Scope::Namespace(own) => own == namespace,
+            Scope::Namespaces(selector) => selector.matches(&world.namespace_labels(namespace, t)),
+        };
+        match &charge.bearers {
+            Bearers::Listed(parts) => {
+                let own = parts.iter().filter(|(namespace, _)| covers(namespace));
+                own.map(|(namespace, part)| (namespace.clone(), part.clone())).collect()
+            }
+            Bearers::Even(selector) => {
+                let bearing: Vec<_> = bearing(world, selector, t).collect();
+                let part = Exact::new(1.into(), BigInt::from(bearing.len().max(1)));
+                bearing.into_iter().filter(|namespace| covers(namespace)).map(|n| (n.clone(), part.clone())).collect()
+            }
+        }
+    }
+
+    /// The rate of a part of a charge; `length` is that of the period over which it accrues.
+    fn rate(&self, charge: &Charge, part: &Exact, length: Option<Seconds>) -> Rate {
+        let unit = match (&charge.bearers, length) {
+            (Bearers::Listed(_), Some(period)) => Unit::SecondsOf { period },
+            (Bearers::Listed(_), None) => Unit::Charges,
+            (Bearers::Even(_), length) => Unit::Share { period: length.unwrap_or(1) },
+        };
+        Rate {
+            plan: self.terms.plan.clone(),
+            name: charge.name.clone(),
+            category: charge.category.clone(),
+            price: UnitPrice::new(&(&charge.amount * part)),
+            unit,
+            frequency: charge.frequency(),
+            correction: false,
+        }
+    }
+}
+
+/// The namespaces that exist at `t` and match.
+fn bearing<'a>(world: &'a World, selector: &'a Selector, t: Seconds) -> impl Iterator<Item = &'a Name> {
+    let there = move |(_, namespace): &(&Name, &super::world::Namespace)| {
+        namespace.lives.iter().any(|(created, removed)| *created <= t && t < *removed)
+            && namespace.labels.at(t).is_some_and(|labels| selector.matches(labels))
+    };
+    world.namespaces.iter().filter(there).map(|(name, _)| name)
+}
