@@ -5,6 +5,8 @@
 mod cluster;
 #[path = "laws/disorder.rs"]
 mod disorder;
+#[path = "laws/flapping.rs"]
+mod flapping;
 #[path = "laws/leaving.rs"]
 mod leaving;
 #[path = "reference/reference.rs"]
@@ -25,7 +27,7 @@ use proptest::test_runner::RngSeed;
 use serde_json::{Value, json};
 
 use reference::{Bill, Input, Seconds, compare};
-use simulation::{Fate, live};
+use simulation::{Fate, live, live_seldom};
 
 /// What `replay` prints.
 fn replay(input: &Input) -> Value {
@@ -195,6 +197,19 @@ proptest! {
         fates in fates(&[Fate::Pass, Fate::Sweep, Fate::Lost, Fate::Unanswered], 12),
     ) {
         lives_as_it_replays(&traces::calm(&steps), 1, &fates)?;
+    }
+
+    /// Nor on what is forgotten of the past, over days.
+    #[test]
+    fn what_is_forgotten_does_not_matter(
+        steps in prop::collection::vec((0_u16..20_000, any::<[u8; 6]>()), 1..60),
+        sweeps in prop::collection::vec(0_u32..1_000_000, 1..20),
+    ) {
+        let input = traces::long(&steps);
+        let fates: Vec<_> = sweeps.iter().map(|at| (input.from + Seconds::from(*at), Fate::Sweep)).collect();
+        let bills = |fates: &[_]| compare::bills(&live_seldom(&input.trace, input.to, 1, fates));
+        let faults = compare::differences(&bills(&fates), &bills(&[]));
+        prop_assert!(faults.is_empty(), "{}\n{}", faults.join("\n"), traces::shown(&input.trace));
     }
 
     /// A standby that has seen everything goes on where the leader stopped.

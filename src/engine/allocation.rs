@@ -44,10 +44,10 @@ fn stretches(world: &World, span: &Span, from: Seconds) -> Vec<(Seconds, Seconds
     }
     let mut cuts = vec![from, to];
     cuts.extend(span.terms.changes(from, to));
-    for terms in span.terms.iter().filter_map(|(_, terms)| terms.as_ref()) {
+    for terms in span.terms.within(from, to).flatten() {
         let Some(plan) = world.plans.get(&terms.plan) else { continue };
         cuts.extend(plan.versions.changes(from, to));
-        if let (Scope::Namespace(namespace), true) = (&terms.scope, plan.is_restricted()) {
+        if let (Scope::Namespace(namespace), true) = (&terms.scope, plan.is_restricted(from, to)) {
             let namespace = world.namespaces.get(namespace);
             cuts.extend(namespace.into_iter().flat_map(|namespace| namespace.labels.changes(from, to)));
         }

@@ -8,6 +8,7 @@ mod budgets;
 mod change;
 mod conditions;
 mod decide;
+mod forget;
 mod gates;
 mod leaving;
 mod metered;
@@ -42,9 +43,6 @@ pub const CLOSING: Seconds = 600;
 
 /// How far back a replay can tell when exactly something happened.
 const REPLAYED_HISTORY: Seconds = 7200;
-
-/// How long a Node that is gone is remembered: its Pods may still be there.
-const FORGOTTEN: Seconds = 86_400;
 
 /// How the machine is set up.
 #[derive(Clone, Debug)]
@@ -169,6 +167,8 @@ pub struct Machine {
     /// Gates that could not be written, and when to try again.
     failed_gates: BTreeMap<Name, Seconds>,
     folded: Seconds,
+    /// Pieces of time worked out so far.
+    metered: u64,
     dirty_gates: BTreeSet<Name>,
     /// Whether the status of a plan may have to be written.
     dirty_plans: bool,
@@ -326,6 +326,7 @@ impl Machine {
             unrestored: BTreeMap::new(),
             failed_gates: BTreeMap::new(),
             folded: 0,
+            metered: 0,
             dirty_gates: BTreeSet::new(),
             dirty_plans: false,
             failed_plans: 0,
@@ -385,6 +386,12 @@ impl Machine {
         &self.listed
     }
 
+    /// How many pieces of time were worked out so far, in which what an object adds to a ledger stands still: the work
+    /// that changes cost.
+    pub fn metered(&self) -> u64 {
+        self.metered
+    }
+
     /// What went wrong since it was last asked.
     pub fn troubles(&mut self) -> Vec<Trouble> {
         std::mem::take(&mut self.troubles)
@@ -404,29 +411,6 @@ impl Machine {
             self.fold(now - REPLAYED_HISTORY);
         }
         Pass { writes, wake: self.wake().map(|t| t.max(now + 1)) }
-    }
-
-    /// Forgets names, rates and objects that nothing refers to any more. To be called now and then.
-    pub fn sweep(&mut self) {
-        self.world.sweep(self.now - FORGOTTEN);
-        if !self.settings.replay {
-            self.forget_budgets();
-            self.forget_leaving();
-        }
-        self.rates.forget();
-    }
-
-    /// Straightens what happened before `t`.
-    fn fold(&mut self, t: Seconds) {
-        if t < self.folded + REPLAYED_HISTORY / 2 {
-            return;
-        }
-        self.folded = t;
-        for entry in self.ledgers.values_mut() {
-            entry.ledger.fold(t, None);
-            entry.ledger.carry(&self.rates);
-        }
-        self.sweep();
     }
 
     fn hear(&mut self, tag: Tag, at: Seconds) {

@@ -11,6 +11,8 @@ pub enum Manner {
     Wild,
     /// Nothing is seen so late that a statement may have closed, and no edit closes one.
     Calm,
+    /// As calm, but what objects say of themselves may be seen days late.
+    Belated,
     /// Everything is seen in the second in which it happens.
     Punctual,
 }
@@ -180,13 +182,8 @@ impl Cluster {
                 self.put("Service", namespace, "web", service);
             }
             None => {
-                let created = text(self.at - self.lateness(x));
-                self.put(
-                    "Service",
-                    namespace,
-                    "web",
-                    json!({"metadata": {"creationTimestamp": created}, "spec": {"type": kind}}),
-                );
+                let metadata = json!({"creationTimestamp": text(self.at - self.lateness(x))});
+                self.put("Service", namespace, "web", json!({"metadata": metadata, "spec": {"type": kind}}));
             }
         }
     }
@@ -295,7 +292,7 @@ impl Cluster {
     }
 
     fn is_calm(&self) -> bool {
-        self.manner == Manner::Calm
+        matches!(self.manner, Manner::Calm | Manner::Belated)
     }
 
     /// When an object that is missing from a relist was last seen.
@@ -309,6 +306,7 @@ impl Cluster {
             _ if self.manner == Manner::Punctual => 0,
             0 => 0,
             1 => i64::from(x) / 4,
+            2 if self.manner == Manner::Belated => i64::from(x) * 2000,
             _ if self.is_calm() => i64::from(x),
             2 => i64::from(x) * 20,
             _ => i64::from(x) * 300,

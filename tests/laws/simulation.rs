@@ -50,41 +50,19 @@ pub struct Simulation {
     trouble: Option<(bool, Seconds)>,
     /// Until when the watch of Namespaces is behind, and what it has not told.
     lagging: Option<Seconds>,
+    /// Nobody looks but when something happens.
+    seldom: bool,
     untold: Vec<News>,
 }
 
 /// Lives through a trace, everything persisted at `to`, and returns the Statements.
 pub fn live(trace: &[Event], to: Seconds, replicas: usize, fates: &[(Seconds, Fate)]) -> Value {
-    let mut simulation = Simulation::new();
-    let first = trace.first().map_or(to, |event| event.at);
-    for event in trace.iter().filter(|event| event.at == first) {
-        simulation.happen(event);
-    }
-    simulation.now = first;
-    for _ in 0..replicas {
-        simulation.join();
-    }
-    let mut fates = fates.to_vec();
-    fates.sort_by_key(|(at, _)| *at);
-    let mut fates = fates.into_iter().filter(|(at, _)| (first..to).contains(at)).peekable();
-    for event in trace.iter().filter(|event| event.at > first && event.at < to) {
-        while let Some((at, fate)) = fates.next_if(|(at, _)| *at <= event.at) {
-            simulation.pass_until(at);
-            simulation.suffer(fate);
-        }
-        simulation.pass_until(event.at);
-        simulation.happen(event);
-        simulation.pass();
-    }
-    for (at, fate) in fates {
-        simulation.pass_until(at);
-        simulation.suffer(fate);
-    }
-    simulation.pass_until(to);
-    simulation.trouble = None;
-    let writes = simulation.replicas[0].checkpoint(to);
-    simulation.carry_out(writes);
-    simulation.statements()
+    Simulation::new().live(trace, to, replicas, fates)
+}
+
+/// The same where nobody looks but when something happens.
+pub fn live_seldom(trace: &[Event], to: Seconds, replicas: usize, fates: &[(Seconds, Fate)]) -> Value {
+    Simulation { seldom: true, ..Simulation::new() }.live(trace, to, replicas, fates)
 }
 
 /// A machine in a cluster without anything.
@@ -103,8 +81,42 @@ impl Simulation {
             now: 0,
             trouble: None,
             lagging: None,
+            seldom: false,
             untold: Vec::new(),
         }
+    }
+
+    fn live(mut self, trace: &[Event], to: Seconds, replicas: usize, fates: &[(Seconds, Fate)]) -> Value {
+        let first = trace.first().map_or(to, |event| event.at);
+        for event in trace.iter().filter(|event| event.at == first) {
+            self.happen(event);
+        }
+        self.now = first;
+        for _ in 0..replicas {
+            self.join();
+        }
+        let mut fates = fates.to_vec();
+        fates.sort_by_key(|(at, _)| *at);
+        let mut fates = fates.into_iter().filter(|(at, _)| (first..to).contains(at)).peekable();
+        for event in trace.iter().filter(|event| event.at > first && event.at < to) {
+            while let Some((at, fate)) = fates.next_if(|(at, _)| *at <= event.at) {
+                self.pass_until(at);
+                self.suffer(fate);
+            }
+            self.pass_until(event.at);
+            self.happen(event);
+            self.pass();
+        }
+        for (at, fate) in fates {
+            self.pass_until(at);
+            self.suffer(fate);
+        }
+        self.pass_until(to);
+        self.pass();
+        self.trouble = None;
+        let writes = self.replicas[0].checkpoint(to);
+        self.carry_out(writes);
+        self.statements()
     }
 
     /// A new replica lists everything, and leads if it is the only one.
@@ -177,6 +189,9 @@ impl Simulation {
 
     pub fn pass_until(&mut self, t: Seconds) {
         loop {
+            if self.seldom {
+                break;
+            }
             let wake = self.wakes.iter().flatten().min().copied();
             if let Some(heard) = self.lagging.filter(|heard| *heard < t && wake.is_none_or(|wake| *heard <= wake)) {
                 self.now = self.now.max(heard);
@@ -250,7 +265,7 @@ impl Simulation {
                 if there != expected {
                     return if there.is_some() { Outcome::Conflict } else { Outcome::Gone };
                 }
-                return self.put_statement(namespace, name, &budget.name, json!(&**spec));
+                return self.put_statement(namespace, name, &budget.name, &json!(&**spec));
             }
             Write::Copy { original: (from, of), namespace, name, budget, spec } => {
                 let there = self.server.objects.get(&(Source::Statements, format!("{from}/{of}")));
@@ -259,7 +274,7 @@ impl Simulation {
                 if self.server.objects.contains_key(&(Source::Statements, format!("{namespace}/{name}"))) {
                     return Outcome::Conflict;
                 }
-                return self.put_statement(namespace, name, &budget.name, spec);
+                return self.put_statement(namespace, name, &budget.name, &spec);
             }
             Write::RemoveStatement { namespace, name } => {
                 self.remove(Source::Statements, &format!("{namespace}/{name}"));
@@ -282,7 +297,7 @@ impl Simulation {
     }
 
     /// A Namespace that goes takes nothing new.
-    fn put_statement(&mut self, namespace: &str, name: &str, budget: &str, spec: Value) -> Outcome {
+    fn put_statement(&mut self, namespace: &str, name: &str, budget: &str, spec: &Value) -> Outcome {
         let key = format!("{namespace}/{name}");
         if namespace != "opex-system" && !self.server.objects.contains_key(&(Source::Statements, key.clone())) {
             match self.server.objects.get(&(Source::Namespaces, format!("/{namespace}"))) {
