@@ -11,6 +11,10 @@ mod flapping;
 mod leaving;
 #[path = "reference/reference.rs"]
 mod reference;
+#[path = "laws/rewound.rs"]
+mod rewound;
+#[path = "laws/server.rs"]
+mod server;
 #[path = "laws/simulation.rs"]
 mod simulation;
 #[path = "laws/traces.rs"]
@@ -220,6 +224,16 @@ proptest! {
     ) {
         lives_as_it_replays(&traces::calm(&steps), 2, &fates)?;
         lives_as_it_replays(&with_charges(traces::calm(&steps)), 2, &fates)?;
+    }
+
+    /// Nor does how far its watches were behind when it took over.
+    #[test]
+    fn a_standby_that_is_behind_catches_up(
+        pods in prop::collection::vec((0_u16..900, 0_u16..600, any::<u8>(), any::<u8>()), 8..20),
+        deaf in prop::collection::vec((0_u16..1500, 1_u16..90), 1..6),
+    ) {
+        let fates: Vec<_> = deaf.iter().flat_map(|(at, long)| [(*at, Fate::Deaf), (at + long, Fate::Failover)]).collect();
+        lives_as_it_replays(&traces::own_times(&pods, &[]), 2, &fates)?;
     }
 
     /// A process that comes after a crash goes on from the Statements and what still exists.

@@ -16,6 +16,7 @@ mod openings;
 mod persist;
 mod queue;
 mod restore;
+mod rewind;
 mod show;
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
@@ -149,7 +150,9 @@ pub struct Machine {
     namespaces: BTreeMap<Name, NamespaceState>,
     scales: HashMap<Name, HashMap<Name, gates::Peak>>,
     policies: BTreeSet<Name>,
+    /// What went into the ledgers, and what is known not to have changed since: bookmarks.
     cut: Cut,
+    seen: Cut,
     listed: BTreeMap<Source, Seconds>,
     heard: BTreeMap<Source, Seconds>,
     running: bool,
@@ -211,6 +214,8 @@ struct Persisted {
     version: String,
     watermark: Seconds,
     cut: Cut,
+    /// Where another replica wrote it that had seen more: what this one had seen by then.
+    behind: Option<Cut>,
     /// To tell a hand's edit from our own write.
     digest: u64,
     closed: bool,
@@ -314,6 +319,7 @@ impl Machine {
             scales: HashMap::new(),
             policies: BTreeSet::new(),
             cut: Cut::default(),
+            seen: Cut::default(),
             listed: BTreeMap::new(),
             heard: BTreeMap::new(),
             running: false,
@@ -355,13 +361,19 @@ impl Machine {
                 self.unheard(tag.source, last_seen.map_or(at, |seen| seen.min(at)), at);
             }
             Event::Listed { tag, held } => {
+                if let Some(held) = held.as_ref().filter(|_| self.seen.get(tag.source) > Some(tag.version)) {
+                    self.go_back(tag, held.last_heard, at);
+                }
                 self.hear(tag, at);
                 self.listed.entry(tag.source).or_insert(at);
                 if let Some(held) = held {
                     self.miss(tag, &held, at);
                 }
             }
-            Event::Heard { tag } => self.hear(tag, at),
+            Event::Heard { tag } => {
+                self.seen.see(tag);
+                self.heard.insert(tag.source, at);
+            }
             Event::Done { key, outcome } => self.done(&key, outcome, at),
             Event::Leading(leading) => self.lead(leading, at),
         }
@@ -415,6 +427,7 @@ impl Machine {
 
     fn hear(&mut self, tag: Tag, at: Seconds) {
         self.cut.see(tag);
+        self.seen.see(tag);
         self.heard.insert(tag.source, at);
     }
 

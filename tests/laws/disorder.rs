@@ -8,7 +8,7 @@ use opex_operator::engine::write::{Outcome, Write};
 use serde_json::json;
 
 use crate::reference::{Event, Seconds};
-use crate::simulation::{applied, deleted, lonely, place};
+use crate::server::{applied, deleted, lonely, place};
 
 /// Feeds a machine the events of a trace in disorder, with times that jump and answers that nobody asked for.
 pub fn disturb(trace: &[Event], disorder: &[(u8, u8, u32)]) {

@@ -4,7 +4,7 @@ use opex_operator::engine::machine::Machine;
 use serde_json::{Value, json};
 
 use crate::reference::Seconds;
-use crate::simulation::{applied, lonely, place};
+use crate::server::{applied, lonely, place};
 use crate::traces::{text, window};
 
 /// Something that flaps: what it is before and after, in turn.

@@ -20,7 +20,7 @@ const BEHIND: Seconds = 400;
 pub type Step = (u8, u16, Option<Fate>);
 
 /// Statements by namespace and name.
-type Statements = BTreeMap<(String, String), Value>;
+pub type Statements = BTreeMap<(String, String), Value>;
 
 /// How it went.
 pub struct Left {
@@ -85,7 +85,7 @@ pub fn leave(after_midnight: Seconds, steps: &[Step]) -> Left {
 }
 
 /// Two replicas that have seen the Namespace live, and what else there was.
-fn lived(start: Seconds, until: Seconds, more: Vec<Value>) -> Simulation {
+pub fn lived(start: Seconds, until: Seconds, more: Vec<Value>) -> Simulation {
     let mut simulation = Simulation::new();
     for object in contents(start).into_iter().chain(more) {
         simulation.happen(&Event { at: start, change: Change::Added, last_seen: None, object });
@@ -124,7 +124,7 @@ fn stale(simulation: &Simulation, now: Seconds) -> Option<String> {
         .map(|((namespace, name), spec)| format!("{namespace}/{name} stands at {} at {}", spec["watermark"], text(now)))
 }
 
-fn contents(at: Seconds) -> [Value; 5] {
+pub fn contents(at: Seconds) -> [Value; 5] {
     let budget = |name: &str, period: Value| {
         json!({"metadata": {"namespace": "a", "name": name, "uid": name, "creationTimestamp": text(at)},
             "apiVersion": "billing.opex.dev/v1alpha1", "kind": "Budget", "spec": {"period": period}})
@@ -146,7 +146,7 @@ fn namespace(at: Seconds) -> Value {
         "metadata": {"name": "a", "uid": "namespace", "creationTimestamp": text(at)}})
 }
 
-fn statements(simulation: &Simulation) -> Statements {
+pub fn statements(simulation: &Simulation) -> Statements {
     let all = simulation.statements();
     let named = all["statements"].as_array().expect("a list").iter().map(|statement| {
         let of = |field: &str| statement["metadata"][field].as_str().expect("a name").to_owned();

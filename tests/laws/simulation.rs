@@ -1,19 +1,17 @@
 //! A tiny API server, and replicas of the machine that live through a trace as an operator does: they write Statements
 //! and read them back, pass when they asked to be woken, crash, take over, and lose writes.
 
-use std::collections::BTreeMap;
+use std::collections::HashSet;
 
 use jiff::Timestamp;
-use opex_operator::engine::machine::{Event as News, Machine, Settings};
+use opex_operator::engine::machine::{Event as News, Machine, Relist};
 use opex_operator::engine::observed::{Source, Tag};
 use opex_operator::engine::write::{Outcome, Write};
-use opex_operator::observe::{Observed, TypeMeta};
+use opex_operator::observe::Observed;
 use serde_json::{Value, json};
 
 use crate::reference::{Change, Event, Seconds};
-
-/// How long before now a replica persists.
-const LAG: Seconds = 10;
+use crate::server::{Server, applied, deleted, place};
 
 /// What befalls the replicas, and when.
 #[derive(Clone, Copy, Debug)]
@@ -29,29 +27,27 @@ pub enum Fate {
     /// Statement writes are not done, or are done and not answered, from then on for some seconds.
     Lost,
     Unanswered,
-    /// For some seconds the watch of Namespaces is behind the others.
+    /// For some seconds every replica's watch of Namespaces is behind the others, or the standby's of Pods.
     Lagging,
-}
-
-/// Everything that the API server holds, by kind, namespace and name.
-#[derive(Default)]
-struct Server {
-    version: u64,
-    objects: BTreeMap<(Source, String), Value>,
+    Deaf,
 }
 
 /// See the module's documentation.
 pub struct Simulation {
     server: Server,
     /// The first one leads.
-    replicas: Vec<Machine>,
-    wakes: Vec<Option<Seconds>>,
+    replicas: Vec<Replica>,
     now: Seconds,
     trouble: Option<(bool, Seconds)>,
-    /// Until when the watch of Namespaces is behind, and what it has not told.
-    lagging: Option<Seconds>,
     /// Nobody looks but when something happens.
     seldom: bool,
+}
+
+struct Replica {
+    machine: Machine,
+    wake: Option<Seconds>,
+    /// A watch that is behind, until when, and what it has not told.
+    behind: Option<(Source, Seconds)>,
     untold: Vec<News>,
 }
 
@@ -65,25 +61,11 @@ pub fn live_seldom(trace: &[Event], to: Seconds, replicas: usize, fates: &[(Seco
     Simulation { seldom: true, ..Simulation::new() }.live(trace, to, replicas, fates)
 }
 
-/// A machine in a cluster without anything.
-pub fn lonely(at: Seconds) -> Machine {
-    Server::default().listed(at, true)
-}
-
 // === impl Simulation ===
 
 impl Simulation {
     pub fn new() -> Self {
-        Self {
-            server: Server::default(),
-            replicas: Vec::new(),
-            wakes: Vec::new(),
-            now: 0,
-            trouble: None,
-            lagging: None,
-            seldom: false,
-            untold: Vec::new(),
-        }
+        Self { server: Server::default(), replicas: Vec::new(), now: 0, trouble: None, seldom: false }
     }
 
     fn live(mut self, trace: &[Event], to: Seconds, replicas: usize, fates: &[(Seconds, Fate)]) -> Value {
@@ -114,7 +96,7 @@ impl Simulation {
         self.pass_until(to);
         self.pass();
         self.trouble = None;
-        let writes = self.replicas[0].checkpoint(to);
+        let writes = self.replicas[0].machine.checkpoint(to);
         self.carry_out(writes);
         self.statements()
     }
@@ -122,8 +104,7 @@ impl Simulation {
     /// A new replica lists everything, and leads if it is the only one.
     pub fn join(&mut self) {
         let machine = self.server.listed(self.now, self.replicas.is_empty());
-        self.wakes.push(Some(self.now));
-        self.replicas.push(machine);
+        self.replicas.push(Replica { machine, wake: Some(self.now), behind: None, untold: Vec::new() });
     }
 
     /// Something happens, and every replica sees it.
@@ -143,9 +124,38 @@ impl Simulation {
                 self.server.objects.remove(&(source, key));
                 self.server.stamp(&mut object);
                 let last_seen = event.last_seen;
-                self.tell(source, deleted(source, &object, last_seen));
+                self.tell(source, &deleted(source, &object, last_seen));
             }
         }
+    }
+
+    pub fn backup(&self) -> Server {
+        self.server.clone()
+    }
+
+    /// The API server is what it was, and every watch lists again. Nothing was heard since `heard`.
+    pub fn restore(&mut self, backup: Server, heard: Seconds) {
+        let before = std::mem::replace(&mut self.server, backup);
+        for source in Source::ALL {
+            let mut events = Vec::new();
+            let mut ids = HashSet::new();
+            for (_, object) in self.server.objects.iter().filter(|((of, _), _)| *of == source) {
+                ids.insert(Observed::read(source, &object.to_string()).expect("a good object").id);
+                events.extend(applied(source, object));
+            }
+            let gone =
+                before.objects.iter().filter(|(key, _)| key.0 == source && !self.server.objects.contains_key(key));
+            events.extend(gone.flat_map(|(_, object)| deleted(source, object, Some(heard))));
+            let tag = Tag { source, version: self.server.version };
+            events.push(News::Listed { tag, held: Some(Relist { ids, last_heard: heard }) });
+            self.tell(source, &events);
+        }
+    }
+
+    /// The same, and every process has ended.
+    pub fn restore_and_end(&mut self, backup: Server) {
+        self.replicas.clear();
+        self.server = backup;
     }
 
     /// What there is of a namespace, `NAMESPACE/`.
@@ -157,7 +167,7 @@ impl Simulation {
     pub fn remove(&mut self, source: Source, key: &str) {
         if let Some(mut object) = self.server.objects.remove(&(source, key.to_owned())) {
             self.server.stamp(&mut object);
-            self.tell(source, deleted(source, &object, None));
+            self.tell(source, &deleted(source, &object, None));
         }
     }
 
@@ -165,41 +175,22 @@ impl Simulation {
         self.server.stamp(&mut object);
         let events = applied(source, &object);
         self.server.objects.insert((source, key), object);
-        self.tell(source, events);
+        self.tell(source, &events);
     }
 
-    fn tell(&mut self, source: Source, events: Vec<News>) {
-        if source == Source::Namespaces && self.lagging.is_some() {
-            self.untold.extend(events);
-            return;
+    fn tell(&mut self, source: Source, events: &[News]) {
+        for replica in &mut self.replicas {
+            replica.hear(source, events, self.now);
         }
-        for machine in &mut self.replicas {
-            for event in &events {
-                machine.ingest(event.clone(), self.now);
-            }
-        }
-    }
-
-    /// What the watch of Namespaces has not told is told now.
-    fn catch_up(&mut self) {
-        self.lagging = None;
-        let untold = std::mem::take(&mut self.untold);
-        self.tell(Source::Namespaces, untold);
     }
 
     pub fn pass_until(&mut self, t: Seconds) {
-        loop {
-            if self.seldom {
-                break;
-            }
-            let wake = self.wakes.iter().flatten().min().copied();
-            if let Some(heard) = self.lagging.filter(|heard| *heard < t && wake.is_none_or(|wake| *heard <= wake)) {
-                self.now = self.now.max(heard);
-                self.catch_up();
-            } else if let Some(wake) = wake.filter(|wake| *wake < t) {
-                self.now = self.now.max(wake);
-            } else {
-                break;
+        while !self.seldom {
+            let wakes = self.replicas.iter().flat_map(|replica| [replica.wake, replica.behind.map(|(_, until)| until)]);
+            let Some(wake) = wakes.flatten().min().filter(|wake| *wake < t) else { break };
+            self.now = self.now.max(wake);
+            for replica in &mut self.replicas {
+                replica.catch_up(self.now);
             }
             self.pass();
         }
@@ -208,8 +199,8 @@ impl Simulation {
 
     fn pass(&mut self) {
         for i in 0..self.replicas.len() {
-            let pass = self.replicas[i].pass(self.now);
-            self.wakes[i] = pass.wake;
+            let pass = self.replicas[i].machine.pass(self.now);
+            self.replicas[i].wake = pass.wake;
             assert!(i == 0 || pass.writes.is_empty(), "a standby writes: {:?}", pass.writes);
             self.carry_out(pass.writes);
         }
@@ -218,29 +209,33 @@ impl Simulation {
     pub fn suffer(&mut self, fate: Fate) {
         match fate {
             Fate::Pass => self.pass(),
-            Fate::Sweep => self.replicas.iter_mut().for_each(Machine::sweep),
+            Fate::Sweep => self.replicas.iter_mut().for_each(|replica| replica.machine.sweep()),
             Fate::Failover => {
-                self.catch_up();
                 if self.replicas.len() > 1 {
                     self.replicas.remove(0);
-                    self.wakes.remove(0);
-                    self.replicas[0].ingest(News::Leading(true), self.now);
-                    self.wakes[0] = Some(self.now);
+                    self.replicas[0].machine.ingest(News::Leading(true), self.now);
+                    self.replicas[0].wake = Some(self.now);
                     self.join();
                 }
             }
             Fate::ColdStart => {
-                self.catch_up();
                 let count = self.replicas.len();
                 self.replicas.clear();
-                self.wakes.clear();
                 for _ in 0..count {
                     self.join();
                 }
             }
             Fate::Lost => self.trouble = Some((false, self.now + 20)),
             Fate::Unanswered => self.trouble = Some((true, self.now + 20)),
-            Fate::Lagging => self.lagging = Some(self.now + 5),
+            Fate::Lagging => {
+                let behind = Some((Source::Namespaces, self.now + 5));
+                self.replicas.iter_mut().for_each(|replica| replica.behind = replica.behind.or(behind));
+            }
+            Fate::Deaf => {
+                if let [_, standby] = &mut self.replicas[..] {
+                    standby.behind = standby.behind.or(Some((Source::Pods, self.now + 90)));
+                }
+            }
         }
     }
 
@@ -250,10 +245,10 @@ impl Simulation {
             let done = trouble.is_none_or(|(done, _)| done);
             let outcome = if done { self.write(&write) } else { Outcome::Failed };
             let outcome = if trouble.is_some() { Outcome::Failed } else { outcome };
-            self.replicas[0].ingest(News::Done { key: write.key(), outcome }, self.now);
+            self.replicas[0].machine.ingest(News::Done { key: write.key(), outcome }, self.now);
         }
-        let again = self.replicas[0].wake();
-        self.wakes[0] = again.map(|wake| wake.max(self.now + 1));
+        let again = self.replicas[0].machine.wake();
+        self.replicas[0].wake = again.map(|wake| wake.max(self.now + 1));
     }
 
     fn write(&mut self, write: &Write) -> Outcome {
@@ -335,54 +330,26 @@ impl Simulation {
     }
 }
 
-// === impl Server ===
+// === impl Replica ===
 
-impl Server {
-    /// A machine that has listed everything.
-    fn listed(&self, at: Seconds, leads: bool) -> Machine {
-        let mut machine = Machine::new(Settings {
-            cluster: "laws".to_owned(),
-            namespace: "opex-system".into(),
-            lag: LAG,
-            from: None,
-            replay: false,
-            writes_per_second: i64::MAX / 100,
-        });
-        for ((source, _), object) in &self.objects {
-            for event in applied(*source, object) {
-                machine.ingest(event, at);
-            }
+impl Replica {
+    fn hear(&mut self, source: Source, events: &[News], now: Seconds) {
+        if self.behind.is_some_and(|(behind, _)| behind == source) {
+            self.untold.extend(events.iter().cloned());
+            return;
         }
-        for source in Source::ALL {
-            let tag = Tag { source, version: self.version };
-            machine.ingest(News::Listed { tag, held: None }, at);
+        for event in events {
+            self.machine.ingest(event.clone(), now);
         }
-        machine.start(at);
-        machine.ingest(News::Leading(leads), at);
-        machine
     }
 
-    fn stamp(&mut self, object: &mut Value) {
-        self.version += 1;
-        object["metadata"]["resourceVersion"] = json!(self.version.to_string());
+    /// What was not told is told once the watch is no longer behind.
+    fn catch_up(&mut self, now: Seconds) {
+        if let Some((source, _)) = self.behind.take_if(|(_, until)| *until <= now) {
+            let untold = std::mem::take(&mut self.untold);
+            self.hear(source, &untold, now);
+        }
     }
-}
-
-pub fn place(object: &Value) -> Option<(Source, String)> {
-    let text = |value: &Value| value.as_str().unwrap_or("").to_owned();
-    let kind = TypeMeta { api_version: text(&object["apiVersion"]), kind: text(&object["kind"]) };
-    let metadata = &object["metadata"];
-    Some((kind.source()?, format!("{}/{}", text(&metadata["namespace"]), text(&metadata["name"]))))
-}
-
-pub fn applied(source: Source, object: &Value) -> Vec<News> {
-    let Observed { id, tag, fact, also, .. } = Observed::read(source, &object.to_string()).expect("a good object");
-    std::iter::once(fact).chain(also).map(|fact| News::Applied { tag, id, fact }).collect()
-}
-
-pub fn deleted(source: Source, object: &Value, last_seen: Option<Seconds>) -> Vec<News> {
-    let Observed { id, tag, fact, also, .. } = Observed::read(source, &object.to_string()).expect("a good object");
-    std::iter::once(fact).chain(also).map(|fact| News::Deleted { tag, id, fact, last_seen }).collect()
 }
 
 fn instant(at: Seconds) -> Value {

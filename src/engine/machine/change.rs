@@ -7,7 +7,7 @@
 use std::collections::HashMap;
 
 use super::metered::Which;
-use super::{BudgetState, LedgerId, Machine};
+use super::{BudgetState, Entry, LedgerId, Machine, Persisted};
 use crate::api::Measure;
 use crate::engine::accrual::Ramp;
 use crate::engine::allocation;
@@ -90,6 +90,7 @@ impl Machine {
         let mut late: HashMap<(LedgerId, LineKey), i128> = HashMap::new();
         for (id, growth) in combine(difference) {
             let entry = self.ledgers.get_mut(&id).expect("collected from it");
+            let Some(growth) = entry.news(growth, tag) else { continue };
             let until = entry.ledger.span.until;
             let step = if growth.at < until { growth.step } else { 0 };
             let quantity = step + growth.rate * i128::from(until - growth.at.min(until));
@@ -147,6 +148,21 @@ impl Machine {
     fn open_ledger(&self, budget: &BudgetKey, at: Seconds) -> Option<LedgerId> {
         let open = self.ledgers_of(budget).filter(|(_, e)| e.closed_at.is_none() && e.ledger.span.from <= at);
         open.min_by_key(|(_, e)| e.ledger.window.end).map(|(id, _)| id)
+    }
+}
+
+// === impl Entry ===
+
+impl Entry {
+    /// What of it is news. A version that whoever wrote the Statement had seen and this replica had not is metered as the
+    /// Statement says, up to its watermark.
+    fn news(&self, growth: Growth, tag: Tag) -> Option<Growth> {
+        let known = |p: &&Persisted| p.cut.covers(tag) && p.behind.as_ref().is_some_and(|seen| !seen.covers(tag));
+        let Some(persisted) = self.persisted.as_ref().filter(known) else { return Some(growth) };
+        if growth.at >= persisted.watermark {
+            return Some(growth);
+        }
+        (growth.rate != 0).then_some(Growth { at: persisted.watermark, step: 0, ..growth })
     }
 }
 

@@ -249,6 +249,10 @@ impl Machine {
             return false;
         }
         let Some(persisted) = &entry.persisted else { return true };
+        // It holds what this replica has yet to see: what it would write now could not say what is in it.
+        if persisted.behind.is_some() && self.seen.behind(&persisted.cut).next().is_some() {
+            return false;
+        }
         // A watermark never goes back: one ahead of time is waited for.
         if persisted.watermark > entry.ledger.clamp(now - self.settings.lag) {
             return false;
@@ -272,6 +276,7 @@ impl Machine {
             version: version.clone().unwrap_or_default(),
             watermark,
             cut,
+            behind: None,
             digest: digest(&spec),
             closed: close,
             at: now,

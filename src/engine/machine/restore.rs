@@ -127,31 +127,37 @@ impl Machine {
         });
         let from = since.unwrap_or(start).min(until);
         let span = Span { from, until, terms: History::starting(Seconds::MIN, terms) };
-        let cut = Cut::from_observed(&spec.observed);
-        let id = self.add(Entry {
+        let reached = self.cut_of(statement);
+        let cut = reached.clone().unwrap_or_default();
+        let mut entry = Entry {
             budget: budget.clone(),
             namespace,
             name,
             ledger: Ledger::new(window, span, spec.currency.code().into()),
             gaps: spec.gaps.iter().map(gap).collect(),
             closed_at,
-            persisted: Some(persisted(statement, cut.clone(), at)),
+            persisted: Some(persisted(statement, cut.clone(), &self.seen, at)),
             urgent: false,
             attempted: None,
             late: Vec::new(),
             failures: 0,
             retry_at: Seconds::MIN,
-        });
+        };
+        if closed_at.is_none() && reached.is_none() {
+            self.note_restored(&mut entry, watermark);
+        }
+        let id = self.add(entry);
         if closed_at.is_some() {
             return;
         }
         self.wake_budget(&budget, at);
         let known = watermark + self.settings.lag;
         self.fill(id, watermark, |item, growth| seen_before(item, growth, &cut, watermark, known));
-        self.adopt(id, statement);
+        self.adopt(id, statement, &cut);
         if let Some(listed) = self.listed.values().max().copied()
             && listed - watermark > 60
             && watermark < end
+            && reached.is_some()
             && !self.settings.replay
         {
             let to = listed.min(end);
@@ -176,9 +182,16 @@ impl Machine {
             self.written(id, Some(version), at);
             return;
         }
+        if entry.is_older(statement) {
+            // Only a cluster that was restored goes back: what is in memory is written again.
+            entry.persisted = Some(persisted(statement, Cut::default(), &self.seen, at));
+            (entry.closed_at, entry.urgent) = (None, true);
+            self.wake_budget(&budget, at);
+            return;
+        }
         let ours = is_ours(statement.metadata.managed_fields.as_deref().unwrap_or_default());
         if self.leading && !ours && entry.closed_at.is_none() && statement.spec.phase == Phase::Open {
-            entry.persisted = Some(persisted(statement, Cut::default(), at));
+            entry.persisted = Some(persisted(statement, Cut::default(), &self.seen, at));
             entry.urgent = true;
             self.tell(
                 &budget,
@@ -195,24 +208,24 @@ impl Machine {
             let span = &mut entry.ledger.span;
             span.until = span.until.min(statement.spec.watermark.0.as_second()).max(span.from);
         }
-        let cut = Cut::from_observed(&statement.spec.observed);
-        entry.persisted = Some(persisted(statement, cut, at));
+        let cut = self.cut_of(statement).unwrap_or_default();
+        let entry = self.ledgers.get_mut(&id).expect("found");
+        entry.persisted = Some(persisted(statement, cut.clone(), &self.seen, at));
         entry.gaps = statement.spec.gaps.iter().map(gap).collect();
-        self.adopt(id, statement);
+        self.adopt(id, statement, &cut);
         self.roll(&budget, at);
         self.wake_budget(&budget, at);
     }
 
     /// Takes over what a Statement says was metered.
-    fn adopt(&mut self, id: super::LedgerId, statement: &api::Statement) {
+    fn adopt(&mut self, id: super::LedgerId, statement: &api::Statement, cut: &Cut) {
         let read = statement::read(&statement.spec.lines, &mut self.rates);
         for what in read.unread {
             let name = statement.metadata.name.clone().unwrap_or_default();
             self.trouble("Statement", format!("Statement {name}"), what);
         }
-        let cut = Cut::from_observed(&statement.spec.observed);
         let watermark = statement.spec.watermark.0.as_second();
-        self.ledgers.get_mut(&id).expect("present").ledger.rebase(&read.quantities, read.amounts, watermark, &cut);
+        self.ledgers.get_mut(&id).expect("present").ledger.rebase(&read.quantities, read.amounts, watermark, cut);
     }
 
     /// The budget that a Statement bills.
@@ -269,11 +282,13 @@ fn moved_from<'a>(name: &'a str, budget: &str, label: &str) -> Option<&'a str> {
     name.split_once('.').filter(|(_, rest)| !is_own(name) && is_own(rest)).map(|(namespace, _)| namespace)
 }
 
-fn persisted(statement: &api::Statement, cut: Cut, at: Seconds) -> Persisted {
+fn persisted(statement: &api::Statement, cut: Cut, seen: &Cut, at: Seconds) -> Persisted {
+    let behind = seen.behind(&cut).next().is_some().then(|| seen.clone());
     Persisted {
         version: statement.metadata.resource_version.clone().unwrap_or_default(),
         watermark: statement.spec.watermark.0.as_second(),
         cut,
+        behind,
         digest: digest(&statement.spec),
         closed: statement.spec.phase == Phase::Closed,
         at,
