@@ -5,6 +5,8 @@
 mod cluster;
 #[path = "laws/disorder.rs"]
 mod disorder;
+#[path = "laws/edges.rs"]
+mod edges;
 #[path = "laws/flapping.rs"]
 mod flapping;
 #[path = "laws/leaving.rs"]
@@ -179,6 +181,23 @@ fn goings() -> impl Strategy<Value = Vec<leaving::Step>> {
 
 proptest! {
     #![proptest_config(config(24))]
+
+    /// Each edge is told once: by whoever leads then, or by whoever leads after, however often it takes.
+    #[test]
+    fn each_edge_is_told_once(
+        fates in prop::collection::vec(
+            (
+                prop::sample::select(vec![0_i64, 715, 895, 1495]),
+                0_i64..30,
+                prop::sample::select(vec![Fate::Pass, Fate::Failover, Fate::Lost, Fate::Unanswered]),
+            ),
+            0..12,
+        ),
+    ) {
+        let fates: Vec<_> = fates.into_iter().map(|(edge, after, fate)| (edge + after, fate)).collect();
+        let faults = edges::told(&fates);
+        prop_assert!(faults.is_empty(), "{}", faults.join("\n"));
+    }
 
     /// Whatever befalls the operator while a Namespace goes, each of its Statements is kept, once, and nothing is
     /// billed twice or lost.

@@ -101,7 +101,7 @@ impl Writer {
             Write::Gate { namespace, gate, message, ceilings } => {
                 self.gate(namespace, *gate, message.as_deref(), ceilings.as_deref()).await
             }
-            Write::Event { key, about, warning, reason, note } => self.event(key, about, *warning, reason, note).await,
+            Write::Event { key, about, warning, note } => self.event(key, about, *warning, note).await,
         }
     }
 

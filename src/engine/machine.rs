@@ -18,6 +18,7 @@ mod queue;
 mod restore;
 mod rewind;
 mod show;
+mod telling;
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::sync::Arc;
@@ -249,6 +250,8 @@ struct BudgetState {
     seen_status: Arc<BudgetStatus>,
     namespaces: Option<i64>,
     latches: BTreeMap<(i32, Measure), Latch>,
+    told: telling::Told,
+    untold: Vec<telling::Untold>,
     /// What the latches were computed for.
     fingerprint: u64,
     /// The ledger that the latches are of.
@@ -513,6 +516,8 @@ impl BudgetState {
             seen_status: Arc::default(),
             namespaces: None,
             latches: BTreeMap::new(),
+            told: telling::Told::default(),
+            untold: Vec::new(),
             fingerprint: 0,
             latched: None,
             evaluated: Seconds::MIN,

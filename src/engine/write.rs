@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::budget::BudgetKey;
 use crate::api::{BudgetOverrideStatus, BudgetStatus, Gate, Measure, PricePlanStatus, StatementSpec};
-use crate::facts::Name;
+use crate::facts::{Name, Seconds};
 
 /// One write to the API server.
 #[derive(Clone, Debug)]
@@ -54,7 +54,6 @@ pub enum Write {
         key: EventKey,
         about: About,
         warning: bool,
-        reason: &'static str,
         note: String,
     },
 }
@@ -68,11 +67,22 @@ pub struct About {
     pub uid: Option<String>,
 }
 
-/// Which edge an event tells of: each is told once.
+/// Which edge an event tells of, and when that was: each is told once.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum EventKey {
-    Crossed { budget: BudgetKey, percent: i32, of: Measure },
-    Changed { about: Name, reason: &'static str, n: u64 },
+    Crossed {
+        budget: BudgetKey,
+        percent: i32,
+        of: Measure,
+        at: Seconds,
+    },
+    /// `of`: the Statement that it is about, if it is about one.
+    Changed {
+        budget: BudgetKey,
+        reason: &'static str,
+        of: Name,
+        at: Seconds,
+    },
 }
 
 /// What a write is to. One at a time is under way.
@@ -99,6 +109,18 @@ pub enum Outcome {
     Gone,
     /// It may or may not have happened, or was refused: try again later.
     Failed,
+}
+
+// === impl EventKey ===
+
+impl EventKey {
+    /// The event's reason.
+    pub fn reason(&self) -> &'static str {
+        match self {
+            Self::Crossed { .. } => "ThresholdCrossed",
+            Self::Changed { reason, .. } => reason,
+        }
+    }
 }
 
 // === impl Write ===

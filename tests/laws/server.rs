@@ -17,6 +17,8 @@ const LAG: Seconds = 10;
 pub struct Server {
     pub version: u64,
     pub objects: BTreeMap<(Source, String), Value>,
+    /// Reason and note of every event, by what its name is made of.
+    pub events: BTreeMap<String, (&'static str, String)>,
 }
 
 /// A machine in a cluster without anything.

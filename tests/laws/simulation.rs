@@ -286,6 +286,10 @@ impl Simulation {
             Write::PlanStatus { name, status } => {
                 return self.set_status(Source::PricePlans, format!("/{name}"), json!(status));
             }
+            Write::Event { key, about, note, .. } => {
+                let event = (key.reason(), note.clone());
+                self.server.events.entry(format!("{key:?} {:?}", about.uid)).or_insert(event);
+            }
             _ => {}
         }
         Outcome::Written { version: Some(self.server.version.to_string()) }
@@ -322,6 +326,14 @@ impl Simulation {
         object["status"] = status;
         self.store(source, key, object);
         Outcome::Written { version: Some(self.server.version.to_string()) }
+    }
+
+    pub fn events(&self) -> impl Iterator<Item = &(&'static str, String)> {
+        self.server.events.values()
+    }
+
+    pub fn status(&self, source: Source, key: &str) -> &Value {
+        &self.server.objects[&(source, key.to_owned())]["status"]
     }
 
     pub fn statements(&self) -> Value {

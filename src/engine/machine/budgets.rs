@@ -95,10 +95,10 @@ impl Machine {
         if !self.inflight.contains(&WriteKey::Status(key.clone())) {
             state.status = state.seen_status.clone();
         }
-        if fresh {
-            state.restore_latches();
-        }
         let before = state.specs.last().cloned().flatten();
+        if fresh || again || !self.leading {
+            self.follow(key);
+        }
         match (before, spec) {
             (Some(before), Some(spec)) if !again => self.edit(tag, key, &before, spec, at),
             (_, Some(spec)) => self.make(tag, key, spec, created.min(at), fresh, at),

@@ -13,7 +13,7 @@ use super::{Entry, LedgerId, Machine, Persisted};
 use crate::api::{BudgetKind, BudgetRef, Phase, StatementPeriod, StatementSpec};
 use crate::engine::budget::BudgetKey;
 use crate::engine::statement;
-use crate::engine::write::{EventKey, Outcome, Write, WriteKey};
+use crate::engine::write::{Outcome, Write, WriteKey};
 use crate::facts::{Name, Seconds};
 
 /// How often a statement whose lines accrue is checkpointed.
@@ -71,6 +71,7 @@ impl Machine {
             let before = writes.len();
             self.statement_writes(&key, now, &mut writes);
             self.status_writes(&key, now, &mut writes);
+            self.event_writes(&key, now, &mut writes);
             self.override_writes(&key, now, &mut writes);
             self.tokens -= i64::try_from(writes.len() - before).unwrap_or(i64::MAX);
         }
@@ -90,6 +91,7 @@ impl Machine {
         for (_, key) in keys {
             self.urge(&key);
             self.statement_writes(&key, now, &mut writes);
+            self.event_writes(&key, now, &mut writes);
         }
         self.inflight.extend(writes.iter().map(Write::key));
         writes
@@ -129,6 +131,11 @@ impl Machine {
         }
         self.inflight.clear();
         self.outbox.clear();
+        if !leading {
+            for key in self.budgets.keys().cloned().collect::<Vec<_>>() {
+                self.follow(&key);
+            }
+        }
         if leading {
             self.dirty_plans = true;
             self.dirty_gates.extend(self.namespaces.keys().cloned());
@@ -148,14 +155,7 @@ impl Machine {
         self.inflight.remove(key);
         match key {
             WriteKey::Statement(namespace, name) => self.statement_done(namespace, name, outcome, at),
-            WriteKey::Event(EventKey::Crossed { budget, percent, of }) => {
-                if let (Outcome::Written { .. }, Some(state)) = (&outcome, self.budgets.get_mut(budget))
-                    && let Some(latch) = state.latches.get_mut(&(*percent, *of))
-                {
-                    latch.notified_at = Some(at);
-                }
-                self.wake_budget(budget, if matches!(outcome, Outcome::Written { .. }) { at } else { at + RETRY });
-            }
+            WriteKey::Event(event) => self.told(event, &outcome, at),
             // What changed while it was under way is looked at now.
             WriteKey::Status(budget) if matches!(outcome, Outcome::Written { .. }) => self.touch(budget),
             WriteKey::Status(budget) => {

@@ -12,7 +12,6 @@ use crate::engine::meter::{Growth, Span};
 use crate::engine::observed::{Cut, Tag};
 use crate::engine::period::Window;
 use crate::engine::statement;
-use crate::engine::write::{About, EventKey, Write};
 use crate::facts::{Name, Seconds};
 
 use super::budgets::name_of;
@@ -80,12 +79,7 @@ impl Machine {
             self.wake_budget(&budget, at);
             return;
         }
-        self.tell(
-            &budget,
-            "StatementRestored",
-            &format!("Statement {name} was deleted while open, and is made again"),
-            at,
-        );
+        self.tell(&budget, "StatementRestored", &name, "was deleted while open, and is made again", at);
         self.wake_budget(&budget, at);
     }
 
@@ -193,12 +187,7 @@ impl Machine {
         if self.leading && !ours && entry.closed_at.is_none() && statement.spec.phase == Phase::Open {
             entry.persisted = Some(persisted(statement, Cut::default(), &self.seen, at));
             entry.urgent = true;
-            self.tell(
-                &budget,
-                "StatementRestored",
-                &format!("Statement {name} was changed by hand, and is put back"),
-                at,
-            );
+            self.tell(&budget, "StatementRestored", name, "was changed by hand, and is put back", at);
             self.wake_budget(&budget, at);
             return;
         }
@@ -241,25 +230,6 @@ impl Machine {
             }
         };
         BudgetKey { namespace: own, name }
-    }
-
-    /// An event about a budget, told once.
-    pub(super) fn tell(&mut self, budget: &BudgetKey, reason: &'static str, note: &str, at: Seconds) {
-        if !self.leading {
-            return;
-        }
-        let key = EventKey::Changed { about: budget.name.clone(), reason, n: at.unsigned_abs() };
-        let about = self.about(budget);
-        self.outbox.push(Write::Event { key, about, warning: true, reason, note: note.to_owned() });
-    }
-
-    pub(super) fn about(&self, budget: &BudgetKey) -> About {
-        About {
-            kind: budget.kind(),
-            namespace: budget.namespace.clone(),
-            name: budget.name.clone(),
-            uid: self.budgets.get(budget).and_then(|state| state.uid.clone()),
-        }
     }
 }
 
