@@ -82,3 +82,9 @@ fn budget(limit: &str) -> Value {
     json!({"apiVersion": "billing.opex.dev/v1alpha1", "kind": "Budget", "spec": spec,
         "metadata": {"namespace": "a", "name": "team", "uid": "team", "generation": generation, "creationTimestamp": created}})
 }
+
+#[test]
+fn what_a_status_shows_was_told_before() {
+    let gone_before_the_retry = [(RAISED - 4, Fate::Lost), (RAISED + 18, Fate::Failover)];
+    assert_eq!(told(&gone_before_the_retry), Vec::<String>::new());
+}

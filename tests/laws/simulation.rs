@@ -1,7 +1,7 @@
 //! A tiny API server, and replicas of the machine that live through a trace as an operator does: they write Statements
 //! and read them back, pass when they asked to be woken, crash, take over, and lose writes.
 
-use std::collections::HashSet;
+use std::collections::{BTreeMap, HashSet};
 
 use jiff::Timestamp;
 use opex_operator::engine::machine::{Event as News, Machine, Relist};
@@ -49,6 +49,8 @@ struct Replica {
     /// A watch that is behind, until when, and what it has not told.
     behind: Option<(Source, Seconds)>,
     untold: Vec<News>,
+    /// The note of every event that it tried to tell.
+    notes: BTreeMap<String, String>,
 }
 
 /// Lives through a trace, everything persisted at `to`, and returns the Statements.
@@ -104,7 +106,13 @@ impl Simulation {
     /// A new replica lists everything, and leads if it is the only one.
     pub fn join(&mut self) {
         let machine = self.server.listed(self.now, self.replicas.is_empty());
-        self.replicas.push(Replica { machine, wake: Some(self.now), behind: None, untold: Vec::new() });
+        self.replicas.push(Replica {
+            machine,
+            wake: Some(self.now),
+            behind: None,
+            untold: Vec::new(),
+            notes: BTreeMap::new(),
+        });
     }
 
     /// Something happens, and every replica sees it.
@@ -242,6 +250,10 @@ impl Simulation {
     fn carry_out(&mut self, writes: Vec<Write>) {
         let trouble = self.trouble.filter(|(_, until)| self.now < *until);
         for write in writes {
+            if let Write::Event { key, note, .. } = &write {
+                let first = self.replicas[0].notes.entry(format!("{key:?}")).or_insert_with(|| note.clone());
+                assert_eq!(first, note, "a retry tells the same");
+            }
             let done = trouble.is_none_or(|(done, _)| done);
             let outcome = if done { self.write(&write) } else { Outcome::Failed };
             let outcome = if trouble.is_some() { Outcome::Failed } else { outcome };

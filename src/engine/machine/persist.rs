@@ -179,7 +179,14 @@ impl Machine {
                     self.retry_plans = at + pause(self.failed_plans);
                 }
             }
-            _ => {}
+            WriteKey::Override(namespace, name) => {
+                let grant = self.overrides.get(&(namespace.clone(), name.clone()));
+                if let Some(budget) = grant.map(|grant| grant.budget.clone())
+                    && !matches!(outcome, Outcome::Written { .. })
+                {
+                    self.wake_budget(&budget, at + RETRY);
+                }
+            }
         }
     }
 
