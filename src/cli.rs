@@ -1,6 +1,8 @@
 //! The commands of both programs, a file each.
 
 pub mod crds;
+pub mod export;
+mod progress;
 pub mod record;
 pub mod replay;
 pub mod run;

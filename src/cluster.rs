@@ -7,6 +7,7 @@ pub mod defaults;
 pub mod driver;
 pub mod follow;
 pub mod lease;
+pub mod list;
 pub mod record;
 mod request;
 pub mod resource;

@@ -23,5 +23,6 @@ pub mod rate;
 pub mod recurring;
 pub mod selector;
 pub mod statement;
+pub mod tiers;
 pub mod world;
 pub mod write;

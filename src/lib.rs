@@ -3,7 +3,8 @@
 //! Data flows one way, and each step is a module:
 //! [`cluster`] watches and [`facts`] keeps of every object the few numbers that matter;
 //! [`engine`] meters, prices and decides; [`cluster`] carries out what it wants written.
-//! [`replay`] drives the same engine with a trace and a virtual clock.
+//! [`replay`] drives the same engine with a trace and a virtual clock; [`focus`] turns what it bills into the rows of
+//! a warehouse.
 
 pub mod api;
 pub mod cli;
@@ -12,6 +13,7 @@ pub mod cluster;
 pub mod config;
 pub mod engine;
 pub mod facts;
+pub mod focus;
 pub mod metrics;
 pub mod observe;
 pub mod replay;

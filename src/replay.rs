@@ -3,17 +3,22 @@
 pub mod manifest;
 pub mod report;
 pub mod trace;
+pub mod unpack;
 
 use std::collections::{HashMap, HashSet};
 use std::io::BufRead;
 
 use jiff::Timestamp;
 
-use crate::engine::machine::{Event, Fact, Machine, Settings, Trouble};
+use crate::engine::machine::{Event, Fact, Machine, Settings};
 use crate::facts::ObjectId;
 use crate::observe::{Names, Observed, TypeMeta};
 use manifest::Manifest;
+use report::{Report, Troubles};
 use trace::{Change, Trace, TraceError, TraceEvent};
+
+/// Events after which what nothing refers to any more is forgotten.
+const SWEEP: u64 = 1 << 16;
 
 /// What to replay.
 #[derive(Clone, Debug)]
@@ -35,7 +40,9 @@ pub struct Replay {
     given: HashMap<TypeMeta, HashMap<Names, ObjectId>>,
     replaced: HashSet<ObjectId>,
     wake: Option<i64>,
-    troubles: Vec<Trouble>,
+    troubles: Troubles,
+    /// Events taken in.
+    taken: u64,
 }
 
 // === impl Replay ===
@@ -56,7 +63,8 @@ impl Replay {
             given: HashMap::new(),
             replaced: HashSet::new(),
             wake: None,
-            troubles: Vec::new(),
+            troubles: Troubles::default(),
+            taken: 0,
         };
         let from = replay.options.from.as_second();
         for manifest in manifests {
@@ -68,7 +76,7 @@ impl Replay {
     }
 
     /// Replays all events up to `--to`, and lets time pass until then.
-    pub fn run<R: BufRead>(mut self, trace: &mut Trace<R>) -> Result<report::Report, TraceError> {
+    pub fn run<R: BufRead>(mut self, trace: &mut Trace<R>) -> Result<Report, TraceError> {
         while let Some(event) = trace.next_event()? {
             if event.at > self.options.to {
                 break;
@@ -79,8 +87,8 @@ impl Replay {
         self.start();
         self.pass_until(to);
         self.machine.pass(to);
-        self.troubles.extend(self.machine.troubles());
-        Ok(report::Report::of(&self.machine, to, self.troubles))
+        self.troubles.note(self.machine.troubles());
+        Ok(Report::of(&self.machine, to, self.troubles))
     }
 
     fn take(&mut self, event: TraceEvent) {
@@ -94,7 +102,12 @@ impl Replay {
             if event.change == Change::Added {
                 self.replaced.insert(observed.id);
             }
-            if self.replaced.contains(&observed.id) {
+            let ignored = match event.change {
+                // Nothing follows.
+                Change::Deleted => self.replaced.remove(&observed.id),
+                Change::Added | Change::Modified => self.replaced.contains(&observed.id),
+            };
+            if ignored {
                 return;
             }
             observed.id = *given;
@@ -113,7 +126,11 @@ impl Replay {
             }
         }
         self.wake = self.machine.wake();
-        self.troubles.extend(self.machine.troubles());
+        self.troubles.note(self.machine.troubles());
+        self.taken += 1;
+        if self.taken.is_multiple_of(SWEEP) {
+            self.machine.sweep();
+        }
     }
 
     fn apply(&mut self, observed: Observed, at: i64) {

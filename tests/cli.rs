@@ -11,6 +11,7 @@ fn documented_commands_print_what_is_documented() {
         .env("RUST_BACKTRACE", "0")
         .case("tests/cli/*.trycmd")
         .case("docs/cost-model.md")
+        .case("docs/focus.md")
         .run();
 }
 

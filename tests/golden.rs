@@ -6,6 +6,8 @@
 mod case;
 #[path = "golden/check.rs"]
 mod check;
+#[path = "golden/focus.rs"]
+mod focus;
 #[path = "reference/reference.rs"]
 mod reference;
 #[path = "golden/shorthand.rs"]

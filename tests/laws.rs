@@ -11,6 +11,8 @@ mod edges;
 mod flapping;
 #[path = "laws/leaving.rs"]
 mod leaving;
+#[path = "laws/prices.rs"]
+mod prices;
 #[path = "reference/reference.rs"]
 mod reference;
 #[path = "laws/rewound.rs"]

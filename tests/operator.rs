@@ -27,6 +27,8 @@ mod lifting;
 mod load;
 #[path = "support/manifests.rs"]
 mod manifests;
+#[path = "operator/moving.rs"]
+mod moving;
 #[path = "operator/plans.rs"]
 mod plans;
 #[path = "operator/quiet.rs"]

@@ -206,7 +206,7 @@ pub fn plan(cpu: &str, generation: i64) -> Value {
 
 /// A ClusterBudget over every namespace.
 pub fn cluster_budget(name: &str) -> Value {
-    with_limit(json!({"name": name, "uid": name, "generation": 1, "creationTimestamp": time(BEGIN)}), "ClusterBudget")
+    with_limit(&json!({"name": name, "uid": name, "generation": 1, "creationTimestamp": time(BEGIN)}), "ClusterBudget")
 }
 
 fn budget(namespace: &str) -> Value {
@@ -214,10 +214,10 @@ fn budget(namespace: &str) -> Value {
         "name": "team", "namespace": namespace, "uid": format!("budget-{namespace}"), "generation": 1,
         "creationTimestamp": time(BEGIN),
     });
-    with_limit(metadata, "Budget")
+    with_limit(&metadata, "Budget")
 }
 
-fn with_limit(metadata: Value, kind: &str) -> Value {
+fn with_limit(metadata: &Value, kind: &str) -> Value {
     json!({
         "apiVersion": "billing.opex.dev/v1alpha1", "kind": kind, "metadata": metadata,
         "spec": {
@@ -241,7 +241,7 @@ fn node(name: &str, n: u64) -> Value {
                 "kubernetes.io/hostname": name, "kubernetes.io/arch": "amd64", "kubernetes.io/os": "linux",
                 "node.kubernetes.io/instance-type": "m7i.8xlarge", "topology.kubernetes.io/region": "eu-central-1",
                 "topology.kubernetes.io/zone": format!("eu-central-1{}", ["a", "b", "c"][(n % 3) as usize]),
-                "karpenter.sh/capacity-type": if n % 4 == 0 { "spot" } else { "on-demand" },
+                "karpenter.sh/capacity-type": if n.is_multiple_of(4) { "spot" } else { "on-demand" },
             },
         },
         "status": {"capacity": {"cpu": "32", "memory": "128Gi", "ephemeral-storage": "500Gi", "pods": "110"}},

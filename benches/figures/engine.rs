@@ -97,7 +97,7 @@ fn repricing(cluster: &mut Cluster) -> Duration {
 
 /// A rate and a sum for each line, read at an instant.
 fn standing_sums() -> Duration {
-    let lines: Vec<(i128, i128)> = (0..BUDGETS as i128 * RATES as i128).map(|n| (n, n * 7)).collect();
+    let lines: Vec<(i128, i128)> = (0..i128::from(BUDGETS) * RATES as i128).map(|n| (n, n * 7)).collect();
     let mut t = 0;
     least(201, || {
         t += 1;
@@ -133,8 +133,12 @@ fn facts() -> f64 {
         amounts: [i64; RATES],
         rates: [u32; RATES],
     }
-    let fact =
-        |n: i64| Fact { start: n * 6151 % 2_000_000, end: i64::MAX, amounts: [n, n << 20], rates: [(n % 4) as u32, 4] };
+    let fact = |n: i64| Fact {
+        start: n * 6151 % 2_000_000,
+        end: i64::MAX,
+        amounts: [n, n << 20],
+        rates: [(n % 4).unsigned_abs() as u32, 4],
+    };
     let facts: Vec<_> = (0..PODS.cast_signed()).map(fact).collect();
     let (from, mut until) = (1_000_000, 2_000_000);
     let time = least(21, || {

@@ -14,7 +14,7 @@ pub fn time<T>(work: impl FnOnce() -> T) -> Duration {
     let (start, cpu) = (Instant::now(), cpu());
     black_box(work());
     let wall = start.elapsed();
-    if wall < Duration::from_millis(50) { wall } else { self::cpu() - cpu }
+    if wall < Duration::from_millis(50) { wall } else { self::cpu().saturating_sub(cpu) }
 }
 
 /// CPU time of this thread, up to its last turn.

@@ -96,7 +96,7 @@ fn replay(events: u64) -> Replayed {
     drop(stdin);
     assert!(child.wait().expect("wait for kubectl-opex").success(), "the replay failed");
     let peak = watch.join().expect("watch its memory");
-    Replayed { cpu: cpu_of_children() - before, peak }
+    Replayed { cpu: cpu_of_children().saturating_sub(before), peak }
 }
 
 /// Lines of a trace a second, where they are read as JSON and nothing is kept.
@@ -238,7 +238,7 @@ impl LanePod {
     }
 
     fn brings_owner(&self) -> bool {
-        self.is_job() || (self.lane % WIDTH == 0 && self.life % ROLLOUT == 0)
+        self.is_job() || (self.lane.is_multiple_of(WIDTH) && self.life.is_multiple_of(ROLLOUT))
     }
 
     fn namespace(&self) -> String {

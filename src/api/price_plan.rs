@@ -18,6 +18,10 @@ use super::statement::Category;
 /// was used before keeps its price. What has no price here is shown as unpriced; it is never free.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, CustomResource, KubeSchema)]
 #[serde(rename_all = "camelCase")]
+#[x_kube(validation = (
+    "!has(self.tiers) || !has(self.pricesPerHour) || self.tiers.all(resource, !(resource in self.pricesPerHour))",
+    "a resource is priced once: leave it in pricesPerHour or in tiers",
+))]
 #[kube(
     group = "billing.opex.dev",
     version = "v1alpha1",
@@ -56,6 +60,12 @@ pub struct PricePlanSpec {
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     #[schemars(extend("maxProperties" = 64))]
     pub prices_per_hour: BTreeMap<String, Amount>,
+    /// Graduated prices of resources, instead of one in pricesPerHour: the first so many core-hours, GiB-hours or
+    /// device-hours that a budget uses in a period cost one price, what it uses beyond another. Every tier but the last
+    /// says up to where it reaches, counted from 0.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    #[schemars(schema_with = "schema::tiers")]
+    pub tiers: BTreeMap<String, Vec<Tier>>,
     /// What a Pod is billed at least, such as 10m of cpu and 32Mi of memory: a Pod that requests less, or nothing,
     /// still occupies that much. Without it a Pod is billed what it requests.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
@@ -86,6 +96,17 @@ pub struct PricePlanSpec {
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(length(max = 32), extend("x-kubernetes-list-type" = "map", "x-kubernetes-list-map-keys" = ["name"]))]
     pub discounts: Vec<Discount>,
+}
+
+/// One of graduated prices.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Tier {
+    /// Up to how many unit-hours of a budget and period it reaches; the last tier has no end.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub up_to: Option<Amount>,
+    /// The price per hour of one unit within it.
+    pub price: Amount,
 }
 
 /// Namespaces by their labels.

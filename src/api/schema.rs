@@ -5,7 +5,9 @@ use iso_currency::{Currency, IntoEnumIterator};
 use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::{
     CustomResourceDefinition, JSONSchemaProps, JSONSchemaPropsOrArray, JSONSchemaPropsOrBool,
 };
-use schemars::{Schema, SchemaGenerator, json_schema};
+use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
+
+use super::amount::Amount;
 
 /// An instant with its offset. The API server's own `date-time` lets pass what no other reader takes (offset +99:99).
 pub(super) const INSTANT: &str =
@@ -91,6 +93,58 @@ pub(super) fn percent(_: &mut SchemaGenerator) -> Schema {
         "maxLength": 8,
         "pattern": r"^(100(\.0{1,4})?|[1-9]?[0-9](\.[0-9]{1,4})?)$",
     })
+}
+
+/// Graduated prices by resource. They are written out, because whether an end is a whole number of ledger units depends
+/// on the resource: two decimals of a GiB-hour are whole byte-seconds, five of other hours whole units.
+pub(super) fn tiers(generator: &mut SchemaGenerator) -> Schema {
+    let price = Amount::json_schema(generator);
+    let tier = json_schema!({
+        "type": "object",
+        "description": "One of graduated prices.",
+        "required": ["price"],
+        "properties": {
+            "upTo": {
+                "description": "Up to how many unit-hours of a budget and period it reaches, counted from 0: a number with at most five decimals, of GiB-hours with at most two. The last tier has none.",
+                "x-kubernetes-int-or-string": true,
+                "minimum": 1,
+                "maximum": 9_999_999_999_i64,
+                "maxLength": 16,
+                "pattern": r"^(0|[1-9][0-9]{0,9})(\.[0-9]{1,5})?$",
+            },
+            "price": described(price, "The price per hour of one unit within it."),
+        },
+    });
+    json_schema!({
+        "type": "object",
+        "maxProperties": 64,
+        "additionalProperties": {
+            "type": "array",
+            "minItems": 1,
+            "maxItems": 16,
+            "x-kubernetes-list-type": "atomic",
+            "items": tier,
+            "x-kubernetes-validations": [
+                {
+                    "rule": "!has(self[size(self) - 1].upTo) && self.filter(tier, has(tier.upTo)).size() == size(self) - 1",
+                    "message": "every tier but the last has an upTo, and the last has none",
+                },
+                {
+                    "rule": "self.filter(tier, has(tier.upTo)).map(tier, double(tier.upTo)).isSorted() && self.all(tier, !has(tier.upTo) || double(tier.upTo) > 0.0 && self.exists_one(other, has(other.upTo) && double(other.upTo) == double(tier.upTo)))",
+                    "message": "upTo counts from 0 and ascends: each is above the one before",
+                },
+            ],
+        },
+        "x-kubernetes-validations": [{
+            "rule": "self.all(resource, !(resource in ['memory', 'ephemeral-storage'] || resource.startsWith('hugepages-')) || self[resource].all(tier, !has(tier.upTo) || double(int(double(tier.upTo) * 100.0 + 0.5)) - double(tier.upTo) * 100.0 < 0.0005 && double(tier.upTo) * 100.0 - double(int(double(tier.upTo) * 100.0 + 0.5)) < 0.0005))",
+            "message": "upTo of memory, ephemeral-storage and hugepages-* is in GiB-hours and a whole number of byte-seconds: write at most two decimals",
+        }],
+    })
+}
+
+fn described(mut schema: Schema, description: &str) -> Schema {
+    schema.insert("description".to_owned(), description.into());
+    schema
 }
 
 /// Names of what a discount is taken off.

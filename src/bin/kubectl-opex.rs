@@ -3,7 +3,7 @@
 use clap::{Parser, Subcommand};
 use opex_operator::cli;
 
-/// Shows and replays the running costs of a Kubernetes cluster.
+/// Shows, exports and replays the running costs of a Kubernetes cluster.
 #[derive(Parser)]
 #[command(name = "kubectl-opex", bin_name = "kubectl opex", version, about)]
 struct Cli {
@@ -13,6 +13,7 @@ struct Cli {
 
 #[derive(Subcommand)]
 enum Command {
+    Export(cli::export::ExportArgs),
     Record(cli::record::RecordArgs),
     Replay(cli::replay::ReplayArgs),
 }
@@ -21,6 +22,7 @@ fn main() -> anyhow::Result<()> {
     let command = Cli::parse().command;
     cli::install_crypto();
     match command {
+        Command::Export(export) => export.run(),
         Command::Record(record) => record.run(),
         Command::Replay(replay) => replay.run(),
     }

@@ -16,7 +16,7 @@ use crate::telemetry;
 /// The trace holds whole objects: Pods with their environment variables too. Look it through before you pass it on.
 #[derive(Args, Debug)]
 pub struct RecordArgs {
-    /// Where to write it; default: standard output.
+    /// Where to write it, compressed if the name ends in .gz or .zst; default: standard output.
     #[arg(short, long, value_name = "FILE")]
     output: Option<PathBuf>,
     /// The context of the kubeconfig to use.

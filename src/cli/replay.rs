@@ -1,18 +1,20 @@
 //! `kubectl opex replay`: prices a trace, offline.
 
 use std::fs::File;
-use std::io::{BufRead, BufReader, Write, stdin, stdout};
-use std::path::PathBuf;
+use std::io::{BufRead, BufWriter, Write, stdin, stdout};
+use std::path::{Path, PathBuf};
 
 use anyhow::Context;
 use clap::{Args, ValueEnum};
 use comfy_table::{CellAlignment, Table, presets};
 use jiff::Timestamp;
 
+use super::progress::Progress;
 use crate::api::Phase;
+use crate::focus::rows::{Format, Rows};
 use crate::replay::report::Report;
 use crate::replay::trace::Trace;
-use crate::replay::{Options, Replay, manifest};
+use crate::replay::{Options, Replay, manifest, unpack};
 
 /// Runs the operator's engine over a trace with a virtual clock, offline, and prints what would have been written.
 #[derive(Args, Debug)]
@@ -35,7 +37,7 @@ pub struct ReplayArgs {
     /// How to print.
     #[arg(short, long, default_value = "table", value_enum)]
     output: Output,
-    /// The trace: JSON lines; - reads standard input.
+    /// The trace: JSON lines, plain or compressed by gzip or zstd; - reads standard input.
     trace: PathBuf,
 }
 
@@ -44,6 +46,7 @@ enum Output {
     Table,
     Json,
     Yaml,
+    FocusCsv,
 }
 
 // === impl ReplayArgs ===
@@ -56,28 +59,62 @@ impl ReplayArgs {
             manifests.extend(manifest::read(path)?);
         }
         let options = Options { from: self.from, to: self.to, namespace: self.namespace, cluster: self.cluster };
-        let lines: Box<dyn BufRead> = if self.trace.as_os_str() == "-" {
-            Box::new(stdin().lock())
-        } else {
-            let file = File::open(&self.trace).with_context(|| format!("open {}", self.trace.display()))?;
-            Box::new(BufReader::with_capacity(1 << 20, file))
-        };
-        let shown = self.trace.display().to_string();
-        let report = Replay::new(options, manifests).run(&mut Trace::new(lines)).with_context(|| shown)?;
-        for trouble in &report.troubles {
+        let report = replay(&self.trace, Replay::new(options, manifests))?;
+        for trouble in &report.troubles.told {
             eprintln!("{}: {}: {}", trouble.class, trouble.about, trouble.message);
+        }
+        if report.troubles.untold > 0 {
+            eprintln!("and {} more", report.troubles.untold);
         }
         print(&report, self.output)
     }
 }
 
-fn print(report: &Report, output: Output) -> anyhow::Result<()> {
-    let text = match output {
-        Output::Json => serde_json::to_string_pretty(report)? + "\n",
-        Output::Yaml => serde_saphyr::to_string(report)?,
-        Output::Table => table(report),
+fn replay(path: &Path, replay: Replay) -> anyhow::Result<Report> {
+    let (progress, lines) = open(path)?;
+    let mut trace = Trace::new(progress.lines(lines));
+    replay.run(&mut trace).with_context(|| path.display().to_string())
+}
+
+/// The text of a trace, and how far it is read.
+fn open(path: &Path) -> anyhow::Result<(Progress, Box<dyn BufRead>)> {
+    let (progress, text) = if path.as_os_str() == "-" {
+        let progress = Progress::of(None);
+        let text = unpack::text(progress.bytes(stdin()));
+        (progress, text)
+    } else {
+        let file = File::open(path).with_context(|| format!("open {}", path.display()))?;
+        let length = file.metadata().map(|metadata| metadata.len()).ok().filter(|length| *length > 0);
+        let progress = Progress::of(length);
+        let text = unpack::text(progress.bytes(file));
+        (progress, text)
     };
-    stdout().write_all(text.as_bytes()).context("print the report")
+    Ok((progress, text.with_context(|| format!("read {}", path.display()))?))
+}
+
+fn print(report: &Report, output: Output) -> anyhow::Result<()> {
+    let mut to = BufWriter::new(stdout().lock());
+    match output {
+        Output::Json => {
+            serde_json::to_writer_pretty(&mut to, report)?;
+            writeln!(to)?;
+        }
+        Output::Yaml => serde_saphyr::to_io_writer(&mut to, report)?,
+        Output::Table => to.write_all(table(report).as_bytes())?,
+        Output::FocusCsv => return rows(report, to),
+    }
+    to.flush().context("print the report")
+}
+
+fn rows(report: &Report, to: impl Write) -> anyhow::Result<()> {
+    let mut rows = Rows::new(Format::FocusCsv, to)?;
+    for statement in &report.statements {
+        rows.write(statement, |unread| eprintln!("{unread}"))?;
+    }
+    for note in rows.finish()?.notes() {
+        eprintln!("Note: {note}");
+    }
+    Ok(())
 }
 
 fn table(report: &Report) -> String {

@@ -1,12 +1,16 @@
 //! Writes the trace: what was observed, one JSON object a line, each with its time.
 
+use std::ffi::OsStr;
+use std::io::Write;
 use std::path::Path;
 use std::time::Duration;
 
+use flate2::write::GzEncoder;
 use jiff::Timestamp;
 use tokio::io::{AsyncWrite, AsyncWriteExt, BufWriter};
 use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
+use tokio::time::{Instant, timeout_at};
 
 /// How long a line waits to be on disk.
 const FLUSH: Duration = Duration::from_secs(1);
@@ -21,17 +25,29 @@ pub struct Recorder {
     writer: JoinHandle<std::io::Result<()>>,
 }
 
+/// Lines on their way through compression, which gathers what it has ready.
+enum Pack {
+    Plain(Vec<u8>),
+    Gzip(GzEncoder<Vec<u8>>),
+    Zstd(zstd::Encoder<'static, Vec<u8>>),
+}
+
 // === impl Recorder ===
 
 impl Recorder {
-    /// Writes to a file, anew.
+    /// Writes to a file, anew: compressed where its name ends in .gz or .zst.
     pub async fn create(path: &Path) -> std::io::Result<Self> {
-        Ok(Self::new(tokio::fs::File::create(path).await?))
+        let pack = Pack::of(path)?;
+        Ok(Self::begin(tokio::fs::File::create(path).await?, pack))
     }
 
     pub fn new(to: impl AsyncWrite + Unpin + Send + 'static) -> Self {
+        Self::begin(to, Pack::Plain(Vec::new()))
+    }
+
+    fn begin(to: impl AsyncWrite + Unpin + Send + 'static, pack: Pack) -> Self {
         let (lines, queue) = mpsc::channel(QUEUED);
-        Self { lines, writer: tokio::spawn(write(BufWriter::with_capacity(1 << 20, to), queue)) }
+        Self { lines, writer: tokio::spawn(write(BufWriter::with_capacity(1 << 20, to), pack, queue)) }
     }
 
     /// Writes an event down. `line` is as [`super::follow::Report`] has it. False where nothing can be written any
@@ -51,47 +67,126 @@ fn entry(at: Timestamp, line: &str) -> String {
     format!("{{\"at\":\"{at:.3}\",{line}\n")
 }
 
-async fn write(mut to: BufWriter<impl AsyncWrite + Unpin>, mut queue: mpsc::Receiver<String>) -> std::io::Result<()> {
+async fn write(
+    mut to: BufWriter<impl AsyncWrite + Unpin>,
+    mut pack: Pack,
+    mut queue: mpsc::Receiver<String>,
+) -> std::io::Result<()> {
     let mut lines = Vec::new();
+    let (mut due, mut waiting) = (Instant::now() + FLUSH, false);
     loop {
-        match tokio::time::timeout(FLUSH, queue.recv_many(&mut lines, QUEUED)).await {
-            Ok(0) => return to.shutdown().await,
+        match timeout_at(due, queue.recv_many(&mut lines, QUEUED)).await {
+            Ok(0) => break,
             Ok(_) => {
                 for line in lines.drain(..) {
-                    to.write_all(line.as_bytes()).await?;
+                    pack.writer().write_all(line.as_bytes())?;
                 }
-                if queue.is_empty() {
-                    to.flush().await?;
-                }
+                to.write_all(&pack.ready()).await?;
+                waiting = true;
             }
-            Err(_) => to.flush().await?,
+            Err(_) => {}
+        }
+        if Instant::now() >= due {
+            if std::mem::take(&mut waiting) {
+                pack.writer().flush()?;
+                to.write_all(&pack.ready()).await?;
+                to.flush().await?;
+            }
+            due = Instant::now() + FLUSH;
+        }
+    }
+    to.write_all(&pack.finish()?).await?;
+    to.shutdown().await
+}
+
+// === impl Pack ===
+
+impl Pack {
+    /// By the file's name, as compressing programs give them.
+    fn of(path: &Path) -> std::io::Result<Self> {
+        Ok(match path.extension().and_then(OsStr::to_str) {
+            Some("gz") => Self::Gzip(GzEncoder::new(Vec::new(), flate2::Compression::fast())),
+            Some("zst") => Self::Zstd(zstd::Encoder::new(Vec::new(), zstd::DEFAULT_COMPRESSION_LEVEL)?),
+            _ => Self::Plain(Vec::new()),
+        })
+    }
+
+    fn writer(&mut self) -> &mut dyn Write {
+        match self {
+            Self::Plain(to) => to,
+            Self::Gzip(to) => to,
+            Self::Zstd(to) => to,
+        }
+    }
+
+    /// What is ready to be written.
+    fn ready(&mut self) -> Vec<u8> {
+        std::mem::take(match self {
+            Self::Plain(ready) => ready,
+            Self::Gzip(packer) => packer.get_mut(),
+            Self::Zstd(packer) => packer.get_mut(),
+        })
+    }
+
+    /// The rest, and the end.
+    fn finish(self) -> std::io::Result<Vec<u8>> {
+        match self {
+            Self::Plain(rest) => Ok(rest),
+            Self::Gzip(packer) => packer.finish(),
+            Self::Zstd(packer) => packer.finish(),
         }
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use std::io::BufRead;
+
+    use tokio::io::AsyncReadExt;
+
     use super::*;
     use crate::replay::trace::Trace;
+    use crate::replay::unpack;
 
     #[tokio::test]
     async fn what_is_recorded_is_read_by_replay() {
-        let path = std::env::temp_dir().join(format!("opex-record-{}.jsonl", std::process::id()));
-        let recorder = Recorder::create(&path).await.unwrap();
-        let pod =
-            r#""type":"ADDED","object":{"apiVersion":"v1","kind":"Pod","metadata":{"name":"x","namespace":"a"}}}"#;
-        for nanos in [0, 1_000_000, 999_999_999] {
-            let at = Timestamp::new(1_795_255_380, nanos).unwrap();
-            assert!(recorder.record(at, pod).await);
+        for name in ["plain.jsonl", "packed.jsonl.gz", "packed.jsonl.zst"] {
+            let path = std::env::temp_dir().join(format!("opex-record-{}-{name}", std::process::id()));
+            let recorder = Recorder::create(&path).await.unwrap();
+            let pod =
+                r#""type":"ADDED","object":{"apiVersion":"v1","kind":"Pod","metadata":{"name":"x","namespace":"a"}}}"#;
+            for nanos in [0, 1_000_000, 999_999_999] {
+                let at = Timestamp::new(1_795_255_380, nanos).unwrap();
+                assert!(recorder.record(at, pod).await);
+            }
+            recorder.finish().await.unwrap();
+            let bytes = std::fs::read(&path).unwrap();
+            std::fs::remove_file(&path).unwrap();
+            assert_eq!(bytes.starts_with(b"{\"at\":"), name.starts_with("plain"));
+            let mut trace = Trace::new(unpack::text(std::io::Cursor::new(bytes)).unwrap());
+            for millis in [0, 1, 999] {
+                let event = trace.next_event().unwrap().unwrap();
+                assert_eq!((event.at.as_second(), event.at.subsec_millisecond()), (1_795_255_380, millis));
+            }
+            assert!(trace.next_event().unwrap().is_none());
         }
-        recorder.finish().await.unwrap();
-        let text = std::fs::read_to_string(&path).unwrap();
-        std::fs::remove_file(&path).unwrap();
-        let mut trace = Trace::new(text.as_bytes());
-        for millis in [0, 1, 999] {
-            let event = trace.next_event().unwrap().unwrap();
-            assert_eq!((event.at.as_second(), event.at.subsec_millisecond()), (1_795_255_380, millis));
-        }
-        assert!(trace.next_event().unwrap().is_none());
+    }
+
+    /// A trace that is being written can be looked at.
+    #[tokio::test]
+    async fn a_line_waits_no_longer_than_a_second() {
+        futures::future::join_all(["a.jsonl", "a.gz", "a.zst"].map(async |name| {
+            let (near, mut far) = tokio::io::duplex(1 << 16);
+            let recorder = Recorder::begin(near, Pack::of(Path::new(name)).unwrap());
+            assert!(recorder.record(Timestamp::UNIX_EPOCH, r#""type":"ADDED"}"#).await);
+            let mut bytes = Vec::new();
+            while bytes.len() < 40 {
+                timeout_at(Instant::now() + 3 * FLUSH, far.read_buf(&mut bytes)).await.unwrap().unwrap();
+            }
+            let mut line = String::new();
+            unpack::text(std::io::Cursor::new(bytes)).unwrap().read_line(&mut line).unwrap();
+            assert_eq!(line, "{\"at\":\"1970-01-01T00:00:00.000Z\",\"type\":\"ADDED\"}\n", "{name}");
+        }))
+        .await;
     }
 }

@@ -10,6 +10,7 @@ use tokio::sync::mpsc;
 use super::backoff::random;
 use super::connect::{ConnectError, cluster_name, connect};
 use super::driver::{Driver, Parts, Query};
+use super::follow::News;
 use super::lease::Election;
 use super::record::Recorder;
 use super::watch::Watches;
@@ -17,7 +18,7 @@ use super::write::Writer;
 use super::{board::Board, defaults};
 use crate::clock::Clock;
 use crate::config::Config;
-use crate::engine::machine::{self, Machine};
+use crate::engine::machine::{self, Machine, Trouble};
 use crate::web::{self, Web};
 
 /// Reports on their way to the driver.
@@ -119,6 +120,9 @@ pub async fn record(client: &Client, clock: &Clock, recorder: Recorder) -> Resul
         tokio::select! {
             () = &mut stop => break,
             Some(report) = received.recv() => {
+                if let News::Trouble(Trouble { class, about, message }) = &report.news {
+                    tracing::warn!(class, about, error = message, "left out of the trace");
+                }
                 if let Some(line) = &report.line
                     && !recorder.record(clock.now(), line).await
                 {

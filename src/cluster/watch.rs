@@ -8,8 +8,6 @@ use std::time::Duration;
 
 use futures::{AsyncBufRead, AsyncBufReadExt};
 use kube::Client;
-use serde::Deserialize;
-use serde_json::value::RawValue;
 use tokio::sync::mpsc;
 use tokio::time::timeout;
 
@@ -17,6 +15,7 @@ use super::backoff::{Backoff, random};
 use super::board::{Board, State};
 use super::connect::said;
 use super::follow::{Follower, Halt, Report};
+use super::list::Page;
 use super::request::get;
 use super::resource::path;
 use crate::clock::Clock;
@@ -83,21 +82,6 @@ enum WatchError {
     /// Nobody listens any more.
     #[error("stopped")]
     Stopped,
-}
-
-#[derive(Deserialize)]
-struct Page<'a> {
-    metadata: PageMeta,
-    #[serde(borrow, default)]
-    items: Option<Vec<&'a RawValue>>,
-}
-
-#[derive(Default, Deserialize)]
-#[serde(rename_all = "camelCase", default)]
-struct PageMeta {
-    resource_version: String,
-    #[serde(rename = "continue")]
-    next: String,
 }
 
 // === impl Watches ===

@@ -1,9 +1,9 @@
 //! A quantity that grows: what has been metered so far, and what runs now.
 //!
 //! A line's quantity is a sum of *ramps*: from an instant on it grows by so much a second (a Pod starts: plus its
-//! request; it ends: minus the same). Past ramps fold into one straight line, so reading costs nothing per Pod; the
-//! recent ones stay apart, because a ledger is shown up to now, persisted up to a little earlier, and compared with
-//! what another replica persisted.
+//! request; it ends: minus the same). Together they are one straight line, so reading costs nothing per Pod. The recent
+//! ones are remembered beside it, because a ledger is shown up to now, persisted up to a little earlier, and compared
+//! with what another replica persisted: a reading takes back those that began later.
 
 use super::observed::{Cut, Tag};
 use crate::facts::Seconds;
@@ -21,6 +21,7 @@ pub struct Ramp {
 /// A quantity in ledger units as a function of time.
 #[derive(Clone, Debug, Default)]
 pub struct Accrual {
+    /// Of all ramps, those that begin later included.
     rate: i128,
     constant: i128,
     /// In order of time.
@@ -35,8 +36,14 @@ impl Ramp {
         self.step += same.step;
     }
 
+    /// As far as it began before `t`.
     fn value(&self, t: Seconds) -> i128 {
-        if t > self.at { self.step + self.rate * i128::from(t - self.at) } else { 0 }
+        if t > self.at { self.line(t) } else { 0 }
+    }
+
+    /// As if it had always been so.
+    fn line(&self, t: Seconds) -> i128 {
+        self.step + self.rate * i128::from(t - self.at)
     }
 }
 
@@ -48,6 +55,7 @@ impl Accrual {
     }
 
     pub fn add(&mut self, ramp: Ramp) {
+        self.settle(ramp);
         let after = self.recent.partition_point(|r| r.at <= ramp.at);
         match self.recent[..after].iter_mut().rev().take_while(|r| r.at == ramp.at).find(|r| r.tag == ramp.tag) {
             Some(same) => same.join(ramp),
@@ -57,6 +65,7 @@ impl Accrual {
 
     /// Adds without looking for the place: many at once, before [`Self::order`].
     pub fn push(&mut self, ramp: Ramp) {
+        self.settle(ramp);
         self.recent.push(ramp);
     }
 
@@ -92,30 +101,23 @@ impl Accrual {
 
     /// The quantity of `[start, t)`. `t` must not lie before the last [`Self::fold`].
     pub fn at(&self, t: Seconds) -> i128 {
-        self.line(t) + self.recent.iter().map(|r| r.value(t)).sum::<i128>()
+        let later = &self.recent[self.recent.partition_point(|r| r.at < t)..];
+        self.rate * i128::from(t) + self.constant - later.iter().map(|r| r.line(t)).sum::<i128>()
     }
 
     /// As [`Self::at`], counting only what `cut` had seen.
     pub fn at_cut(&self, t: Seconds, cut: &Cut) -> i128 {
-        self.line(t) + self.recent.iter().filter(|r| cut.covers(r.tag)).map(|r| r.value(t)).sum::<i128>()
+        self.at(t) - self.recent.iter().filter(|r| !cut.covers(r.tag)).map(|r| r.value(t)).sum::<i128>()
     }
 
     /// Units a second just after `t`.
     pub fn rate(&self, t: Seconds) -> i128 {
-        self.rate + self.recent.iter().filter(|r| r.at <= t).map(|r| r.rate).sum::<i128>()
+        self.rate - self.after(t).iter().map(|r| r.rate).sum::<i128>()
     }
 
-    /// Folds what happened before `t` and `cut` has seen (all of it where `cut` is none).
+    /// Forgets when what happened before `t` and `cut` has seen happened (all of it where `cut` is none).
     pub fn fold(&mut self, t: Seconds, cut: Option<&Cut>) {
-        let (rate, constant) = (&mut self.rate, &mut self.constant);
-        self.recent.retain(|r| {
-            if r.at >= t || cut.is_some_and(|cut| !cut.covers(r.tag)) {
-                return true;
-            }
-            *rate += r.rate;
-            *constant += r.step - r.rate * i128::from(r.at);
-            false
-        });
+        self.recent.retain(|r| r.at >= t || cut.is_some_and(|cut| !cut.covers(r.tag)));
         if self.recent.len() * 4 <= self.recent.capacity() {
             self.recent.shrink_to_fit();
         }
@@ -128,7 +130,7 @@ impl Accrual {
 
     /// Instants after `t` at which the rate changes or a step is added.
     pub fn turns(&self, t: Seconds) -> impl Iterator<Item = Seconds> + '_ {
-        self.recent.iter().map(|r| r.at).filter(move |at| *at > t)
+        self.after(t).iter().map(|r| r.at)
     }
 
     /// Whether it is nothing, was nothing and will be nothing.
@@ -136,8 +138,8 @@ impl Accrual {
         self.rate == 0 && self.constant == 0 && self.recent.iter().all(|r| r.rate == 0 && r.step == 0)
     }
 
-    fn line(&self, t: Seconds) -> i128 {
-        self.rate * i128::from(t) + self.constant
+    fn after(&self, t: Seconds) -> &[Ramp] {
+        &self.recent[self.recent.partition_point(|r| r.at <= t)..]
     }
 }
 
@@ -169,6 +171,24 @@ mod tests {
     }
 
     proptest! {
+        #[test]
+        fn is_the_sum_of_what_began_before(
+            ramps in prop::collection::vec((0i64..9, -9i128..9, 0i128..9, 0u64..3), 0..12), t in 0i64..12, seen in 0u64..3,
+        ) {
+            let mut a = Accrual::default();
+            let mut cut = Cut::default();
+            cut.see(Tag { version: seen, ..Tag::KNOWN });
+            let (mut sum, mut of_cut, mut rate) = (0, 0, 0);
+            for (at, per_second, step, version) in ramps {
+                a.add(Ramp { step, tag: Tag { version, ..Tag::KNOWN }, ..ramp(at, per_second) });
+                let value = if t > at { step + per_second * i128::from(t - at) } else { 0 };
+                sum += value;
+                of_cut += if version <= seen { value } else { 0 };
+                rate += if at <= t { per_second } else { 0 };
+            }
+            prop_assert_eq!((a.at(t), a.at_cut(t, &cut), a.rate(t)), (sum, of_cut, rate));
+        }
+
         #[test]
         fn pushing_is_adding(
             ramps in prop::collection::vec((0i64..9, -9i128..9, 0u64..3), 0..20), settled in 0usize..9, later in 0i64..12,

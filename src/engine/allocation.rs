@@ -6,7 +6,7 @@
 use num_bigint::BigInt;
 
 use super::ledger::LineKey;
-use super::meter::{Growth, Scope, Span, Terms};
+use super::meter::{Growth, Scope, Span, Terms, between};
 use super::money::{Exact, Unit, UnitPrice};
 use super::rate::{Rate, Rates};
 use super::recurring::{Bearers, Charge, Due};
@@ -24,7 +24,7 @@ struct Stretch<'a> {
 /// All that charges add to a ledger of this span from `since` on; `sign` is 1, or −1 to take it back.
 pub fn growth(world: &World, rates: &mut Rates, span: &Span, since: Seconds, sign: i128, out: &mut Vec<Growth>) {
     let from = span.from.max(since);
-    for (from, to) in stretches(world, span, from) {
+    for (from, to) in span.stretches(world, from) {
         let Some(Some(terms)) = span.terms.at(from) else { continue };
         let list = terms.price_list(world, from);
         if terms.pods.is_some() {
@@ -34,31 +34,6 @@ pub fn growth(world: &World, rates: &mut Rates, span: &Span, since: Seconds, sig
             Stretch { terms, from, to }.grow(world, rates, span, charge, sign, out);
         }
     }
-}
-
-/// `[from, until)` of the span cut where its terms or the plan change.
-fn stretches(world: &World, span: &Span, from: Seconds) -> Vec<(Seconds, Seconds)> {
-    let to = span.until;
-    if from >= to {
-        return Vec::new();
-    }
-    let mut cuts = vec![from, to];
-    cuts.extend(span.terms.changes(from, to));
-    for terms in span.terms.within(from, to).flatten() {
-        let Some(plan) = world.plans.get(&terms.plan) else { continue };
-        cuts.extend(plan.versions.changes(from, to));
-        if let (Scope::Namespace(namespace), true) = (&terms.scope, plan.is_restricted(from, to)) {
-            let namespace = world.namespaces.get(namespace);
-            cuts.extend(namespace.into_iter().flat_map(|namespace| namespace.labels.changes(from, to)));
-        }
-    }
-    pieces(cuts)
-}
-
-fn pieces(mut cuts: Vec<Seconds>) -> Vec<(Seconds, Seconds)> {
-    cuts.sort_unstable();
-    cuts.dedup();
-    cuts.windows(2).map(|pair| (pair[0], pair[1])).collect()
 }
 
 // === impl Stretch ===
@@ -99,7 +74,7 @@ impl Stretch<'_> {
             cuts.extend(namespace.labels.changes(from, to));
             cuts.extend(namespace.lives.iter().flat_map(|life| [life.0, life.1]).filter(|t| from < *t && *t < to));
         }
-        pieces(cuts)
+        between(cuts)
     }
 
     /// Each namespace of the budget with its part of the charge at `t`.
@@ -133,6 +108,7 @@ impl Stretch<'_> {
             name: charge.name.clone(),
             category: charge.category.clone(),
             price: UnitPrice::new(&(&charge.amount * part)),
+            grade: None,
             unit,
             frequency: charge.frequency(),
             correction: false,

@@ -32,6 +32,7 @@ impl Figures {
         let (fixed, committed) = (ledger.fixed(rates, at), ledger.fixed(rates, ledger.span.until));
         let usage = if fixed == committed { slope.clone() } else { ledger.usage_slope(rates, at) };
         let forecast = spent.plus(&usage.times(ledger.span.until - at)).plus(&committed).plus(&fixed.times(-1));
+        let forecast = forecast.plus(&ledger.bent(rates, at, ledger.span.until));
         Self { at, spent, slope, forecast, fixed, committed }
     }
 
@@ -39,9 +40,28 @@ impl Figures {
         self.slope.times(DAY)
     }
 
-    /// The first whole second at which spend reaches `level` at this rate.
-    pub fn reaches(&self, level: &Fraction) -> Option<Seconds> {
-        climb(self.at, &self.spent, &self.slope, level)
+    /// The first whole second at which spend reaches `level` if what runs now runs on; of graduated prices none after the
+    /// ledger's end.
+    pub fn reaches(&self, ledger: &Ledger, rates: &Rates, level: &Fraction) -> Option<Seconds> {
+        if !ledger.is_graduated(rates) {
+            return climb(self.at, &self.spent, &self.slope, level);
+        }
+        let reached = |t: Seconds| {
+            let straight = self.spent.plus(&self.slope.times(t - self.at));
+            straight.plus(&ledger.bent(rates, self.at, t)) >= *level
+        };
+        let (mut before, mut after) = (self.at, ledger.span.until);
+        if reached(before) {
+            return Some(before);
+        }
+        if before >= after || !reached(after) {
+            return None;
+        }
+        while after - before > 1 {
+            let middle = before + (after - before) / 2;
+            *(if reached(middle) { &mut after } else { &mut before }) = middle;
+        }
+        Some(after)
     }
 }
 
@@ -57,14 +77,17 @@ pub fn crossed(ledger: &Ledger, rates: &Rates, level: &Fraction, after: Seconds,
     }
     let mut from = after;
     for turn in ledger.turns(after, now - 1).into_iter().chain([now]) {
-        // What is booked at `from` counts a second later; from there on it is a straight line.
-        let first = from + 1;
-        let spent = ledger.spent(rates, first);
-        let reached = climb(first, &spent, &ledger.slope(rates, from), level);
-        if let Some(t) = reached.filter(|t| *t <= turn) {
-            return Some(t);
+        while from < turn {
+            // What is booked at `from` counts a second later; from there on it is a straight line, as far as tiers go.
+            let first = from + 1;
+            let to = ledger.bend(rates, from, first).map_or(turn, |bend| bend.clamp(first, turn));
+            let spent = ledger.spent(rates, first);
+            let reached = climb(first, &spent, &ledger.heading(rates, from, first), level);
+            if let Some(t) = reached.filter(|t| *t <= to) {
+                return Some(t);
+            }
+            from = to;
         }
-        from = turn;
     }
     Some(now)
 }

@@ -3,6 +3,9 @@
 //! A line is (namespace, workload, rate) with a quantity. Beside the lines stand their sums by rate, so that what a
 //! budget has spent, and when it will cross a threshold, is arithmetic over a handful of rates.
 
+mod condense;
+pub(in crate::engine) mod graduated;
+
 use std::collections::{BTreeMap, HashMap};
 
 use super::accrual::{Accrual, Ramp};
@@ -13,6 +16,8 @@ use super::period::Window;
 use super::rate::{Rate, RateId, Rates};
 use crate::api::ChargeFrequency;
 use crate::facts::{Name, Seconds};
+
+pub use condense::OTHER;
 
 /// Which line of a ledger.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -35,6 +40,8 @@ pub struct Ledger {
     /// a Statement had merged.
     carried: BTreeMap<LineKey, Exact>,
     carried_sum: Fraction,
+    /// What a Statement showed otherwise than its quantities of graduated rates come to.
+    residue: Vec<(LineKey, i128)>,
     /// Readings before this instant are lost.
     folded: Seconds,
 }
@@ -60,6 +67,7 @@ impl Ledger {
             totals: Vec::new(),
             carried: BTreeMap::new(),
             carried_sum: Fraction::ZERO,
+            residue: Vec::new(),
         }
     }
 
@@ -102,7 +110,8 @@ impl Ledger {
     /// What was spent in `[from, t)`, priced and exact.
     pub fn spent(&self, rates: &Rates, t: Seconds) -> Fraction {
         let t = self.clamp(t);
-        self.sum(rates, |_| true, |accrual| accrual.at(t)).fraction().plus(&self.carried_sum)
+        let flat = self.sum(rates, |_| true, |accrual| accrual.at(t)).fraction();
+        flat.plus(&self.carried_sum).plus(&self.by_step(rates, |accrual| accrual.at(t)))
     }
 
     /// What of it no scaling can recover: charges that recur, or came once.
@@ -117,12 +126,18 @@ impl Ledger {
 
     /// What of a second's cost just after `t` is use.
     pub fn usage_slope(&self, rates: &Rates, t: Seconds) -> Fraction {
-        self.sum(rates, |rate| !is_fixed(rate), |accrual| accrual.rate(t)).fraction()
+        self.sum(rates, |rate| !is_fixed(rate), |accrual| accrual.rate(t)).fraction().plus(&self.climb(rates, t, t))
     }
 
     /// What a second costs just after `t`.
     pub fn slope(&self, rates: &Rates, t: Seconds) -> Fraction {
-        self.sum(rates, |_| true, |accrual| accrual.rate(t)).fraction()
+        self.heading(rates, t, t)
+    }
+
+    /// What a second costs at the positions of `at`, of what runs just after `from`.
+    pub fn heading(&self, rates: &Rates, from: Seconds, at: Seconds) -> Fraction {
+        let flat = self.sum(rates, |_| true, |accrual| accrual.rate(from)).fraction();
+        flat.plus(&self.climb(rates, from, at))
     }
 
     /// Instants within `(from, to]` at which the slope changes or something is booked, in order.
@@ -134,25 +149,14 @@ impl Ledger {
     }
 
     /// The next instant after `t` at which the slope changes by itself.
-    pub fn next_turn(&self, t: Seconds) -> Option<Seconds> {
-        self.totals.iter().flat_map(|(_, a)| a.turns(t)).min()
-    }
-
-    /// Lines with their quantity at `t`; those that hold nothing are left out.
-    pub fn lines(&self, t: Seconds) -> impl Iterator<Item = (&LineKey, i128)> {
-        let t = self.clamp(t);
-        self.lines.iter().map(move |(key, accrual)| (key, accrual.at(t))).filter(|(_, quantity)| *quantity != 0)
+    pub fn next_turn(&self, rates: &Rates, t: Seconds) -> Option<Seconds> {
+        let bend = self.bend(rates, t, t).and_then(|bend| bend.checked_add(1));
+        self.totals.iter().flat_map(|(_, a)| a.turns(t)).chain(bend).min()
     }
 
     /// What is known as an amount alone, beside the lines.
     pub fn carried(&self) -> &BTreeMap<LineKey, Exact> {
         &self.carried
-    }
-
-    /// Quantities at `t` summed by rate.
-    pub fn by_rate(&self, t: Seconds) -> impl Iterator<Item = (RateId, i128)> {
-        let t = self.clamp(t);
-        self.totals.iter().map(move |(id, accrual)| (*id, accrual.at(t)))
     }
 
     /// Whether anything accrues just after `t`.
@@ -165,7 +169,7 @@ impl Ledger {
         let t = self.clamp(t);
         let open = |(id, a): &(RateId, Accrual)| {
             let rate = rates.get(*id);
-            (rate.price.is_none() && (a.at(t) != 0 || a.rate(t) != 0)).then(|| rate.name.clone())
+            (rate.is_unpriced() && (a.at(t) != 0 || a.rate(t) != 0)).then(|| rate.name.clone())
         };
         let mut names: Vec<_> = self.totals.iter().filter_map(open).collect();
         names.sort_unstable();

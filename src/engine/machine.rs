@@ -29,7 +29,7 @@ use super::budget::{Budget, BudgetKey};
 use super::history::History;
 use super::ledger::{Gap, Ledger, LineKey};
 use super::observed::{Cut, Source, Tag};
-use super::rate::Rates;
+use super::rate::{RateId, Rates};
 use super::world::World;
 use super::write::{Outcome, Write, WriteKey};
 use crate::api::{self, BudgetStatus, Measure};
@@ -117,7 +117,7 @@ pub struct Pass {
 }
 
 /// Something that was wrong and did not stop the rest.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Trouble {
     /// For the metric and the log: `Quantity`, `LateFact`, `Budget` …
     pub class: &'static str,
@@ -204,6 +204,8 @@ struct Entry {
     attempted: Option<Persisted>,
     /// Learned while it was being closed.
     late: Vec<(LineKey, i128, Tag)>,
+    /// What was learned since it was closed, which its lines do not hold.
+    corrected: HashMap<RateId, i128>,
     /// Writes that failed in a row, and when to try again.
     failures: u32,
     retry_at: Seconds,

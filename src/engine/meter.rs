@@ -12,6 +12,7 @@ use super::ledger::LineKey;
 use super::observed::Source;
 use super::rate::{self, OnNode, PriceList, Rates};
 use super::selector::Selector;
+use super::tiers::Regimes;
 use super::world::{Node, Plan, World};
 use crate::facts::{Labels, Name, Seconds, no_amounts, no_labels};
 
@@ -73,14 +74,15 @@ pub fn growth(
     };
     let end = node.map_or(item.end, |node| item.end.min(node.removed));
     let (from, to) = (item.start.max(span.from).max(since), end.min(span.until));
-    let mut count = 0;
-    if from < to {
-        for (from, to) in pieces(world, span, item, node, from, to) {
-            Piece { item, node, from, to }.grow(world, rates, span, sign, out);
-            count += 1;
-        }
+    if from >= to {
+        return 0;
     }
-    count
+    let regimes = Regimes::of(world, span);
+    let pieces = pieces(world, span, item, node, from, to);
+    for (from, to) in &pieces {
+        Piece { item, node, from: *from, to: *to }.grow(world, rates, span, regimes.as_ref(), sign, out);
+    }
+    u64::try_from(pieces.len()).unwrap_or(u64::MAX)
 }
 
 /// `[from, to)` cut at every change within.
@@ -91,7 +93,7 @@ fn pieces(
     node: Option<&Node>,
     from: Seconds,
     to: Seconds,
-) -> impl Iterator<Item = (Seconds, Seconds)> {
+) -> Vec<(Seconds, Seconds)> {
     let mut cuts = vec![from];
     cuts.extend(item.held.changes(from, to));
     cuts.extend(span.terms.changes(from, to));
@@ -107,9 +109,37 @@ fn pieces(
         cuts.extend(namespace.into_iter().flat_map(|namespace| namespace.labels.changes(from, to)));
     }
     cuts.push(to);
+    between(cuts)
+}
+
+/// The stretches between instants.
+pub fn between(mut cuts: Vec<Seconds>) -> Vec<(Seconds, Seconds)> {
     cuts.sort_unstable();
     cuts.dedup();
-    (1..cuts.len()).map(move |i| (cuts[i - 1], cuts[i]))
+    cuts.windows(2).map(|pair| (pair[0], pair[1])).collect()
+}
+
+// === impl Span ===
+
+impl Span {
+    /// `[from, until)` cut where the terms or the plan change, or may be used by the Budget or not.
+    pub fn stretches(&self, world: &World, from: Seconds) -> Vec<(Seconds, Seconds)> {
+        let to = self.until;
+        if from >= to {
+            return Vec::new();
+        }
+        let mut cuts = vec![from, to];
+        cuts.extend(self.terms.changes(from, to));
+        for terms in self.terms.within(from, to).flatten() {
+            let Some(plan) = world.plans.get(&terms.plan) else { continue };
+            cuts.extend(plan.versions.changes(from, to));
+            if let (Scope::Namespace(namespace), true) = (&terms.scope, plan.is_restricted(from, to)) {
+                let namespace = world.namespaces.get(namespace);
+                cuts.extend(namespace.into_iter().flat_map(|namespace| namespace.labels.changes(from, to)));
+            }
+        }
+        between(cuts)
+    }
 }
 
 // === impl Terms ===
@@ -138,7 +168,15 @@ impl Terms {
 // === impl Piece ===
 
 impl Piece<'_> {
-    fn grow(&self, world: &World, rates: &mut Rates, span: &Span, sign: i128, out: &mut Vec<Growth>) {
+    fn grow(
+        &self,
+        world: &World,
+        rates: &mut Rates,
+        span: &Span,
+        regimes: Option<&Regimes<'_>>,
+        sign: i128,
+        out: &mut Vec<Growth>,
+    ) {
         let Self { item, node, from, to } = *self;
         let (Some(Some(terms)), Some(holding)) = (span.terms.at(from), item.held.at(from)) else { return };
         if !terms.cover(world, item, &holding.labels, from) {
@@ -167,7 +205,8 @@ impl Piece<'_> {
                 }
                 None => {
                     let rate = rates.resource(list, &terms.plan, resource, on, category);
-                    (rate, rate::per_second(resource, *amount))
+                    let graduated = regimes.map(|regimes| regimes.rate(rates, rate, resource, on.labels, from));
+                    (graduated.unwrap_or(rate), rate::per_second(resource, *amount))
                 }
             };
             let line = LineKey { namespace: Some(item.namespace.clone()), workload: item.workload.clone(), rate };

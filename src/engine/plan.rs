@@ -1,17 +1,20 @@
 //! What a PricePlan's manifest means: its price list, net of its discounts.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::LabelSelector;
-use num_traits::{One, Signed};
+use num_bigint::BigInt;
+use num_traits::{One, Signed, ToPrimitive};
 
 use super::discount::{Discount, Discounts};
 use super::item::{LOAD_BALANCER, STORAGE};
-use super::money::{Exact, ParsePriceError, Price, UnitPrice};
+use super::money::{Exact, ParsePriceError, Price, Unit, UnitPrice};
 use super::period::{PeriodError, Zone};
-use super::rate::{ClassPrices, NodeClass, PriceList, StoragePrice};
+use super::rate::{ClassPrices, NodeClass, PriceList, StoragePrice, unit_of};
 use super::recurring::{Charge, ChargeError};
 use super::selector::{Selector, UnknownOperator};
+use super::tiers::Step;
 use crate::api::{self, Amount, PricePlanSpec};
 use crate::facts::quantity::{Quantity, QuantityError};
 use crate::facts::{Amounts, Name, resources};
@@ -21,6 +24,8 @@ use crate::facts::{Amounts, Name, resources};
 pub enum PlanError {
     #[error("{field}: {source}")]
     Price { field: String, source: ParsePriceError },
+    #[error("spec.tiers[{resource}]: {fault}")]
+    Tiers { resource: String, fault: TierFault },
     #[error("spec.minimumPerPod[{resource}]: {source}")]
     Minimum { resource: String, source: QuantityError },
     #[error("{field}: {source}")]
@@ -31,6 +36,19 @@ pub enum PlanError {
     Zone(#[source] PeriodError),
     #[error("spec.recurring[{charge}].{source}")]
     Recurring { charge: String, source: ChargeError },
+}
+
+/// What is wrong with graduated prices.
+#[derive(Debug, thiserror::Error)]
+pub enum TierFault {
+    #[error("it is in spec.pricesPerHour as well: leave it in one of the two")]
+    Twice,
+    #[error("every tier but the last has an upTo, and the last has none")]
+    Ends,
+    #[error("upTo {0} is not above the one before it: upTo counts from 0 and ascends")]
+    Order(String),
+    #[error("upTo {0} is no whole number of {1}: shorten it")]
+    Whole(String, Unit),
 }
 
 // === impl PriceList ===
@@ -65,6 +83,7 @@ impl PriceList {
             estimate: spec.estimate,
             allowed: allowed.transpose()?,
             prices: net(base.clone(), &discounts),
+            tiers: tiers(spec, &discounts)?,
             base,
             minimum: minimum(&spec.minimum_per_pod)?,
             classes: classes.collect::<Result<_, _>>()?,
@@ -75,6 +94,42 @@ impl PriceList {
             discounts,
         })
     }
+}
+
+fn tiers(spec: &PricePlanSpec, discounts: &Discounts) -> Result<BTreeMap<Name, Arc<[Step]>>, PlanError> {
+    let compile = |(resource, tiers): (&String, &Vec<api::Tier>)| {
+        let refuse = |fault| Err(PlanError::Tiers { resource: resource.clone(), fault });
+        if spec.prices_per_hour.contains_key(resource) {
+            return refuse(TierFault::Twice);
+        }
+        let (unit, mut before, mut steps) = (unit_of(resource, 1), 0, Vec::new());
+        for (i, tier) in tiers.iter().enumerate() {
+            let gross = price(&tier.price, &format!("spec.tiers[{resource}][{i}].price"))?;
+            let end = match &tier.up_to {
+                Some(up_to) => Some(price(up_to, &format!("spec.tiers[{resource}][{i}].upTo"))?.exact()),
+                None => None,
+            };
+            let end = end.map(|hours| hours * BigInt::from(unit.factor()));
+            if end.as_ref().is_some_and(|end| !end.is_integer()) {
+                return refuse(TierFault::Whole(said(tier), unit));
+            }
+            let end = end.map(|end| end.to_integer().to_i128().unwrap_or(i128::MAX));
+            if end.is_some() == (i + 1 == tiers.len()) {
+                return refuse(TierFault::Ends);
+            }
+            if end.is_some_and(|end| end <= before) {
+                return refuse(TierFault::Order(said(tier)));
+            }
+            before = end.unwrap_or(before);
+            steps.push(Step { end, price: Some(discounts.net(gross, resource)) });
+        }
+        if steps.is_empty() { refuse(TierFault::Ends) } else { Ok((Name::from(resource.as_str()), steps.into())) }
+    };
+    spec.tiers.iter().map(compile).collect()
+}
+
+fn said(tier: &api::Tier) -> String {
+    tier.up_to.as_ref().map(ToString::to_string).unwrap_or_default()
 }
 
 fn minimum(quantities: &BTreeMap<String, api::Quantity>) -> Result<Amounts, PlanError> {

@@ -13,6 +13,7 @@ use super::money::{Unit, UnitPrice};
 use super::node_price::{self, Share};
 use super::recurring::Charge;
 use super::selector::Selector;
+use super::tiers::{Grade, Step};
 use crate::api::ChargeFrequency;
 use crate::facts::{Amounts, Labels, Name};
 
@@ -22,8 +23,10 @@ pub struct Rate {
     pub plan: Name,
     pub name: Name,
     pub category: Name,
-    /// Absent: unpriced.
+    /// Absent: unpriced, or graduated.
     pub price: Option<UnitPrice>,
+    /// The prices of a stretch of a ledger's time, where they are graduated or were.
+    pub grade: Option<Grade>,
     pub unit: Unit,
     pub frequency: ChargeFrequency,
     /// Late facts of a closed period.
@@ -41,13 +44,14 @@ pub struct Rates {
     ids: HashMap<Rate, RateId>,
     /// Of each rate, the one of exact amounts under its name.
     amounts: Vec<RateId>,
+    /// Of each graduated rate, those as which its steps are shown.
+    steps: HashMap<RateId, Vec<RateId>>,
     /// What was looked up before, a few resources and categories each.
     known: HashMap<Asked, Vec<(Name, Option<Name>, RateId)>>,
 }
 
 /// What decides the rates of a Node's resources. The same are the same in memory: each version of a plan has a list of
-/// its own, each version of a Node its labels
-/// and its capacity.
+/// its own, each version of a Node its labels and capacity.
 #[derive(Debug)]
 struct Asked {
     list: Arc<PriceList>,
@@ -85,7 +89,9 @@ pub struct PriceList {
     /// The namespaces whose Budgets may use it; absent: all.
     pub allowed: Option<Selector>,
     pub prices: BTreeMap<Name, UnitPrice>,
-    /// The same before discounts: a node's price is split in their ratio.
+    /// Graduated prices, of resources that have none above.
+    pub tiers: BTreeMap<Name, Arc<[Step]>>,
+    /// The flat ones before discounts: a node's price is split in their ratio.
     pub base: BTreeMap<Name, UnitPrice>,
     /// What a Pod is billed at least.
     pub minimum: Amounts,
@@ -137,10 +143,25 @@ impl Rates {
         self.all.push(rate.clone());
         self.ids.insert(rate.clone(), id);
         self.amounts.push(id);
+        if let Some(grade) = &rate.grade {
+            let shown = |step: &Step| Rate { price: step.price.clone(), grade: None, ..rate.clone() };
+            let steps = grade.steps.iter().map(|step| self.id(shown(step))).collect();
+            self.steps.insert(id, steps);
+        }
         if rate.unit != Unit::Amount {
-            self.amounts[id.0 as usize] = self.id(Rate { price: None, unit: Unit::Amount, ..rate });
+            self.amounts[id.0 as usize] = self.id(Rate { price: None, grade: None, unit: Unit::Amount, ..rate });
         }
         id
+    }
+
+    /// The same rate in a stretch of a ledger's time with these prices.
+    pub fn graduated(&mut self, id: RateId, grade: &Grade) -> RateId {
+        self.id(Rate { price: None, grade: Some(grade.clone()), ..self.get(id).clone() })
+    }
+
+    /// The rates as which the steps of a graduated one are shown.
+    pub fn steps(&self, id: RateId) -> &[RateId] {
+        self.steps.get(&id).map_or(&[], Vec::as_slice)
     }
 
     /// The rate of exact amounts under the same name.
@@ -185,6 +206,17 @@ impl Rates {
     }
 }
 
+// === impl Rate ===
+
+impl Rate {
+    pub fn is_unpriced(&self) -> bool {
+        match &self.grade {
+            None => self.price.is_none(),
+            Some(grade) => grade.steps.iter().any(|step| step.price.is_none()),
+        }
+    }
+}
+
 // === impl Asked ===
 
 impl PartialEq for Asked {
@@ -214,6 +246,7 @@ impl PriceList {
             name,
             category: category.cloned().unwrap_or_else(|| own.into()),
             price,
+            grade: None,
             unit,
             frequency: ChargeFrequency::UsageBased,
             correction: false,
@@ -222,8 +255,7 @@ impl PriceList {
             Held::Resource { resource, node } => {
                 let (name, price) = list.map_or((resource.into(), None), |list| list.resource(resource, node));
                 let slices = slices(resource, node.labels);
-                let name = if slices > 1 { format!("{name}/{slices}").into() } else { name };
-                rate(name, "Compute", price, unit_of(resource, slices))
+                rate(base_name(&name, slices), "Compute", price, unit_of(resource, slices))
             }
             Held::Storage { class } => {
                 let entry = list.and_then(|list| list.storage(class));
@@ -271,8 +303,8 @@ impl PriceList {
             }
             ClassPrices::Node(price) => match node_price::share(price, &self.base, node, resource) {
                 Share::Priced(price) => (own(class), Some(self.discounts.net(price, resource))),
-                Share::Unpriced => (resource.into(), None),
-                Share::Elsewhere => base(),
+                Share::Unpriced if !self.tiers.contains_key(resource) => (resource.into(), None),
+                Share::Unpriced | Share::Elsewhere => base(),
             },
         }
     }
@@ -280,6 +312,11 @@ impl PriceList {
     fn storage(&self, class: &str) -> Option<&StoragePrice> {
         self.storage.iter().find(|entry| entry.class.as_deref().is_none_or(|c| c == class))
     }
+}
+
+/// The name of a rate where so many share one device.
+pub fn base_name(name: &str, slices: u32) -> Name {
+    if slices > 1 { format!("{name}/{slices}").into() } else { name.into() }
 }
 
 /// Ledger units that one unit of a resource adds a second: devices are metered in thousandths.
@@ -296,7 +333,7 @@ pub fn slices(resource: &str, node: &Labels) -> u32 {
     label.and_then(|(_, n)| n.parse::<u32>().ok()).map_or(1, |n| n.max(1))
 }
 
-fn unit_of(resource: &str, replicas: u32) -> Unit {
+pub fn unit_of(resource: &str, replicas: u32) -> Unit {
     match resource {
         "cpu" => Unit::MillicoreSeconds,
         _ if is_core(resource) => Unit::ByteSeconds,
@@ -309,67 +346,4 @@ fn is_core(resource: &str) -> bool {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::facts::no_amounts;
-
-    fn labels(pairs: &[(&str, &str)]) -> Labels {
-        Arc::new(pairs.iter().map(|(k, v)| (Name::from(*k), Name::from(*v))).collect())
-    }
-
-    fn price(text: &str) -> UnitPrice {
-        UnitPrice::parse(text).unwrap()
-    }
-
-    fn plan() -> PriceList {
-        let spot = serde_json::from_value(serde_json::json!({"matchLabels": {"pool": "spot"}})).unwrap();
-        PriceList {
-            currency: "EUR".into(),
-            prices: BTreeMap::from([("cpu".into(), price("0.03")), ("memory".into(), price("0.004"))]),
-            classes: vec![NodeClass {
-                name: "spot".into(),
-                selector: Selector::compile(&spot).unwrap(),
-                prices: ClassPrices::Units(BTreeMap::from([("cpu".into(), price("0.01"))])),
-            }],
-            storage: vec![
-                StoragePrice { class: Some("fast".into()), price: price("0.0002"), monthly: false },
-                StoragePrice { class: None, price: price("0.04"), monthly: true },
-            ],
-            ..PriceList::default()
-        }
-    }
-
-    #[test]
-    fn names_follow_the_price() {
-        let (on_demand, spot, sliced) =
-            (labels(&[]), labels(&[("pool", "spot")]), labels(&[("nvidia.com/gpu.replicas", "4")]));
-        let nothing = no_amounts();
-        let resource = |resource, labels| Held::Resource { resource, node: OnNode { labels, capacity: &nothing } };
-        for (held, name, unit, priced) in [
-            (resource("cpu", &on_demand), "cpu", "millicore-seconds", true),
-            (resource("cpu", &spot), "spot/cpu", "millicore-seconds", true),
-            (resource("memory", &spot), "memory", "byte-seconds", true),
-            (resource("hugepages-2Mi", &spot), "hugepages-2Mi", "byte-seconds", false),
-            (resource("nvidia.com/gpu", &on_demand), "nvidia.com/gpu", "device-milliseconds", false),
-            (resource("nvidia.com/gpu", &sliced), "nvidia.com/gpu/4", "device-milliseconds/4", false),
-            (Held::Storage { class: "fast" }, "storage/fast", "byte-seconds", true),
-            (Held::Storage { class: "slow" }, "storage", "byte-seconds/730h", true),
-            (Held::LoadBalancer, "load-balancer", "seconds", false),
-        ] {
-            let rate = PriceList::rate(Some(&plan()), &"default".into(), held, None);
-            assert_eq!(
-                (&*rate.name, rate.unit.to_string().as_str(), rate.price.is_some()),
-                (name, unit, priced),
-                "{held:?}"
-            );
-        }
-    }
-
-    #[test]
-    fn a_missing_plan_prices_nothing_and_knows_no_class() {
-        let (labels, capacity) = (labels(&[("pool", "spot")]), no_amounts());
-        let node = OnNode { labels: &labels, capacity: &capacity };
-        let rate = PriceList::rate(None, &"gone".into(), Held::Resource { resource: "cpu", node }, None);
-        assert_eq!((&*rate.name, &*rate.plan, rate.price), ("cpu", "gone", None));
-    }
-}
+mod tests;

@@ -1,9 +1,10 @@
 //! A ledger as its Statement shows it, and back: lines merged to what fits, sums kept exact.
 
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
 use super::budget::BudgetKey;
-use super::ledger::{Ledger, LineKey};
+use super::ledger::graduated::{Position, position};
+use super::ledger::{Ledger, LineKey, OTHER};
 use super::money::{Exact, Fraction, Total, Unit, UnitPrice, cost_text, exact_text, parse_exact};
 use super::rate::{Rate, Rates};
 use crate::api::{Category, ChargeClass, CostShare, Line};
@@ -14,9 +15,6 @@ const MOST_LINES: usize = 150;
 
 /// Workloads that a closed Statement, and a status, name.
 const TOP: usize = 10;
-
-/// The workload, or namespace, that the smallest are merged into.
-const OTHER: &str = "other";
 
 /// Lines as printed, with what they come to.
 #[derive(Debug)]
@@ -52,7 +50,7 @@ pub fn print(ledger: &Ledger, rates: &Rates, budget: &BudgetKey, t: Seconds, clo
     if closed {
         charges = merge(rates, charges, |charge| LineKey { workload: None, ..charge.key.clone() });
     }
-    let charges = fit(rates, charges);
+    let charges = fit(rates, charges, &ledger.positions(rates));
     let mut lines: Vec<_> = charges.iter().map(|charge| line(rates, charge)).collect();
     lines.sort_by(|a, b| order(a).cmp(&order(b)));
     Printed { lines, total: cost_text(&ledger.spent(rates, t).exact()), top }
@@ -82,7 +80,7 @@ pub fn read(lines: &[Line], rates: &mut Rates) -> Read {
 /// Cost by category, largest first, as exact amounts.
 pub fn by_category(ledger: &Ledger, rates: &Rates, t: Seconds) -> Vec<(Name, Exact)> {
     let mut sums: BTreeMap<Name, Total> = BTreeMap::new();
-    for (id, quantity) in ledger.by_rate(t) {
+    for (id, quantity) in ledger.by_rate(rates, t) {
         let rate = rates.get(id);
         if let Some(price) = &rate.price {
             sums.entry(rate.category.clone()).or_default().add(price, quantity, rate.unit.factor());
@@ -110,10 +108,10 @@ pub fn top(
 /// What each namespace costs at `t`.
 pub fn by_namespace(ledger: &Ledger, rates: &Rates, t: Seconds) -> Vec<(Name, Exact)> {
     let mut sums: BTreeMap<Name, Total> = BTreeMap::new();
-    for (key, quantity) in ledger.lines(t) {
-        let (rate, Some(namespace)) = (rates.get(key.rate), &key.namespace) else { continue };
+    for (key, quantity) in ledger.lines(rates, t) {
+        let (rate, Some(namespace)) = (rates.get(key.rate), key.namespace) else { continue };
         if let Some(price) = &rate.price {
-            sums.entry(namespace.clone()).or_default().add(price, quantity, rate.unit.factor());
+            sums.entry(namespace).or_default().add(price, quantity, rate.unit.factor());
         }
     }
     for (line, amount) in ledger.carried() {
@@ -127,8 +125,9 @@ pub fn by_namespace(ledger: &Ledger, rates: &Rates, t: Seconds) -> Vec<(Name, Ex
 /// Every line at `t`; parts of charges as amounts.
 fn charges(ledger: &Ledger, rates: &Rates, t: Seconds) -> Vec<Charge> {
     let (parts, products): (Vec<_>, Vec<_>) = ledger
-        .lines(t)
-        .map(|(key, quantity)| charge(rates, key.clone(), quantity))
+        .lines(rates, t)
+        .into_iter()
+        .map(|(key, quantity)| charge(rates, key, quantity))
         .partition(|charge| rates.get(charge.key.rate).unit.is_amount());
     let carried = ledger.carried().iter();
     let carried = carried.map(|(key, amount)| Charge { key: key.clone(), quantity: 0, cost: Some(amount.into()) });
@@ -171,15 +170,23 @@ fn top_workloads(charges: &[Charge], budget: &BudgetKey, print: impl Fn(&Exact) 
 
 /// At most [`MOST_LINES`]: the smallest workloads merged; where namespaces alone are too many, those too; and where it
 /// is prices that are too many, the lines of one rate to one amount.
-fn fit(rates: &Rates, charges: Vec<Charge>) -> Vec<Charge> {
+fn fit(rates: &Rates, mut charges: Vec<Charge>, graduated: &BTreeSet<Position>) -> Vec<Charge> {
     let other = |charge: &Charge| LineKey {
         workload: charge.key.workload.as_ref().map(|_| OTHER.into()),
         ..charge.key.clone()
     };
+    // What was learned late of a workload that is merged already is taken from where it is.
+    let owes = |charge: &Charge| charge.quantity < 0 && !rates.get(charge.key.rate).correction;
+    if charges.iter().any(owes) {
+        charges = merge(rates, charges, |charge| if owes(charge) { other(charge) } else { charge.key.clone() });
+    }
     let charges = merge_smallest(rates, charges, other);
     let nowhere = |charge: &Charge| LineKey { namespace: None, ..other(charge) };
     let charges = merge_smallest(rates, charges, nowhere);
-    merge_smallest(rates, charges, |charge| LineKey { workload: None, ..amount_key(rates, charge) })
+    // Quantities that decide prices stay.
+    let decides = |charge: &Charge| graduated.contains(&position(rates, charge.key.rate));
+    let amount = |charge: &Charge| LineKey { workload: None, ..amount_key(rates, charge) };
+    merge_smallest(rates, charges, |charge| if decides(charge) { charge.key.clone() } else { amount(charge) })
 }
 
 /// The line of the same rate as an amount. What has no price stays a quantity.
@@ -262,6 +269,7 @@ fn key(line: &Line, rates: &mut Rates) -> Option<LineKey> {
         name: line.rate.as_str().into(),
         category: category.as_str()?.into(),
         price,
+        grade: None,
         unit: line.unit.as_deref().map_or(Some(Unit::Amount), |unit| unit.parse().ok())?,
         frequency: line.charge_frequency,
         correction: line.charge_class.is_some(),

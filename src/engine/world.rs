@@ -217,8 +217,12 @@ impl World {
 
     /// All recurring charges of all versions of plans.
     pub fn charges(&self) -> impl Iterator<Item = &Charge> {
-        let lists = self.plans.values().flat_map(|plan| plan.versions.iter().filter_map(|(_, list)| list.as_ref()));
-        lists.flat_map(|list| &list.recurring)
+        self.lists().flat_map(|list| &list.recurring)
+    }
+
+    /// Every version of every plan.
+    pub fn lists(&self) -> impl Iterator<Item = &Arc<PriceList>> {
+        self.plans.values().flat_map(|plan| plan.versions.iter().filter_map(|(_, list)| list.as_ref()))
     }
 
     /// The price list in force.
@@ -245,6 +249,11 @@ impl Namespace {
 // === impl Plan ===
 
 impl Plan {
+    /// Whether any version has graduated prices.
+    pub fn is_graduated(&self) -> bool {
+        self.versions.iter().any(|(_, list)| list.as_ref().is_some_and(|list| !list.tiers.is_empty()))
+    }
+
     /// Whether any version in force in `[from, to)` is not for all namespaces.
     pub fn is_restricted(&self, from: Seconds, to: Seconds) -> bool {
         self.versions.within(from, to).flatten().any(|list| list.allowed.is_some())

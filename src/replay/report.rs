@@ -1,5 +1,7 @@
 //! What a replay prints: every Statement of every period touched, and every budget's status, as of its end.
 
+use std::collections::HashSet;
+
 use serde::Serialize;
 
 use crate::api::{
@@ -7,6 +9,9 @@ use crate::api::{
 };
 use crate::engine::machine::{Machine, ShownStatement, Trouble};
 use crate::facts::Seconds;
+
+/// Most troubles that are told.
+const TOLD: usize = 1000;
 
 /// The result of a replay.
 #[derive(Clone, Debug, Serialize)]
@@ -17,13 +22,21 @@ pub struct Report {
     pub cluster_budgets: Vec<ClusterBudget>,
     /// What was wrong and did not stop the rest.
     #[serde(skip)]
-    pub troubles: Vec<Trouble>,
+    pub troubles: Troubles,
+}
+
+/// What was wrong, each once; of very many the first, and how many more.
+#[derive(Clone, Debug, Default)]
+pub struct Troubles {
+    pub told: Vec<Trouble>,
+    pub untold: u64,
+    known: HashSet<Trouble>,
 }
 
 // === impl Report ===
 
 impl Report {
-    pub fn of(machine: &Machine, at: Seconds, troubles: Vec<Trouble>) -> Self {
+    pub fn of(machine: &Machine, at: Seconds, troubles: Troubles) -> Self {
         let shown = machine.shown(at);
         let (mut budgets, mut cluster_budgets) = (Vec::new(), Vec::new());
         for figures in shown.budgets {
@@ -46,6 +59,24 @@ impl Report {
         }
         let statements = machine.statements(at).into_iter().map(statement).collect();
         Self { statements, budgets, cluster_budgets, troubles }
+    }
+}
+
+// === impl Troubles ===
+
+impl Troubles {
+    pub fn note(&mut self, troubles: Vec<Trouble>) {
+        for trouble in troubles {
+            if self.known.contains(&trouble) {
+                continue;
+            }
+            if self.told.len() < TOLD {
+                self.known.insert(trouble.clone());
+                self.told.push(trouble);
+            } else {
+                self.untold += 1;
+            }
+        }
     }
 }
 

@@ -18,7 +18,8 @@ pub struct Trace<R> {
     lines: R,
     number: u64,
     newest: Option<Timestamp>,
-    line: String,
+    /// A line that does not stand whole in the reader's buffer.
+    line: Vec<u8>,
 }
 
 /// One event of a trace.
@@ -78,56 +79,84 @@ struct Head {
 
 impl<R: BufRead> Trace<R> {
     pub fn new(lines: R) -> Self {
-        Self { lines, number: 0, newest: None, line: String::new() }
+        Self { lines, number: 0, newest: None, line: Vec::new() }
     }
 
     /// The next event; empty lines are passed over.
     pub fn next_event(&mut self) -> Result<Option<TraceEvent>, TraceError> {
         loop {
-            self.line.clear();
             self.number += 1;
-            let read = self.lines.read_line(&mut self.line).map_err(|error| self.error(error))?;
-            if read == 0 {
+            let buffer = self.lines.fill_buf().map_err(|error| TraceError::at(self.number, error))?;
+            if buffer.is_empty() {
                 return Ok(None);
             }
-            if !self.line.trim().is_empty() {
-                return self.parse().map(Some);
+            if let Some(event) = self.next_line()? {
+                return self.in_order(event).map(Some);
             }
         }
     }
 
-    fn parse(&mut self) -> Result<TraceEvent, TraceError> {
-        let line = match serde_json::from_str::<Line<Object>>(&self.line) {
-            Ok(line) => line,
-            Err(_) => self.parse_again()?,
-        };
-        let Line { at, change, last_seen, object: Object { kind, observed } } = line;
+    /// Reads a line where it stands, unless the buffer ends within it; none is empty.
+    fn next_line(&mut self) -> Result<Option<TraceEvent>, TraceError> {
+        let Self { lines, number, line, .. } = self;
+        let failed = |error: std::io::Error| TraceError::at(*number, error);
+        let buffer = lines.fill_buf().map_err(failed)?;
+        if let Some(end) = memchr::memchr(b'\n', buffer) {
+            let event = parse(&buffer[..end], *number);
+            lines.consume(end + 1);
+            return event;
+        }
+        line.clear();
+        lines.read_until(b'\n', line).map_err(failed)?;
+        parse(line, *number)
+    }
+
+    fn in_order(&mut self, event: TraceEvent) -> Result<TraceEvent, TraceError> {
+        let at = event.at;
         if let Some(newest) = self.newest.filter(|newest| at < *newest) {
-            return Err(self.error(format!("at {at} goes back: the line before is of {newest}; sort the trace by at")));
+            let what = format!("at {at} goes back: the line before is of {newest}; sort the trace by at");
+            return Err(TraceError::at(self.number, what));
         }
         self.newest = Some(at);
-        Ok(TraceEvent { at, change, last_seen, kind, observed })
+        Ok(event)
     }
+}
 
-    /// Step by step: for an object whose kind stands elsewhere, and to say what exactly is wrong.
-    fn parse_again(&self) -> Result<Line<Object>, TraceError> {
-        let line: Line<&RawValue> = serde_json::from_str(&self.line).map_err(|error| self.error(plain(&error)))?;
-        let json = line.object.get();
-        let Head { api_version, kind, metadata } =
-            serde_json::from_str(json).map_err(|error| self.error(plain(&error)))?;
-        let kind = TypeMeta { api_version, kind };
-        let read = |source| {
-            Observed::read(source, json)
-                .map_err(|error| self.error(format!("{} {}: {}", kind.kind, metadata.name, plain(&error))))
-        };
-        let observed = kind.source().map(read).transpose()?;
-        let Line { at, change, last_seen, .. } = line;
-        Ok(Line { at, change, last_seen, object: Object { kind, observed } })
-    }
+// === impl TraceError ===
 
-    fn error(&self, what: impl std::fmt::Display) -> TraceError {
-        TraceError { line: self.number, what: what.to_string() }
+impl TraceError {
+    fn at(line: u64, what: impl fmt::Display) -> Self {
+        Self { line, what: what.to_string() }
     }
+}
+
+fn parse(line: &[u8], number: u64) -> Result<Option<TraceEvent>, TraceError> {
+    let line = std::str::from_utf8(line).map_err(|error| TraceError::at(number, error))?;
+    if line.trim_ascii().is_empty() {
+        return Ok(None);
+    }
+    let read = serde_json::from_str::<Line<Object>>(line);
+    let Line { at, change, last_seen, object: Object { kind, observed } } = match read {
+        Ok(line) => line,
+        Err(_) => parse_again(line, number)?,
+    };
+    Ok(Some(TraceEvent { at, change, last_seen, kind, observed }))
+}
+
+/// Step by step: for an object whose kind stands elsewhere, and to say what exactly is wrong.
+fn parse_again(line: &str, number: u64) -> Result<Line<Object>, TraceError> {
+    let wrong = |what: String| TraceError::at(number, what);
+    let line: Line<&RawValue> = serde_json::from_str(line).map_err(|error| wrong(plain(&error)))?;
+    let json = line.object.get();
+    let Head { api_version, kind, metadata } = serde_json::from_str(json).map_err(|error| wrong(plain(&error)))?;
+    let kind = TypeMeta { api_version, kind };
+    let read = |source| {
+        Observed::read(source, json)
+            .map_err(|error| wrong(format!("{} {}: {}", kind.kind, metadata.name, plain(&error))))
+    };
+    let observed = kind.source().map(read).transpose()?;
+    let Line { at, change, last_seen, .. } = line;
+    Ok(Line { at, change, last_seen, object: Object { kind, observed } })
 }
 
 // === impl Object ===

@@ -47,6 +47,9 @@ const ONE_OF: &str =
     "set either every (Day, Week, Month, Quarter or Year), or start and end of a fixed window, not both";
 const PODS_MAY_NOT_BLOCK: &str = "with a podSelector a budget may only Notify and Warn, because a gate closes the whole namespace: use Notify or Warn, or remove the podSelector";
 
+const EVERY_TIER_BUT_THE_LAST: &str = "every tier but the last has an upTo, and the last has none";
+const UP_TO_ASCENDS: &str = "upTo counts from 0 and ascends: each is above the one before";
+
 pub const ACCEPTED: &[Case] = &[
     budget("{}", ""),
     Case { kind: "Budget", name: NAME_52, spec: "{}", says: "" },
@@ -88,6 +91,10 @@ pub const ACCEPTED: &[Case] = &[
         "",
     ),
     plan("{currency: EUR, allowedNamespaces: {selector: {matchLabels: {a: b}}}}", ""),
+    plan(
+        "{currency: EUR, pricesPerHour: {memory: 1}, tiers: {cpu: [{upTo: '0.00001', price: '0.04'}, {upTo: 5000, price: 1}, {price: 0}], ephemeral-storage: [{upTo: '1000.29', price: 1}, {upTo: '9999999999.99', price: 1}, {price: 1}], nvidia.com/gpu: [{price: 1}]}}",
+        "",
+    ),
     plan("{currency: EUR, minimumPerPod: {cpu: 1, memory: '0.5Gi', nvidia.com/gpu: '1'}}", ""),
     plan(
         "{currency: EUR, discounts: [{name: a, percent: 100}, {name: b, percent: '12.5', resources: [cpu, nvidia.com/gpu, storage]}]}",
@@ -324,6 +331,24 @@ pub const REFUSED: &[Case] = &[
         r#"spec.categories[0].category: Unsupported value: "Databases": supported values: "Compute""#,
     ),
     plan("{currency: EUR, categories: [{category: Database}]}", "spec.categories[0].selector: Required value"),
+    plan(
+        "{currency: EUR, pricesPerHour: {cpu: 1}, tiers: {cpu: [{price: 1}]}}",
+        "leave it in pricesPerHour or in tiers",
+    ),
+    plan("{currency: EUR, tiers: {cpu: []}}", "spec.tiers.cpu in body should have at least 1 items"),
+    plan("{currency: EUR, tiers: {cpu: [{upTo: 1, price: 1}]}}", EVERY_TIER_BUT_THE_LAST),
+    plan("{currency: EUR, tiers: {cpu: [{price: 1}, {price: 1}]}}", EVERY_TIER_BUT_THE_LAST),
+    plan("{currency: EUR, tiers: {cpu: [{upTo: 2, price: 1}, {upTo: 1, price: 1}, {price: 1}]}}", UP_TO_ASCENDS),
+    plan("{currency: EUR, tiers: {cpu: [{upTo: '2', price: 1}, {upTo: '2.0', price: 1}, {price: 1}]}}", UP_TO_ASCENDS),
+    plan("{currency: EUR, tiers: {cpu: [{upTo: '0.0', price: 1}, {price: 1}]}}", UP_TO_ASCENDS),
+    plan("{currency: EUR, tiers: {cpu: [{upTo: 0, price: 1}, {price: 1}]}}", "should be greater than or equal to 1"),
+    plan("{currency: EUR, tiers: {cpu: [{upTo: '1.000001', price: 1}, {price: 1}]}}", "upTo in body should match"),
+    plan("{currency: EUR, tiers: {memory: [{upTo: '1.001', price: 1}, {price: 1}]}}", "write at most two decimals"),
+    plan(
+        "{currency: EUR, tiers: {hugepages-2Mi: [{upTo: '9999999999.999', price: 1}, {price: 1}]}}",
+        "write at most two decimals",
+    ),
+    plan("{currency: EUR, tiers: {cpu: [{upTo: 1}]}}", "price: Required value"),
     plan("{currency: EUR, allowedNamespaces: {}}", "spec.allowedNamespaces.selector: Required value"),
     plan("{currency: EUR, minimumPerPod: {memory: 32Mb}}", "spec.minimumPerPod.memory in body should match"),
     plan("{currency: EUR, minimumPerPod: {cpu: '-1'}}", "spec.minimumPerPod.cpu in body should match"),

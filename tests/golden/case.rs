@@ -88,7 +88,7 @@ impl Case {
             Options { from: self.from, to: self.to, namespace: "opex-system".to_owned(), cluster: "golden".to_owned() };
         let replayed = Replay::new(options, manifests).run(&mut Trace::new(trace.as_bytes()));
         let report = replayed.map_err(|error| error.to_string())?;
-        troubles.extend(report.troubles.iter().map(|one| format!("{} {}: {}", one.class, one.about, one.message)));
+        troubles.extend(report.troubles.told.iter().map(|one| format!("{} {}: {}", one.class, one.about, one.message)));
         Ok(serde_json::to_value(&report).expect("JSON"))
     }
 

@@ -3,6 +3,7 @@
 use serde_json::Value;
 
 use crate::case::{Case, Outcome};
+use crate::focus;
 use crate::reference::{self, compare};
 
 /// Everything in which the outcome differs; empty is right.
@@ -17,6 +18,7 @@ pub fn faults(case: &Case, outcome: &Outcome) -> Vec<String> {
     troubles(case, outcome, &mut faults);
     let printed = report["statements"].as_array().expect("a list");
     faults.extend(printed.iter().flat_map(compare::faults));
+    faults.extend(printed.iter().flat_map(focus::faults));
     statements(case, report, &mut faults);
     for (field, expected) in [("budgets", &case.expect.budgets), ("clusterBudgets", &case.expect.cluster_budgets)] {
         for (name, status) in expected {

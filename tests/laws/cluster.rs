@@ -2,6 +2,7 @@
 
 use serde_json::{Map, Value, json};
 
+use crate::prices;
 use crate::reference::{Change, Event, Seconds};
 use crate::traces::text;
 
@@ -39,9 +40,12 @@ impl Cluster {
         let sliced = json!({"spot": "true", "example.com/gpu.replicas": "4"});
         cluster.put("Node", "", "n1", json!({"metadata": {"labels": sliced}}));
         cluster.put("Node", "", "n2", json!({"metadata": {"labels": {}}}));
-        cluster.put("PricePlan", "", "default", plan("EUR", 3));
-        cluster.put("PricePlan", "", "other", plan("EUR", 5));
-        cluster.put("PricePlan", "", "dollars", plan("USD", 7));
+        let plan = cluster.priced("EUR", 3 + 8);
+        cluster.put("PricePlan", "", "default", plan);
+        let plan = cluster.priced("EUR", 5 + 8);
+        cluster.put("PricePlan", "", "other", plan);
+        let plan = cluster.priced("USD", 7);
+        cluster.put("PricePlan", "", "dollars", plan);
         let limit = json!({"amount": 10, "currency": "EUR"});
         let spec = |spec: Value| {
             let mut spec = json!({"spec": spec});
@@ -198,7 +202,7 @@ impl Cluster {
         match self.get("PricePlan", "", name) {
             Some(plan) if how.is_multiple_of(8) && !self.is_calm() => self.drop("PricePlan", "", name, &plan, None),
             Some(before) => {
-                let mut plan = plan(before["spec"]["currency"].as_str().expect("a currency"), x);
+                let mut plan = self.priced(before["spec"]["currency"].as_str().expect("a currency"), x);
                 plan["metadata"] = before["metadata"].clone();
                 if how % 8 < 6 {
                     let written = text(self.at - self.lateness(y).min(15));
@@ -209,7 +213,8 @@ impl Cluster {
             }
             None => {
                 let currency = if name == "dollars" { "USD" } else { "EUR" };
-                self.put("PricePlan", "", name, plan(currency, x));
+                let plan = self.priced(currency, x);
+                self.put("PricePlan", "", name, plan);
             }
         }
     }
@@ -289,6 +294,11 @@ impl Cluster {
             (2, Some(pod)) => self.drop("Pod", "a", name, &pod, None),
             _ => self.plan("default", 1, [x, x / 16]),
         }
+    }
+
+    /// The reference does not know graduated prices.
+    fn priced(&self, currency: &str, x: u8) -> Value {
+        prices::plan(currency, x, self.is_calm().then_some(self.version))
     }
 
     fn is_calm(&self) -> bool {
@@ -376,22 +386,4 @@ fn containers([x, y]: [u8; 2]) -> Value {
 
 fn statuses([x, y]: [u8; 2]) -> Value {
     json!([{"name": "app", "resources": {"requests": {"cpu": format!("{}m", 2 * u32::from(x))}}, "allocatedResources": {"cpu": format!("{}m", 2 * u32::from(y))}}])
-}
-
-/// A plan that prices this and that.
-fn plan(currency: &str, x: u8) -> Value {
-    let mut spec = json!({"currency": currency, "pricesPerHour": {"cpu": format!("0.{x:03}")}});
-    if x & 1 == 1 {
-        spec["pricesPerHour"]["memory"] = json!("0.25");
-        spec["pricesPerHour"]["example.com/gpu"] = json!(x);
-    }
-    if x & 2 == 2 {
-        spec["nodeClasses"] = json!([{"name": "spot", "selector": {"matchLabels": {"spot": "true"}}, "pricesPerHour": {"cpu": "0.5", "example.com/gpu": "2"}}]);
-    }
-    if x & 4 == 4 {
-        spec["storage"] =
-            json!([{"className": "fast", "pricePerGiBHour": "0.3"}, {"className": "slow", "pricePerGiBMonth": "7"}]);
-        spec["pricePerLoadBalancerHour"] = json!("0.025");
-    }
-    json!({"spec": spec})
 }

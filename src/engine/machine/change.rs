@@ -4,7 +4,7 @@
 //! cancels, so a late fact nets exactly, however late it comes. What lies before the first instant at which anything can
 //! differ is left out of both, so an object that changes all the time costs no more for what it did before.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 
 use super::metered::Which;
 use super::{BudgetState, Entry, LedgerId, Machine, Persisted};
@@ -87,7 +87,7 @@ impl Machine {
     }
 
     fn settle(&mut self, difference: Difference, tag: Tag, at: Seconds) {
-        let mut late: HashMap<(LedgerId, LineKey), i128> = HashMap::new();
+        let mut late: BTreeMap<(LedgerId, LineKey), i128> = BTreeMap::new();
         for (id, growth) in combine(difference) {
             let entry = self.ledgers.get_mut(&id).expect("collected from it");
             let Some(growth) = entry.news(growth, tag) else { continue };
@@ -105,6 +105,7 @@ impl Machine {
             let budget = entry.budget.clone();
             self.stir(&budget, at);
         }
+        // In an order that all replicas have: which tier a correction reaches depends on it.
         for ((id, line), quantity) in late {
             self.correct(id, &line, quantity, tag, at);
         }
@@ -137,10 +138,15 @@ impl Machine {
             );
             return;
         };
-        let line = LineKey { rate: self.rates.correction(line.rate), ..line.clone() };
-        let entry = self.ledgers.get_mut(&open).expect("found");
-        let booked = at.min(entry.ledger.span.until) - 1;
-        entry.ledger.add(&line, Ramp { at: booked, rate: 0, step: quantity, tag });
+        let Self { ledgers, rates, .. } = self;
+        let entry = ledgers.get_mut(&closed).expect("found");
+        let changes = entry.ledger.difference(rates, &mut entry.corrected, line.rate, quantity);
+        let ledger = &mut ledgers.get_mut(&open).expect("found").ledger;
+        let booked = at.min(ledger.span.until) - 1;
+        for (rate, quantity) in changes {
+            let line = LineKey { rate: rates.correction(rate), ..line.clone() };
+            ledger.add(&line, Ramp { at: booked, rate: 0, step: quantity, tag });
+        }
         self.wake_budget(&budget, at);
     }
 

@@ -172,7 +172,7 @@ impl Machine {
     ) -> Seconds {
         let ledger = &self.ledgers[&id].ledger;
         let state = &self.budgets[key];
-        let mut next = self.next_grant(key, now).min(ledger.next_turn(now).unwrap_or(NEVER));
+        let mut next = self.next_grant(key, now).min(ledger.next_turn(&self.rates, now).unwrap_or(NEVER));
         if now < ledger.span.until {
             next = next.min(ledger.span.until);
         }
@@ -181,7 +181,12 @@ impl Machine {
             match (threshold.of, limit) {
                 (Measure::Actual, Some(limit)) if latch.crossed_at.is_none() => {
                     let level = evaluate::level(limit, threshold.percent);
-                    next = next.min(figures.reaches(&level).filter(|t| *t < ledger.span.until).unwrap_or(NEVER));
+                    next = next.min(
+                        figures
+                            .reaches(ledger, &self.rates, &level)
+                            .filter(|t| *t < ledger.span.until)
+                            .unwrap_or(NEVER),
+                    );
                 }
                 _ => next = next.min(latch.below_since.map_or(NEVER, |since| since + FORECAST_RELEASE.1)),
             }

@@ -46,6 +46,7 @@ impl Machine {
         for entry in self.ledgers.values_mut() {
             entry.ledger.fold(t, None);
             entry.ledger.carry(&self.rates);
+            entry.ledger.condense(&self.rates);
         }
         self.sweep();
     }

@@ -216,7 +216,7 @@ impl Machine {
     }
 
     /// The open ledger that an unknown Statement is of, under another name than the ledger's: another replica moved it.
-    pub(super) fn moved(&self, budget: &BudgetKey, namespace: &Name, spec: &StatementSpec) -> Option<LedgerId> {
+    pub(super) fn moved_ledger(&self, budget: &BudgetKey, namespace: &Name, spec: &StatementSpec) -> Option<LedgerId> {
         if *namespace != self.settings.namespace || budget.namespace.as_ref().is_none_or(|own| own == namespace) {
             return None;
         }

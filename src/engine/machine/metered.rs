@@ -106,6 +106,8 @@ impl Machine {
             let charges = match self.world.namespaces.get(&name).and_then(|known| known.labels.last()) {
                 Some(labels) if !fresh && !self.reallocates(labels, &fact.labels) => NEVER,
                 Some(_) if !fresh => at,
+                // Its first labels hold for the time before as well.
+                _ if self.world.lists().any(|list| list.allowed.is_some()) => Seconds::MIN,
                 _ => fact.created.min(at),
             };
             let since = if self.world.namespaces.contains_key(&name) { at } else { Seconds::MIN };
@@ -131,9 +133,7 @@ impl Machine {
     fn reallocates(&self, before: &Labels, after: &Labels) -> bool {
         let differs = |selector: &Selector| selector.matches(before) != selector.matches(after);
         let bearers = |charge: &Charge| matches!(&charge.bearers, Bearers::Even(selector) if differs(selector));
-        let lists =
-            self.world.plans.values().flat_map(|plan| plan.versions.iter().filter_map(|(_, list)| list.as_ref()));
-        let mut allowed = lists.filter_map(|list| list.allowed.as_ref());
+        let mut allowed = self.world.lists().filter_map(|list| list.allowed.as_ref());
         let wide =
             |state: &BudgetState| matches!(state.scope(), Some(Scope::Namespaces(selector)) if differs(selector));
         self.world.charges().any(bearers) || allowed.any(differs) || self.budgets.values().any(wide)

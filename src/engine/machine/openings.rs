@@ -1,6 +1,8 @@
 //! When ledgers begin and end: periods, edits that cut them, and closing.
 
 use super::change::Touched;
+use std::collections::HashMap;
+
 use super::persist::HISTORY;
 use super::{BudgetState, CLOSING, Entry, LedgerId, Machine};
 use crate::engine::allocation;
@@ -109,6 +111,7 @@ impl Machine {
             urgent: true,
             attempted: None,
             late: Vec::new(),
+            corrected: HashMap::new(),
             failures: 0,
             retry_at: Seconds::MIN,
         });

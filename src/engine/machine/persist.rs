@@ -218,6 +218,7 @@ impl Machine {
         let persisted = Persisted { version: version.unwrap_or(attempted.version), at, ..attempted };
         entry.ledger.fold(persisted.watermark.min(at - HISTORY), Some(&persisted.cut));
         entry.ledger.carry(&self.rates);
+        entry.ledger.condense(&self.rates);
         (entry.failures, entry.retry_at) = (0, Seconds::MIN);
         let (closed, budget) = (persisted.closed, entry.budget.clone());
         entry.persisted = Some(persisted);
@@ -226,7 +227,11 @@ impl Machine {
             let entry = self.ledgers.get_mut(&id).expect("present");
             entry.closed_at = Some(at);
             // What was learned while it was being closed belongs to the next one.
-            for (line, quantity, tag) in std::mem::take(&mut entry.late) {
+            let late = std::mem::take(&mut entry.late);
+            for (line, quantity, _) in &late {
+                *entry.corrected.entry(line.rate).or_default() -= quantity;
+            }
+            for (line, quantity, tag) in late {
                 self.correct(id, &line, quantity, tag, at);
             }
             self.forget_closed(&budget);

@@ -1,5 +1,7 @@
 //! Statements as they stand on the API server: what a new process goes on from, and what someone else wrote.
 
+use std::collections::HashMap;
+
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ManagedFieldsEntry;
 
 use super::{BudgetState, Entry, Machine, Persisted, StatementState};
@@ -12,6 +14,7 @@ use crate::engine::meter::{Growth, Span};
 use crate::engine::observed::{Cut, Tag};
 use crate::engine::period::Window;
 use crate::engine::statement;
+use crate::engine::tiers::Regimes;
 use crate::facts::{Name, Seconds};
 
 use super::budgets::name_of;
@@ -43,7 +46,7 @@ impl Machine {
         }
         if self.ledger_named(&namespace, &name).is_none()
             && !known
-            && let Some(id) = self.moved(&budget, &namespace, &statement.spec)
+            && let Some(id) = self.moved_ledger(&budget, &namespace, &statement.spec)
         {
             self.rename(id, namespace.clone(), name.clone());
         }
@@ -121,6 +124,7 @@ impl Machine {
         });
         let from = since.unwrap_or(start).min(until);
         let span = Span { from, until, terms: History::starting(Seconds::MIN, terms) };
+        let moved = self.moved(spec);
         let reached = self.cut_of(statement);
         let cut = reached.clone().unwrap_or_default();
         let mut entry = Entry {
@@ -134,6 +138,7 @@ impl Machine {
             urgent: false,
             attempted: None,
             late: Vec::new(),
+            corrected: HashMap::new(),
             failures: 0,
             retry_at: Seconds::MIN,
         };
@@ -142,13 +147,23 @@ impl Machine {
         }
         let id = self.add(entry);
         if closed_at.is_some() {
+            // What is learned late is priced by the tiers that it reached.
+            if Regimes::of(&self.world, &self.ledgers[&id].ledger.span).is_some() {
+                self.adopt(id, statement, &cut);
+            }
             return;
         }
         self.wake_budget(&budget, at);
         let known = watermark + self.settings.lag;
-        self.fill(id, watermark, |item, growth| seen_before(item, growth, &cut, watermark, known));
+        self.fill(id, watermark, |item, growth| {
+            // Of another cluster's objects nothing is known here, and of ours nothing there.
+            if moved { (growth, Tag::KNOWN) } else { seen_before(item, growth, &cut, watermark, known) }
+        });
         self.adopt(id, statement, &cut);
-        if let Some(listed) = self.listed.values().max().copied()
+        if moved && watermark < at.min(end) {
+            let reason = format!("moved from cluster {}: what ran there since is not counted", spec.cluster);
+            self.ledgers.get_mut(&id).expect("added").note_gap(Gap { from: watermark, to: at.min(end), reason });
+        } else if let Some(listed) = self.listed.values().max().copied()
             && listed - watermark > 60
             && watermark < end
             && reached.is_some()
@@ -214,7 +229,17 @@ impl Machine {
             self.trouble("Statement", format!("Statement {name}"), what);
         }
         let watermark = statement.spec.watermark.0.as_second();
-        self.ledgers.get_mut(&id).expect("present").ledger.rebase(&read.quantities, read.amounts, watermark, cut);
+        let Self { world, rates, ledgers, .. } = self;
+        let ledger = &mut ledgers.get_mut(&id).expect("present").ledger;
+        let (shown, regimes) = (read.quantities, Regimes::of(world, &ledger.span));
+        let recalled = regimes.map(|regimes| regimes.recall(rates, &shown, &ledger.own(watermark, cut)));
+        ledger.rebase(recalled.as_ref().unwrap_or(&shown), read.amounts, watermark, cut);
+        ledger.reconcile(rates, &shown, watermark, cut);
+    }
+
+    /// Whether a Statement was begun in another cluster.
+    pub(super) fn moved(&self, spec: &api::StatementSpec) -> bool {
+        spec.cluster != self.settings.cluster
     }
 
     /// The budget that a Statement bills.

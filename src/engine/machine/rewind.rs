@@ -19,6 +19,10 @@ impl Machine {
     ///
     /// One that is written while this process makes its first lists may be ahead of them, but never of itself.
     pub(super) fn cut_of(&self, statement: &api::Statement) -> Option<Cut> {
+        // Another cluster's versions say nothing here.
+        if self.moved(&statement.spec) {
+            return Some(Cut::default());
+        }
         let cut = Cut::from_observed(&statement.spec.observed);
         let own = statement.metadata.resource_version.as_ref().and_then(|version| version.parse().ok()).unwrap_or(0);
         let written = statement.spec.watermark.0.as_second() + self.settings.lag;

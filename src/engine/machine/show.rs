@@ -149,7 +149,7 @@ impl Machine {
             status.remaining = limit.as_ref().map(|limit| text(&(limit - &spent)));
             status.used_percent = limit.as_ref().map(|limit| used_percent(&spent, limit));
             let used_up = state.latches.get(&(100, Measure::Actual)).and_then(|latch| latch.crossed_at);
-            let ahead = || limit.as_ref().and_then(|limit| figures.reaches(&limit.into()));
+            let ahead = || limit.as_ref().and_then(|limit| figures.reaches(ledger, &self.rates, &limit.into()));
             let exhausts = used_up.or_else(ahead).filter(|t| *t <= ledger.span.until);
             status.forecast =
                 Some(Forecast { amount: text(&figures.forecast.exact()), exhausts_at: exhausts.map(time) });

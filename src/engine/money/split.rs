@@ -1,6 +1,7 @@
 //! Whole units shared out so that they add up: largest remainder.
 
 use num_bigint::BigInt;
+use num_integer::Integer;
 use num_traits::{ToPrimitive, Zero};
 
 use super::Exact;
@@ -18,6 +19,40 @@ pub fn split(total: &BigInt, weights: &[Exact]) -> Vec<BigInt> {
         weights.iter().map(|weight| weight * total / &sum).collect()
     };
     largest_remainder(total, &exact)
+}
+
+/// Shares a table out: to each row in each column whole units in proportion to what the row has left, so that rows and
+/// columns add up. All are not negative, and their sums are the same.
+pub fn apportion(columns: &[i128], rows: &[i128]) -> Vec<Vec<i128>> {
+    let mut left = rows.to_vec();
+    let mut shares = vec![Vec::with_capacity(columns.len()); rows.len()];
+    for column in columns {
+        let sum: i128 = left.iter().sum();
+        let mut parts: Vec<_> = left.iter().map(|row| share(*row, *column, sum)).collect();
+        let missing = column - parts.iter().map(|(part, _)| part).sum::<i128>();
+        let mut order: Vec<_> = (0..parts.len()).collect();
+        order.sort_by_key(|row| std::cmp::Reverse(parts[*row].1));
+        for row in order.into_iter().take(usize::try_from(missing).unwrap_or_default()) {
+            parts[row].0 += 1;
+        }
+        for (row, (part, _)) in parts.into_iter().enumerate() {
+            left[row] -= part;
+            shares[row].push(part);
+        }
+    }
+    shares
+}
+
+/// `row × column ÷ sum`, rounded down, and what remains.
+fn share(row: i128, column: i128, sum: i128) -> (i128, i128) {
+    if sum == 0 {
+        return (0, 0);
+    }
+    if let Some(product) = row.checked_mul(column) {
+        return (product / sum, product % sum);
+    }
+    let (part, rest) = (BigInt::from(row) * column).div_rem(&BigInt::from(sum));
+    (part.to_i128().unwrap_or(row), rest.to_i128().unwrap_or_default())
 }
 
 /// The parts with `digits` decimals each, so that the printed parts add up to the printed sum of the exact parts.
@@ -93,6 +128,29 @@ mod tests {
                 let (weight, of) = if sum == 0 { (1, i64::try_from(weights.len()).unwrap()) } else { (weight, sum) };
                 let ideal = exact(weight, of) * BigInt::from(total);
                 prop_assert!((exact(share, 1) - ideal).abs() < exact(1, 1));
+            }
+        }
+
+        #[test]
+        fn tables_add_up_both_ways(
+            rows in prop::collection::vec(prop_oneof![0..9_i128, 0..10_i128.pow(24)], 1..8),
+            cuts in prop::collection::vec(0..1000_i128, 0..4),
+        ) {
+            let sum: i128 = rows.iter().sum();
+            let mut ends: Vec<_> = cuts.iter().map(|cut| sum / 1000 * cut).chain([sum]).collect();
+            ends.sort_unstable();
+            let columns: Vec<_> = ends.iter().scan(0, |from, end| Some(end - std::mem::replace(from, *end))).collect();
+            let shares = apportion(&columns, &rows);
+            for (row, shares) in rows.iter().zip(&shares) {
+                prop_assert_eq!(shares.iter().sum::<i128>(), *row);
+            }
+            for (i, column) in columns.iter().enumerate() {
+                prop_assert_eq!(shares.iter().map(|row| row[i]).sum::<i128>(), *column);
+                for (row, shares) in rows.iter().zip(&shares) {
+                    prop_assert!(shares[i] >= 0);
+                    let ideal = Exact::new((BigInt::from(*row) * column).clone(), sum.max(1).into());
+                    prop_assert!((Exact::from_integer(shares[i].into()) - ideal).abs() < exact(3, 1));
+                }
             }
         }
 
