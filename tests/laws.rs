@@ -9,6 +9,8 @@ mod disorder;
 mod edges;
 #[path = "laws/flapping.rs"]
 mod flapping;
+#[path = "laws/found.rs"]
+mod found;
 #[path = "laws/leaving.rs"]
 mod leaving;
 #[path = "laws/prices.rs"]

@@ -208,7 +208,7 @@ fn what_was_moved_is_closed_by_whoever_comes_when_the_namespace_is_gone() {
 }
 
 /// A closed Statement of the day that began so long ago.
-fn closed(namespace: &str, before: &str, begins: Seconds) -> Value {
+pub fn closed(namespace: &str, before: &str, begins: Seconds) -> Value {
     let label = text(begins).as_str().expect("a time")[..10].to_owned();
     json!({"apiVersion": "billing.opex.dev/v1alpha1", "kind": "Statement",
         "metadata": {"namespace": namespace, "name": format!("{before}day-{label}")},

@@ -162,8 +162,17 @@ impl Simulation {
 
     /// The same, and every process has ended.
     pub fn restore_and_end(&mut self, backup: Server) {
-        self.replicas.clear();
+        self.end_all();
         self.server = backup;
+    }
+
+    pub fn end_all(&mut self) {
+        self.replicas.clear();
+    }
+
+    /// How many ledgers the leader keeps.
+    pub fn ledgers(&self) -> usize {
+        self.replicas[0].machine.statements(self.now).len()
     }
 
     /// What there is of a namespace, `NAMESPACE/`.

@@ -25,6 +25,10 @@ impl Machine {
     /// Opens what should be open at `at`, after the first lists.
     pub(super) fn begin(&mut self, at: Seconds) {
         self.restore_all(at);
+        self.end_superseded();
+        for budget in self.billing.keys().cloned().collect::<Vec<_>>() {
+            self.forget_closed(&budget);
+        }
         for namespace in self.namespaces.keys().filter(|name| self.is_going(name)).cloned().collect::<Vec<_>>() {
             self.leave(&namespace, at);
         }

@@ -20,6 +20,10 @@ use crate::facts::{Name, Seconds};
 use super::budgets::name_of;
 use super::leaving::seal;
 use super::persist::digest;
+use super::rewind::RESTORED;
+
+/// Why nothing is known of the time after a Statement's watermark.
+const NOT_RUNNING: &str = "the operator was not running: Pods that both ended and vanished meanwhile are not counted";
 
 /// The operator's field manager on Statements.
 pub const FIELD_MANAGER: &str = "opex-operator";
@@ -96,38 +100,16 @@ impl Machine {
     fn restore(&mut self, namespace: Name, name: Name, statement: &api::Statement, at: Seconds) {
         let spec = &statement.spec;
         let budget = self.billed(statement, &namespace);
-        let (start, end) = (spec.period.start.0.as_second(), spec.period.end.0.as_second());
-        let watermark = spec.watermark.0.as_second();
         let closed_at = spec.closed_at.as_ref().filter(|_| spec.phase == Phase::Closed).map(|t| t.0.as_second());
         // What a Budget that is gone has spent is closed all the same.
         if closed_at.is_none() {
-            let absent = || BudgetState { exists: false, ..BudgetState::new(start) };
+            let absent = || BudgetState { exists: false, ..BudgetState::new(spec.period.start.0.as_second()) };
             self.budgets.entry(budget.clone()).or_insert_with(absent);
         }
-        let state = self.budgets.get(&budget);
-        let terms = state.and_then(|s| s.specs.last().cloned().flatten()).map(|s| s.terms.clone());
-        let schedule = state.and_then(|s| s.specs.last().cloned().flatten()).map(|s| s.schedule.clone());
-        let same_window = schedule.as_ref().and_then(|s| s.at(start)).filter(|w| w.start == start && w.end == end);
-        // An edit of the period that nobody saw ends the statement where it was last metered.
-        let edited = schedule.is_some() && same_window.is_none() && closed_at.is_none();
-        // So does the end of the Namespace that it was moved out of.
-        let gone = budget.namespace.as_ref().is_some_and(|own| *own != namespace && !self.is_going(own));
-        let until = if edited || (gone && closed_at.is_none()) {
-            watermark
-        } else {
-            closed_at.map_or(end, |closed| end.min(closed))
-        };
-        let resets = jiff::Timestamp::from_second(end).unwrap_or_default().to_zoned(jiff::tz::TimeZone::UTC).date();
-        let window = same_window.unwrap_or(Window { label: spec.period.label.clone(), start, end, resets });
-        let since = state.and_then(|s| {
-            s.status.metered_since.as_ref().map(|t| t.0.as_second()).filter(|t| (start..end).contains(t))
-        });
-        let from = since.unwrap_or(start).min(until);
-        let span = Span { from, until, terms: History::starting(Seconds::MIN, terms) };
-        let moved = self.moved(spec);
+        let (window, span) = self.span_of(statement, &budget, &namespace, at);
         let reached = self.cut_of(statement);
         let cut = reached.clone().unwrap_or_default();
-        let mut entry = Entry {
+        let id = self.add(Entry {
             budget: budget.clone(),
             namespace,
             name,
@@ -141,11 +123,7 @@ impl Machine {
             corrected: HashMap::new(),
             failures: 0,
             retry_at: Seconds::MIN,
-        };
-        if closed_at.is_none() && reached.is_none() {
-            self.note_restored(&mut entry, watermark);
-        }
-        let id = self.add(entry);
+        });
         if closed_at.is_some() {
             // What is learned late is priced by the tiers that it reached.
             if Regimes::of(&self.world, &self.ledgers[&id].ledger.span).is_some() {
@@ -153,26 +131,78 @@ impl Machine {
             }
             return;
         }
-        self.wake_budget(&budget, at);
+        let (watermark, moved) = (spec.watermark.0.as_second(), self.moved(spec));
         let known = watermark + self.settings.lag;
         self.fill(id, watermark, |item, growth| {
             // Of another cluster's objects nothing is known here, and of ours nothing there.
             if moved { (growth, Tag::KNOWN) } else { seen_before(item, growth, &cut, watermark, known) }
         });
         self.adopt(id, statement, &cut);
-        if moved && watermark < at.min(end) {
-            let reason = format!("moved from cluster {}: what ran there since is not counted", spec.cluster);
-            self.ledgers.get_mut(&id).expect("added").note_gap(Gap { from: watermark, to: at.min(end), reason });
-        } else if let Some(listed) = self.listed.values().max().copied()
-            && listed - watermark > 60
-            && watermark < end
-            && reached.is_some()
-            && !self.settings.replay
-        {
-            let to = listed.min(end);
-            let reason =
-                "the operator was not running: Pods that both ended and vanished meanwhile are not counted".to_owned();
-            self.ledgers.get_mut(&id).expect("added").note_gap(Gap { from: watermark, to, reason });
+        if let Some(gap) = self.unwatched_since(spec, reached.is_some(), at) {
+            self.ledgers.get_mut(&id).expect("added").note_gap(gap);
+        }
+        self.wake_budget(&budget, at);
+    }
+
+    /// Which time an existing Statement is metered over, and for which period.
+    fn span_of(&self, statement: &api::Statement, budget: &BudgetKey, stands: &Name, at: Seconds) -> (Window, Span) {
+        let spec = &statement.spec;
+        let (start, end) = (spec.period.start.0.as_second(), spec.period.end.0.as_second());
+        let state = self.budgets.get(budget);
+        let current = state.and_then(|s| s.specs.last()?.as_deref());
+        let same_window = current.and_then(|s| s.schedule.at(start)).filter(|w| w.start == start && w.end == end);
+        // An edit of the period or to another currency that nobody saw ends it where it was last metered.
+        let list = current.and_then(|current| self.world.price_list(&current.terms.plan, at));
+        let edited = current.is_some() && same_window.is_none();
+        let converted = list.is_some_and(|list| *list.currency != *spec.currency.code());
+        // So does the end of the Namespace that it was moved out of.
+        let gone = budget.namespace.as_ref().is_some_and(|own| own != stands && !self.is_going(own));
+        let until = match &spec.closed_at {
+            Some(closed) if spec.phase == Phase::Closed => end.min(closed.0.as_second()),
+            _ if edited || converted || gone => spec.watermark.0.as_second(),
+            _ => end,
+        };
+        let since = state.and_then(|s| s.status.metered_since.as_ref()).map(|t| t.0.as_second());
+        let from = since.filter(|t| (start..end).contains(t)).unwrap_or(start).min(until);
+        let terms = History::starting(Seconds::MIN, current.map(|current| current.terms.clone()));
+        let resets = jiff::Timestamp::from_second(end).unwrap_or_default().to_zoned(jiff::tz::TimeZone::UTC).date();
+        let window = same_window.unwrap_or(Window { label: spec.period.label.clone(), start, end, resets });
+        (window, Span { from, until, terms })
+    }
+
+    /// The time of which nothing is known, after what a Statement says was metered.
+    fn unwatched_since(&self, spec: &api::StatementSpec, reached: bool, at: Seconds) -> Option<Gap> {
+        let (from, end) = (spec.watermark.0.as_second(), spec.period.end.0.as_second());
+        let listed = *self.listed.values().max()?;
+        let (to, reason) = if self.moved(spec) {
+            (at, format!("moved from cluster {}: what ran there since is not counted", spec.cluster))
+        } else if !reached {
+            (listed.max(from + 1), RESTORED.to_owned())
+        } else if listed - from > 60 && !self.settings.replay {
+            (listed, NOT_RUNNING.to_owned())
+        } else {
+            return None;
+        };
+        let to = to.min(end);
+        (from < to).then_some(Gap { from, to, reason })
+    }
+
+    /// Of several open Statements of a budget for one time the newest goes on, and the others end where they were last
+    /// metered: an edit had cut them, and they were not closed in time.
+    pub(super) fn end_superseded(&mut self) {
+        let stands = |e: &Entry| e.persisted.as_ref().filter(|_| e.closed_at.is_none()).map(|p| p.watermark);
+        for ids in self.billing.values() {
+            let open = ids.iter().filter_map(|id| Some((stands(&self.ledgers[id])?, self.ledgers[id].name.len(), *id)));
+            let mut open: Vec<_> = open.collect();
+            open.sort_unstable();
+            let Some((_, _, newest)) = open.pop() else { continue };
+            let newest = self.ledgers[&newest].ledger.window.clone();
+            for (watermark, _, id) in open {
+                let ledger = &mut self.ledgers.get_mut(&id).expect("listed").ledger;
+                if ledger.window.start < newest.end && newest.start < ledger.window.end {
+                    ledger.span.until = ledger.span.until.min(watermark).max(ledger.span.from);
+                }
+            }
         }
     }
 

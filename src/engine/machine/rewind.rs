@@ -5,14 +5,13 @@
 
 use super::{Entry, Machine, Persisted};
 use crate::api::{self, Phase};
-use crate::engine::ledger::Gap;
 use crate::engine::observed::{Cut, Tag};
 use crate::facts::Seconds;
 
 /// The longest that a first list takes: what a Statement that was written before had seen, the list shows.
 const LISTING: Seconds = 120;
 
-const REASON: &str = "the cluster was restored from a backup: what changed meanwhile is not counted";
+pub(super) const RESTORED: &str = "the cluster was restored from a backup: what changed meanwhile is not counted";
 
 impl Machine {
     /// Up to which versions a Statement has seen this cluster; none, where the cluster never got so far.
@@ -32,15 +31,6 @@ impl Machine {
         (!unreached).then_some(cut)
     }
 
-    /// A cold start from a Statement with such a cut.
-    pub(super) fn note_restored(&self, entry: &mut Entry, watermark: Seconds) {
-        let listed = self.listed.values().max().copied().unwrap_or(self.now);
-        let to = listed.max(watermark + 1).min(entry.ledger.window.end);
-        if watermark < to {
-            entry.note_gap(Gap { from: watermark, to, reason: REASON.to_owned() });
-        }
-    }
-
     /// A relist is of an older state than what was seen: every version above it is forgotten, what it brought is kept.
     pub(super) fn go_back(&mut self, tag: Tag, last_heard: Seconds, at: Seconds) {
         self.cut.go_back(tag);
@@ -54,7 +44,7 @@ impl Machine {
             item.version = Tag::KNOWN.version;
         }
         if tag.source.is_metered() {
-            self.gap_everywhere(last_heard, at, REASON);
+            self.gap_everywhere(last_heard, at, RESTORED);
         }
     }
 }
