@@ -5,10 +5,10 @@ use std::collections::BTreeMap;
 use opex_operator::engine::observed::Source;
 use serde_json::{Value, json};
 
-use crate::leaving::contents;
+use crate::leaving::{contents, lived};
 use crate::reference::{Change, Event, Seconds};
 use crate::simulation::{Fate, Simulation};
-use crate::traces::window;
+use crate::traces::{text, window};
 
 const DAY: Seconds = 86_400;
 
@@ -78,7 +78,7 @@ fn budget(limit: &str) -> Value {
     let spec =
         json!({"limit": {"amount": limit, "currency": "EUR"}, "period": {"every": "Day"}, "thresholds": thresholds});
     let generation = if limit == "0.01" { 1 } else { 2 };
-    let created = crate::traces::text(window().0 / DAY * DAY + 3600);
+    let created = text(window().0 / DAY * DAY + 3600);
     json!({"apiVersion": "billing.opex.dev/v1alpha1", "kind": "Budget", "spec": spec,
         "metadata": {"namespace": "a", "name": "team", "uid": "team", "generation": generation, "creationTimestamp": created}})
 }
@@ -87,4 +87,19 @@ fn budget(limit: &str) -> Value {
 fn what_a_status_shows_was_told_before() {
     let gone_before_the_retry = [(RAISED - 4, Fate::Lost), (RAISED + 18, Fate::Failover)];
     assert_eq!(told(&gone_before_the_retry), Vec::<String>::new());
+}
+
+#[test]
+fn a_late_fact_that_no_statement_takes_is_told() {
+    let start = window().0 / DAY * DAY + 3600;
+    let mut simulation = lived(start, start + 1300, Vec::new());
+    let [.., mut object] = contents(start);
+    object["status"]["phase"] = json!("Succeeded");
+    let ended = json!({"terminated": {"finishedAt": text(start + 300)}});
+    object["status"]["containerStatuses"] = json!([{"name": "app", "state": ended}]);
+    simulation.happen(&Event { at: start + 1300, change: Change::Modified, last_seen: None, object });
+    simulation.pass_until(start + 1310);
+    let late: Vec<_> = simulation.events().filter(|(reason, _)| *reason == "LateFact").collect();
+    assert_eq!(late.len(), 1, "{late:?}");
+    assert!(late[0].1.starts_with("Statement short-2025-03-29 is closed"), "{late:?}");
 }

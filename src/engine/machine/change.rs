@@ -136,6 +136,8 @@ impl Machine {
                 format!("Statement {name}"),
                 "a late fact of a closed period found no open statement",
             );
+            let note = "is closed, and what was learned late of its period found no open Statement: it is not counted";
+            self.tell(&budget, "LateFact", &name, note, at);
             return;
         };
         let Self { ledgers, rates, .. } = self;
