@@ -3,16 +3,30 @@
 
 #[path = "laws/cluster.rs"]
 mod cluster;
+#[path = "laws/disorder.rs"]
+mod disorder;
+#[path = "laws/edges.rs"]
+mod edges;
 #[path = "laws/features.rs"]
 mod features;
+#[path = "laws/flapping.rs"]
+mod flapping;
+#[path = "laws/found.rs"]
+mod found;
 #[path = "laws/holdings.rs"]
 mod holdings;
+#[path = "laws/leaving.rs"]
+mod leaving;
 #[path = "laws/parts.rs"]
 mod parts;
 #[path = "laws/prices.rs"]
 mod prices;
 #[path = "reference/reference.rs"]
 mod reference;
+#[path = "laws/rewound.rs"]
+mod rewound;
+#[path = "laws/server.rs"]
+mod server;
 #[path = "laws/simulation.rs"]
 mod simulation;
 #[path = "laws/traces.rs"]
@@ -32,7 +46,7 @@ use serde_json::{Value, json};
 use cluster::Manner;
 use features::{EVERY, Feature, Features};
 use reference::{Bill, Input, Seconds, compare};
-use simulation::{Fate, live};
+use simulation::{Fate, live, live_seldom};
 
 /// What `replay` prints.
 fn replay(input: &Input) -> Value {
@@ -147,6 +161,7 @@ const BILLED: Features = &[
     Feature::AllowedNamespaces,
     Feature::Tiers,
     Feature::Recurring,
+    Feature::Until,
 ];
 
 /// The same where nothing is seen late, and what is shared by usage or by what is left over as well: of how that is
@@ -212,7 +227,46 @@ proptest! {
         steps in traces::steps(30),
         disorder in prop::collection::vec(any::<(u8, u8, u32)>(), 1..60),
     ) {
-        simulation::disturb(&traces::input(&steps).trace, &disorder);
+        disorder::disturb(&traces::input(&steps).trace, &disorder);
+    }
+}
+
+/// The steps in which a Namespace goes.
+fn goings() -> impl Strategy<Value = Vec<leaving::Step>> {
+    use Fate::{ColdStart, Failover, Lagging, Lost, Pass, Sweep, Unanswered};
+    let fates = vec![Pass, Sweep, Lost, Unanswered, Lagging, Failover, ColdStart];
+    let fate = prop::option::weighted(0.4, prop::sample::select(fates));
+    prop::collection::vec((any::<u8>(), prop_oneof![Just(0_u16), 0_u16..40, 0_u16..1000], fate), 8)
+}
+
+proptest! {
+    #![proptest_config(config(24))]
+
+    /// Each edge is told once: by whoever leads then, or by whoever leads after, however often it takes.
+    #[test]
+    fn each_edge_is_told_once(
+        fates in prop::collection::vec(
+            (
+                prop::sample::select(vec![0_i64, 715, 895, 1495]),
+                0_i64..30,
+                prop::sample::select(vec![Fate::Pass, Fate::Failover, Fate::Lost, Fate::Unanswered]),
+            ),
+            0..12,
+        ),
+    ) {
+        let fates: Vec<_> = fates.into_iter().map(|(edge, after, fate)| (edge + after, fate)).collect();
+        let faults = edges::told(&fates);
+        prop_assert!(faults.is_empty(), "{}", faults.join("\n"));
+    }
+
+    /// Whatever befalls the operator while a Namespace goes, each of its Statements is kept, once, and nothing is
+    /// billed twice or lost.
+    #[test]
+    fn statements_outlive_their_namespace(
+        after_midnight in prop::sample::select(vec![300, 590, 1800]), steps in goings(),
+    ) {
+        let faults = leaving::leave(after_midnight, &steps).faults();
+        prop_assert!(faults.is_empty(), "{}", faults.join("\n"));
     }
 }
 
@@ -228,6 +282,19 @@ proptest! {
         lives_as_it_replays(&traces::calm(&steps), 1, &fates)?;
     }
 
+    /// Nor on what is forgotten of the past, over days.
+    #[test]
+    fn what_is_forgotten_does_not_matter(
+        steps in prop::collection::vec((0_u16..20_000, any::<[u8; 6]>()), 1..60),
+        sweeps in prop::collection::vec(0_u32..1_000_000, 1..20),
+    ) {
+        let input = traces::long(&steps);
+        let fates: Vec<_> = sweeps.iter().map(|at| (input.from + Seconds::from(*at), Fate::Sweep)).collect();
+        let bills = |fates: &[_]| compare::bills(&live_seldom(&input.trace, input.to, 1, fates));
+        let faults = compare::differences(&bills(&fates), &bills(&[]));
+        prop_assert!(faults.is_empty(), "{}\n{}", faults.join("\n"), traces::shown(&input.trace));
+    }
+
     /// A standby that has seen everything goes on where the leader stopped.
     #[test]
     fn which_replica_wrote_does_not_matter(
@@ -236,6 +303,16 @@ proptest! {
     ) {
         lives_as_it_replays(&traces::calm(&steps), 2, &fates)?;
         lives_as_it_replays(&with_charges(traces::calm(&steps)), 2, &fates)?;
+    }
+
+    /// Nor does how far its watches were behind when it took over.
+    #[test]
+    fn a_standby_that_is_behind_catches_up(
+        pods in prop::collection::vec((0_u16..900, 0_u16..600, any::<u8>(), any::<u8>()), 8..20),
+        deaf in prop::collection::vec((0_u16..1500, 1_u16..90), 1..6),
+    ) {
+        let fates: Vec<_> = deaf.iter().flat_map(|(at, long)| [(*at, Fate::Deaf), (at + long, Fate::Failover)]).collect();
+        lives_as_it_replays(&traces::own_times(&pods, &[]), 2, &fates)?;
     }
 
     /// A process that comes after a crash goes on from the Statements and what still exists.

@@ -196,6 +196,8 @@ impl Elector {
         let sent = Instant::now();
         let written = match step(self.seen.as_ref(), &self.me, sent) {
             Step::Wait(wait) => {
+                // Another holds it, however long our claim was to last: whoever deleted or wrote the Lease meant that.
+                self.claim.give_up();
                 self.ask_leader().await?;
                 return Ok(wait.min(LOOK));
             }
@@ -326,3 +328,6 @@ impl Elector {
 fn code(error: &kube::Error) -> Option<u16> {
     if let kube::Error::Api(status) = error { Some(status.code) } else { None }
 }
+
+#[cfg(test)]
+mod tests;

@@ -9,9 +9,10 @@ use std::collections::HashSet;
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
-use http::Method;
+use http::{Method, Request};
 use kube::Client;
 use serde::Serialize;
+use serde::de::DeserializeOwned;
 use serde_json::Value;
 use tokio::time::timeout;
 
@@ -86,6 +87,13 @@ impl Writer {
                 None => self.create_statement(namespace, name, budget, spec).await,
                 Some(version) => self.replace_statement(namespace, name, version, spec).await,
             },
+            Write::Copy { original, namespace, name, budget, spec } => match spec {
+                Some(spec) => self.create_statement(namespace, name, budget, spec).await,
+                None => {
+                    let spec = self.read_statement(&original.0, &original.1).await?;
+                    self.create_statement(namespace, name, budget, &spec).await
+                }
+            },
             Write::RemoveStatement { namespace, name } => self.remove_statement(namespace, name).await,
             Write::BudgetStatus { budget, status, namespaces } => self.budget_status(budget, status, *namespaces).await,
             Write::PlanStatus { name, status } => self.plan_status(name, status).await,
@@ -93,7 +101,7 @@ impl Writer {
             Write::Gate { namespace, gate, message, ceilings } => {
                 self.gate(namespace, *gate, message.as_deref(), ceilings.as_deref()).await
             }
-            Write::Event { key, about, warning, reason, note } => self.event(key, about, *warning, reason, note).await,
+            Write::Event { key, about, warning, note } => self.event(key, about, *warning, note).await,
         }
     }
 
@@ -116,13 +124,16 @@ impl Writer {
         content_type: &str,
         body: Vec<u8>,
     ) -> Result<Option<String>, WriteError> {
-        let request = send(method, &uri, content_type, body);
+        let object: Value = self.request(send(method, &uri, content_type, body)).await?;
+        Ok(object["metadata"]["resourceVersion"].as_str().map(ToOwned::to_owned))
+    }
+
+    async fn request<T: DeserializeOwned>(&self, request: Request<Vec<u8>>) -> Result<T, WriteError> {
         if !self.claim.holds() {
             return Err(WriteError::NotLeading);
         }
-        let answer = timeout(LONGEST, self.client.0.request::<Value>(request)).await;
-        let object = answer.map_err(|_| WriteError::Silent)?.map_err(WriteError::Request)?;
-        Ok(object["metadata"]["resourceVersion"].as_str().map(ToOwned::to_owned))
+        let answer = timeout(LONGEST, self.client.0.request(request)).await;
+        answer.map_err(|_| WriteError::Silent)?.map_err(WriteError::Request)
     }
 
     /// Counts it, and logs what fails, and what does no more.

@@ -82,6 +82,12 @@ impl Accrual {
         self.recent.shrink_to_fit();
     }
 
+    /// What was learned from newer versions of this source counts as known: they will come again, and be others.
+    pub fn know_above(&mut self, tag: Tag) {
+        let newer = self.recent.iter_mut().filter(|r| r.tag.source == tag.source && r.tag.version > tag.version);
+        newer.for_each(|ramp| ramp.tag = Tag::KNOWN);
+    }
+
     /// Adds a ramp whose instant nobody will ask about.
     pub fn settle(&mut self, ramp: Ramp) {
         self.rate += ramp.rate;

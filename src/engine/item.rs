@@ -1,7 +1,8 @@
 //! One metered object's life: from when, to when, holding what.
 //!
 //! A Pod, a claim and a load balancer differ in what they hold; how they are metered is the same. An item keeps the
-//! few versions that differ, so that a fact learned late can be netted exactly.
+//! few versions that differ, so that a fact learned late can be netted exactly. What a new version of the object makes
+//! of it is worked out on the item as it is [now](Item::now), so that it costs the same however much went before.
 
 use std::sync::{Arc, LazyLock};
 
@@ -76,7 +77,7 @@ impl Item {
         Some(item)
     }
 
-    /// A later version of the same Pod.
+    /// A later version of the same Pod, as seen at `at`.
     pub fn follow_pod(&mut self, pod: &PodFact, version: u64, at: Seconds) {
         self.version = version;
         self.status_written = pod.status_written;
@@ -86,7 +87,7 @@ impl Item {
             self.end = finished.min(self.deadline(pod, at));
             self.terminal = pod.terminal;
         }
-        self.hold(at, Holding { labels: pod.labels.clone(), amounts: pod.requests.clone() });
+        self.held = Held::Always(Holding { labels: pod.labels.clone(), amounts: pod.requests.clone() });
     }
 
     /// No later than this it ends. A grace period that is cut short is so from when that is seen: once the kubelet is
@@ -121,7 +122,7 @@ impl Item {
         if claim.lost && self.end == NEVER {
             self.end = at;
         }
-        self.hold(at, Self::claimed(claim));
+        self.held = Held::Always(Self::claimed(claim));
     }
 
     pub fn of_service(service: &ServiceFact, version: u64, at: Seconds) -> Self {
@@ -139,23 +140,59 @@ impl Item {
         }
     }
 
-    pub fn follow_service(&mut self, service: &ServiceFact, version: u64, at: Seconds) {
+    pub fn follow_service(&mut self, service: &ServiceFact, version: u64) {
         self.version = version;
-        self.hold(at, Self::served(service));
+        self.held = Held::Always(Self::served(service));
     }
 
-    /// Whether it adds the same to every ledger.
-    pub fn meters_as(&self, other: &Self) -> bool {
-        let life = |item: &Self| (item.start, item.end);
-        life(self) == life(other)
-            && self.held == other.held
-            && self.workload == other.workload
-            && self.site == other.site
+    /// The item without its past.
+    #[must_use]
+    pub fn now(&self) -> Self {
+        Self {
+            source: self.source,
+            namespace: self.namespace.clone(),
+            workload: self.workload.clone(),
+            site: self.site.clone(),
+            start: self.start,
+            end: self.end,
+            terminal: self.terminal,
+            version: self.version,
+            status_written: self.status_written,
+            held: Held::Always(self.held.last().clone()),
+        }
+    }
+
+    /// The first instant at which it would add something else to a ledger, held what `now` holds from `at` on.
+    pub fn differs(&self, now: &Self, at: Seconds) -> Option<Seconds> {
+        if self.workload != now.workload || self.site != now.site {
+            return Some(Seconds::MIN);
+        }
+        let start = (self.start != now.start).then(|| self.start.min(now.start));
+        let end = (self.end != now.end).then(|| self.end.min(now.end));
+        let held = (!self.held.is_from(at, now.held.last())).then_some(at);
+        [start, end, held].into_iter().flatten().min()
     }
 
     /// Follows a version that meters as this one does.
     pub fn renew(&mut self, same: &Self) {
         (self.version, self.terminal, self.status_written) = (same.version, same.terminal, same.status_written);
+    }
+
+    /// Goes on as `now`, which holds what it holds from `at` on.
+    pub fn go_on(&mut self, now: Self, at: Seconds) {
+        let mut held = std::mem::replace(&mut self.held, now.held.clone());
+        held.set(at, now.held.last());
+        *self = Self { held, ..now };
+    }
+
+    /// Forgets what it held before `t`.
+    pub fn forget_before(&mut self, t: Seconds) {
+        if let Held::Since(history) = &mut self.held {
+            history.forget_before(t);
+            if let Some(only) = history.only() {
+                self.held = Held::Always(only.clone());
+            }
+        }
     }
 
     /// It is gone: nothing is held from `at` on.
@@ -172,18 +209,6 @@ impl Item {
         let one = i128::from(service.load_balancer);
         Holding { labels: service.labels.clone(), amounts: single(&LOAD_BALANCER_NAME, one) }
     }
-
-    fn hold(&mut self, from: Seconds, holding: Holding) {
-        match &mut self.held {
-            Held::Always(now) if *now == holding => {}
-            Held::Always(now) => {
-                let mut history = History::starting(Seconds::MIN, now.clone());
-                history.set(from, holding);
-                self.held = Held::Since(Box::new(history));
-            }
-            Held::Since(history) => history.set(from, holding),
-        }
-    }
 }
 
 // === impl Held ===
@@ -196,11 +221,30 @@ impl Held {
         }
     }
 
-    /// Has each version replaced by its shared copy.
-    pub fn share(&mut self, mut share: impl FnMut(&mut Holding)) {
+    pub fn last(&self) -> &Holding {
         match self {
-            Self::Always(holding) => share(holding),
-            Self::Since(history) => history.values_mut().for_each(share),
+            Self::Always(holding) => holding,
+            Self::Since(history) => history.last().expect("it begins with a version"),
+        }
+    }
+
+    /// Whether from `from` on nothing else is held.
+    fn is_from(&self, from: Seconds, holding: &Holding) -> bool {
+        match self {
+            Self::Always(always) => always == holding,
+            Self::Since(history) => history.is_from(from, holding),
+        }
+    }
+
+    fn set(&mut self, from: Seconds, holding: &Holding) {
+        match self {
+            Self::Always(now) if now == holding => {}
+            Self::Always(now) => {
+                let mut history = History::starting(Seconds::MIN, now.clone());
+                history.set(from, holding.clone());
+                *self = Self::Since(Box::new(history));
+            }
+            Self::Since(history) => history.set(from, holding.clone()),
         }
     }
 

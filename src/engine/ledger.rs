@@ -206,6 +206,12 @@ impl Ledger {
         self.fold(watermark, Some(cut));
     }
 
+    /// See [`Accrual::know_above`].
+    pub fn know_above(&mut self, tag: Tag) {
+        let totals = self.totals.iter_mut().map(|(_, total)| total);
+        self.lines.values_mut().chain(totals).for_each(|accrual| accrual.know_above(tag));
+    }
+
     /// Parts of charges that no longer grow are carried as amounts: each time that a namespace comes or goes the parts
     /// change, and with them the lines.
     pub fn carry(&mut self, rates: &Rates) {

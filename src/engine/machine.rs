@@ -8,13 +8,17 @@ mod budgets;
 mod change;
 mod conditions;
 mod decide;
+mod forget;
 mod gates;
+mod leaving;
 mod metered;
 mod openings;
 mod persist;
 mod queue;
 mod restore;
+mod rewind;
 mod show;
+mod telling;
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::sync::Arc;
@@ -41,9 +45,6 @@ pub const CLOSING: Seconds = 600;
 
 /// How far back a replay can tell when exactly something happened.
 const REPLAYED_HISTORY: Seconds = 7200;
-
-/// How long a Node that is gone is remembered: its Pods may still be there.
-const FORGOTTEN: Seconds = 86_400;
 
 /// How the machine is set up.
 #[derive(Clone, Debug)]
@@ -145,10 +146,14 @@ pub struct Machine {
     wide: Vec<LedgerId>,
     /// Names of Statements in existence, by namespace and name.
     statements: BTreeMap<(Name, Name), StatementState>,
+    /// Closed ones of Namespaces that go, by where they were.
+    leaving: BTreeMap<(Name, Name), leaving::Leaving>,
     namespaces: BTreeMap<Name, NamespaceState>,
     scales: HashMap<Name, HashMap<Name, gates::Peak>>,
     policies: BTreeSet<Name>,
+    /// What went into the ledgers, and what is known not to have changed since: bookmarks.
     cut: Cut,
+    seen: Cut,
     listed: BTreeMap<Source, Seconds>,
     heard: BTreeMap<Source, Seconds>,
     running: bool,
@@ -166,6 +171,8 @@ pub struct Machine {
     /// Gates that could not be written, and when to try again.
     failed_gates: BTreeMap<Name, Seconds>,
     folded: Seconds,
+    /// Pieces of time worked out so far.
+    metered: u64,
     dirty_gates: BTreeSet<Name>,
     /// Whether the status of a plan may have to be written.
     dirty_plans: bool,
@@ -210,6 +217,8 @@ struct Persisted {
     version: String,
     watermark: Seconds,
     cut: Cut,
+    /// Where another replica wrote it that had seen more: what this one had seen by then.
+    behind: Option<Cut>,
     /// To tell a hand's edit from our own write.
     digest: u64,
     closed: bool,
@@ -221,6 +230,8 @@ struct StatementState {
     budget: BudgetKey,
     closed: bool,
     period_end: Seconds,
+    /// Of a closed one: see [`leaving::seal`].
+    seal: u64,
 }
 
 #[derive(Debug)]
@@ -241,6 +252,8 @@ struct BudgetState {
     seen_status: Arc<BudgetStatus>,
     namespaces: Option<i64>,
     latches: BTreeMap<(i32, Measure), Latch>,
+    told: telling::Told,
+    untold: Vec<telling::Untold>,
     /// What the latches were computed for.
     fingerprint: u64,
     /// The ledger that the latches are of.
@@ -306,10 +319,12 @@ impl Machine {
             covering: HashMap::new(),
             wide: Vec::new(),
             statements: BTreeMap::new(),
+            leaving: BTreeMap::new(),
             namespaces: BTreeMap::new(),
             scales: HashMap::new(),
             policies: BTreeSet::new(),
             cut: Cut::default(),
+            seen: Cut::default(),
             listed: BTreeMap::new(),
             heard: BTreeMap::new(),
             running: false,
@@ -322,6 +337,7 @@ impl Machine {
             unrestored: BTreeMap::new(),
             failed_gates: BTreeMap::new(),
             folded: 0,
+            metered: 0,
             dirty_gates: BTreeSet::new(),
             dirty_plans: false,
             failed_plans: 0,
@@ -346,18 +362,23 @@ impl Machine {
             }
             Event::Deleted { tag, id, fact, last_seen } => {
                 self.hear(tag, at);
-                let end = last_seen.map_or(at, |seen| seen.min(at));
-                self.delete(tag, id, fact, end, at);
-                self.unheard(tag.source, end, at);
+                self.delete(tag, id, fact, last_seen, at);
+                self.unheard(tag.source, last_seen.map_or(at, |seen| seen.min(at)), at);
             }
             Event::Listed { tag, held } => {
+                if let Some(held) = held.as_ref().filter(|_| self.seen.get(tag.source) > Some(tag.version)) {
+                    self.go_back(tag, held.last_heard, at);
+                }
                 self.hear(tag, at);
                 self.listed.entry(tag.source).or_insert(at);
                 if let Some(held) = held {
                     self.miss(tag, &held, at);
                 }
             }
-            Event::Heard { tag } => self.hear(tag, at),
+            Event::Heard { tag } => {
+                self.seen.see(tag);
+                self.heard.insert(tag.source, at);
+            }
             Event::Done { key, outcome } => self.done(&key, outcome, at),
             Event::Leading(leading) => self.lead(leading, at),
         }
@@ -382,6 +403,12 @@ impl Machine {
         &self.listed
     }
 
+    /// How many pieces of time were worked out so far, in which what an object adds to a ledger stands still: the work
+    /// that changes cost.
+    pub fn metered(&self) -> u64 {
+        self.metered
+    }
+
     /// What went wrong since it was last asked.
     pub fn troubles(&mut self) -> Vec<Trouble> {
         std::mem::take(&mut self.troubles)
@@ -403,31 +430,9 @@ impl Machine {
         Pass { writes, wake: self.wake().map(|t| t.max(now + 1)) }
     }
 
-    /// Forgets names, rates and objects that nothing refers to any more. To be called now and then.
-    pub fn sweep(&mut self) {
-        self.world.sweep(self.now - FORGOTTEN);
-        if !self.settings.replay {
-            self.forget_budgets();
-        }
-        self.rates.forget();
-    }
-
-    /// Straightens what happened before `t`.
-    fn fold(&mut self, t: Seconds) {
-        if t < self.folded + REPLAYED_HISTORY / 2 {
-            return;
-        }
-        self.folded = t;
-        for entry in self.ledgers.values_mut() {
-            entry.ledger.fold(t, None);
-            entry.ledger.carry(&self.rates);
-            entry.ledger.condense(&self.rates);
-        }
-        self.sweep();
-    }
-
     fn hear(&mut self, tag: Tag, at: Seconds) {
         self.cut.see(tag);
+        self.seen.see(tag);
         self.heard.insert(tag.source, at);
     }
 
@@ -449,7 +454,8 @@ impl Machine {
         }
     }
 
-    fn delete(&mut self, tag: Tag, id: ObjectId, fact: Fact, end: Seconds, at: Seconds) {
+    fn delete(&mut self, tag: Tag, id: ObjectId, fact: Fact, last_seen: Option<Seconds>, at: Seconds) {
+        let end = last_seen.map_or(at, |seen| seen.min(at));
         match fact {
             Fact::Pod(pod) => {
                 self.apply_pod(tag, id, &pod, end);
@@ -474,7 +480,7 @@ impl Machine {
             Fact::ClusterBudget(budget) => self.delete_cluster_budget(tag, id, &budget, at),
             Fact::BudgetOverride(grant) => self.delete_override(&grant, at),
             Fact::PricePlan(plan) => self.delete_plan(tag, &plan, at),
-            Fact::Statement(statement) => self.delete_statement(&statement, at),
+            Fact::Statement(statement) => self.delete_statement(&statement, last_seen.is_some(), at),
         }
     }
 
@@ -512,6 +518,8 @@ impl BudgetState {
             seen_status: Arc::default(),
             namespaces: None,
             latches: BTreeMap::new(),
+            told: telling::Told::default(),
+            untold: Vec::new(),
             fingerprint: 0,
             latched: None,
             evaluated: Seconds::MIN,

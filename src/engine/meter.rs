@@ -57,21 +57,32 @@ struct Piece<'a> {
     to: Seconds,
 }
 
-/// All that `item` adds to a ledger of this span; `sign` is 1, or −1 to take it back.
-pub fn growth(world: &World, rates: &mut Rates, span: &Span, item: &Item, sign: i128, out: &mut Vec<Growth>) {
+/// All that `item` adds to a ledger of this span from `since` on; `sign` is 1, or −1 to take it back. Says how many
+/// pieces that took.
+pub fn growth(
+    world: &World,
+    rates: &mut Rates,
+    span: &Span,
+    item: &Item,
+    since: Seconds,
+    sign: i128,
+    out: &mut Vec<Growth>,
+) -> u64 {
     let node = match (item.source, &item.site) {
         (Source::Pods, Some(name)) => world.node(name, item.start),
         _ => None,
     };
     let end = node.map_or(item.end, |node| item.end.min(node.removed));
-    let (from, to) = (item.start.max(span.from), end.min(span.until));
+    let (from, to) = (item.start.max(span.from).max(since), end.min(span.until));
     if from >= to {
-        return;
+        return 0;
     }
     let regimes = Regimes::of(world, span);
-    for (from, to) in pieces(world, span, item, node, from, to) {
-        Piece { item, node, from, to }.grow(world, rates, span, regimes.as_ref(), sign, out);
+    let pieces = pieces(world, span, item, node, from, to);
+    for (from, to) in &pieces {
+        Piece { item, node, from: *from, to: *to }.grow(world, rates, span, regimes.as_ref(), sign, out);
     }
+    u64::try_from(pieces.len()).unwrap_or(u64::MAX)
 }
 
 /// `[from, to)` cut at every change within.
@@ -89,10 +100,11 @@ fn pieces(
     if let Some(node) = node {
         cuts.extend(node.changes(from, to));
     }
-    for terms in span.terms.iter().filter_map(|(_, terms)| terms.as_ref()) {
+    for terms in span.terms.within(from, to).flatten() {
         let plan = world.plans.get(&terms.plan);
         cuts.extend(plan.into_iter().flat_map(|plan| plan.versions.changes(from, to)));
-        let by_labels = matches!(terms.scope, Scope::Namespaces(_)) || plan.is_some_and(Plan::is_restricted);
+        let restricted = |plan: &Plan| plan.is_restricted(from, to);
+        let by_labels = matches!(terms.scope, Scope::Namespaces(_)) || plan.is_some_and(restricted);
         let namespace = world.namespaces.get(&item.namespace).filter(|_| by_labels);
         cuts.extend(namespace.into_iter().flat_map(|namespace| namespace.labels.changes(from, to)));
     }
@@ -118,10 +130,10 @@ impl Span {
         }
         let mut cuts = vec![from, to];
         cuts.extend(self.terms.changes(from, to));
-        for terms in self.terms.iter().filter_map(|(_, terms)| terms.as_ref()) {
+        for terms in self.terms.within(from, to).flatten() {
             let Some(plan) = world.plans.get(&terms.plan) else { continue };
             cuts.extend(plan.versions.changes(from, to));
-            if let (Scope::Namespace(namespace), true) = (&terms.scope, plan.is_restricted()) {
+            if let (Scope::Namespace(namespace), true) = (&terms.scope, plan.is_restricted(from, to)) {
                 let namespace = world.namespaces.get(namespace);
                 cuts.extend(namespace.into_iter().flat_map(|namespace| namespace.labels.changes(from, to)));
             }

@@ -131,6 +131,17 @@ impl Cut {
         *seen = tag.version.max(*seen);
     }
 
+    /// Of its source nothing newer was seen.
+    pub fn go_back(&mut self, tag: Tag) {
+        self.0.entry(tag.source).and_modify(|seen| *seen = tag.version.min(*seen));
+    }
+
+    /// Of what is metered, the versions of `other` that are newer.
+    pub fn behind<'a>(&'a self, other: &'a Self) -> impl Iterator<Item = Tag> + 'a {
+        let tags = other.0.iter().map(|(source, version)| Tag { source: *source, version: *version });
+        tags.filter(|tag| tag.source.is_metered() && !self.covers(*tag))
+    }
+
     pub fn get(&self, source: Source) -> Option<u64> {
         self.0.get(&source).copied()
     }

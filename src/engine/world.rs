@@ -1,10 +1,11 @@
 //! What is known of the cluster: metered objects, and the nodes, namespaces and plans that decide their price.
 
+use std::collections::btree_map::Entry;
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::Arc;
 
 use super::history::History;
-use super::item::{Holding, Item, NEVER};
+use super::item::{Held, Holding, Item, NEVER};
 use super::rate::PriceList;
 use super::recurring::Charge;
 use crate::facts::{Amounts, Labels, Name, NamespaceFact, NodeFact, ObjectId, Seconds, UNDATED, no_labels};
@@ -84,21 +85,27 @@ impl World {
         amounts
     }
 
-    /// Puts the shared copies of its labels and amounts in their place.
-    fn share(&mut self, holding: &mut Holding) {
-        *holding = Holding { labels: self.shared(&holding.labels), amounts: self.shared_amounts(&holding.amounts) };
+    /// The same with the shared copies of labels and amounts.
+    fn share(&mut self, holding: &Holding) -> Holding {
+        Holding { labels: self.shared(&holding.labels), amounts: self.shared_amounts(&holding.amounts) }
     }
 
     pub fn item(&self, namespace: &str, id: ObjectId) -> Option<&Item> {
         self.items.get(namespace)?.get(&id).map(Box::as_ref)
     }
 
-    pub fn put(&mut self, id: ObjectId, mut item: Item) {
+    /// An item as it is now; one that is known goes on so, holding from `at` on what is held now.
+    pub fn put(&mut self, id: ObjectId, mut item: Item, at: Seconds) {
         item.namespace = self.name(&item.namespace);
         item.site = item.site.as_ref().map(|site| self.name(site));
         item.workload = item.workload.as_ref().map(|w| self.name(w));
-        item.held.share(|holding| self.share(holding));
-        self.items.entry(item.namespace.clone()).or_default().insert(id, Box::new(item));
+        item.held = Held::Always(self.share(item.held.last()));
+        match self.items.entry(item.namespace.clone()).or_default().entry(id) {
+            Entry::Occupied(mut known) => known.get_mut().go_on(item, at),
+            Entry::Vacant(vacant) => {
+                vacant.insert(Box::new(item));
+            }
+        }
     }
 
     pub fn remove(&mut self, namespace: &str, id: ObjectId) {
@@ -125,6 +132,21 @@ impl World {
         self.labels.retain(|labels| Arc::strong_count(labels) > 1);
         self.amounts.retain(|amounts| Arc::strong_count(amounts) > 1);
         self.names.retain(|name| Arc::strong_count(name) > 1);
+    }
+
+    /// Forgets how objects, Nodes, Namespaces and plans were before `t`.
+    pub fn forget_before(&mut self, t: Seconds) {
+        self.items.values_mut().flat_map(BTreeMap::values_mut).for_each(|item| item.forget_before(t));
+        for life in self.nodes.values_mut().flatten() {
+            life.labels.forget_before(t);
+            life.capacity.forget_before(t);
+        }
+        for namespace in self.namespaces.values_mut() {
+            namespace.labels.forget_before(t);
+            let past = namespace.lives.iter().take_while(|(_, removed)| *removed <= t).count();
+            namespace.lives.drain(..past.min(namespace.lives.len().saturating_sub(1)));
+        }
+        self.plans.values_mut().for_each(|plan| plan.versions.forget_before(t));
     }
 
     /// A Node as of `at`. Its first labels and capacity hold for the time before as well (COST_RULES 13).
@@ -232,9 +254,9 @@ impl Plan {
         self.versions.iter().any(|(_, list)| list.as_ref().is_some_and(|list| !list.tiers.is_empty()))
     }
 
-    /// Whether any version is not for all namespaces.
-    pub fn is_restricted(&self) -> bool {
-        self.versions.iter().any(|(_, list)| list.as_ref().is_some_and(|list| list.allowed.is_some()))
+    /// Whether any version in force in `[from, to)` is not for all namespaces.
+    pub fn is_restricted(&self, from: Seconds, to: Seconds) -> bool {
+        self.versions.within(from, to).flatten().any(|list| list.allowed.is_some())
     }
 }
 

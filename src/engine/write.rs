@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::budget::BudgetKey;
 use crate::api::{BudgetOverrideStatus, BudgetStatus, Gate, Measure, PricePlanStatus, StatementSpec};
-use crate::facts::Name;
+use crate::facts::{Name, Seconds};
 
 /// One write to the API server.
 #[derive(Clone, Debug)]
@@ -16,6 +16,14 @@ pub enum Write {
         budget: BudgetKey,
         version: Option<String>,
         spec: Arc<StatementSpec>,
+    },
+    /// A closed Statement, as it is, under another name; read where it was unless `spec` is known.
+    Copy {
+        original: (Name, Name),
+        namespace: Name,
+        name: Name,
+        budget: BudgetKey,
+        spec: Option<Arc<StatementSpec>>,
     },
     RemoveStatement {
         namespace: Name,
@@ -46,7 +54,6 @@ pub enum Write {
         key: EventKey,
         about: About,
         warning: bool,
-        reason: &'static str,
         note: String,
     },
 }
@@ -60,17 +67,30 @@ pub struct About {
     pub uid: Option<String>,
 }
 
-/// Which edge an event tells of: each is told once.
+/// Which edge an event tells of, and when that was: each is told once.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum EventKey {
-    Crossed { budget: BudgetKey, percent: i32, of: Measure },
-    Changed { about: Name, reason: &'static str, n: u64 },
+    Crossed {
+        budget: BudgetKey,
+        percent: i32,
+        of: Measure,
+        at: Seconds,
+    },
+    /// `of`: the Statement that it is about, if it is about one.
+    Changed {
+        budget: BudgetKey,
+        reason: &'static str,
+        of: Name,
+        at: Seconds,
+    },
 }
 
 /// What a write is to. One at a time is under way.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum WriteKey {
     Statement(Name, Name),
+    /// Of the Statement of that namespace and name.
+    Copy(Name, Name),
     Status(BudgetKey),
     Plan(Name),
     Override(Name, Name),
@@ -91,6 +111,18 @@ pub enum Outcome {
     Failed,
 }
 
+// === impl EventKey ===
+
+impl EventKey {
+    /// The event's reason.
+    pub fn reason(&self) -> &'static str {
+        match self {
+            Self::Crossed { .. } => "ThresholdCrossed",
+            Self::Changed { reason, .. } => reason,
+        }
+    }
+}
+
 // === impl Write ===
 
 impl Write {
@@ -99,6 +131,7 @@ impl Write {
             Self::Statement { namespace, name, .. } | Self::RemoveStatement { namespace, name } => {
                 WriteKey::Statement(namespace.clone(), name.clone())
             }
+            Self::Copy { original: (namespace, name), .. } => WriteKey::Copy(namespace.clone(), name.clone()),
             Self::BudgetStatus { budget, .. } => WriteKey::Status(budget.clone()),
             Self::PlanStatus { name, .. } => WriteKey::Plan(name.clone()),
             Self::OverrideStatus { namespace, name, .. } => WriteKey::Override(namespace.clone(), name.clone()),
@@ -110,7 +143,7 @@ impl Write {
     /// The kind it writes, for the metric and the log.
     pub fn kind(&self) -> &'static str {
         match self {
-            Self::Statement { .. } | Self::RemoveStatement { .. } => "Statement",
+            Self::Statement { .. } | Self::Copy { .. } | Self::RemoveStatement { .. } => "Statement",
             Self::BudgetStatus { budget, .. } => budget.kind(),
             Self::PlanStatus { .. } => "PricePlan",
             Self::OverrideStatus { .. } => "BudgetOverride",

@@ -14,6 +14,8 @@ pub enum Manner {
     Wild,
     /// Nothing is seen so late that a statement may have closed, and no edit closes one.
     Calm,
+    /// As calm, but what objects say of themselves may be seen days late.
+    Belated,
     /// Everything is seen in the second in which it happens.
     Punctual,
 }
@@ -310,7 +312,7 @@ impl Cluster {
     }
 
     fn is_calm(&self) -> bool {
-        self.manner == Manner::Calm
+        matches!(self.manner, Manner::Calm | Manner::Belated)
     }
 
     /// When an object that is missing from a relist was last seen.
@@ -324,6 +326,7 @@ impl Cluster {
             _ if self.manner == Manner::Punctual => 0,
             0 => 0,
             1 => i64::from(x) / 4,
+            2 if self.manner == Manner::Belated => i64::from(x) * 2000,
             _ if self.is_calm() => i64::from(x),
             2 => i64::from(x) * 20,
             _ => i64::from(x) * 300,

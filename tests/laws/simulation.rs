@@ -4,16 +4,14 @@
 use std::collections::{BTreeMap, HashSet};
 
 use jiff::Timestamp;
-use opex_operator::engine::machine::{Event as News, Machine, Relist, Settings};
+use opex_operator::engine::machine::{Event as News, Machine, Relist};
 use opex_operator::engine::observed::{Source, Tag};
 use opex_operator::engine::write::{Outcome, Write};
-use opex_operator::observe::{Observed, TypeMeta};
+use opex_operator::observe::Observed;
 use serde_json::{Value, json};
 
 use crate::reference::{Change, Event, Seconds};
-
-/// How long before now a replica persists.
-const LAG: Seconds = 10;
+use crate::server::{Server, applied, deleted, place};
 
 /// What befalls the replicas, and when.
 #[derive(Clone, Copy, Debug)]
@@ -29,140 +27,96 @@ pub enum Fate {
     /// Statement writes are not done, or are done and not answered, from then on for some seconds.
     Lost,
     Unanswered,
-}
-
-/// Everything that the API server holds, by kind, namespace and name.
-#[derive(Default)]
-struct Server {
-    version: u64,
-    objects: BTreeMap<(Source, String), Value>,
+    /// For some seconds every replica's watch of Namespaces is behind the others, or the standby's of Pods.
+    Lagging,
+    Deaf,
 }
 
 /// See the module's documentation.
 pub struct Simulation {
     server: Server,
     /// The first one leads.
-    replicas: Vec<Machine>,
-    wakes: Vec<Option<Seconds>>,
+    replicas: Vec<Replica>,
     now: Seconds,
     trouble: Option<(bool, Seconds)>,
+    /// Nobody looks but when something happens.
+    seldom: bool,
+}
+
+struct Replica {
+    machine: Machine,
+    wake: Option<Seconds>,
+    /// A watch that is behind, until when, and what it has not told.
+    behind: Option<(Source, Seconds)>,
+    untold: Vec<News>,
+    /// The note of every event that it tried to tell.
+    notes: BTreeMap<String, String>,
 }
 
 /// Lives through a trace, everything persisted at `to`, and returns the Statements.
 pub fn live(trace: &[Event], to: Seconds, replicas: usize, fates: &[(Seconds, Fate)]) -> Value {
-    let mut simulation = Simulation::new();
-    let first = trace.first().map_or(to, |event| event.at);
-    for event in trace.iter().filter(|event| event.at == first) {
-        simulation.happen(event);
-    }
-    simulation.now = first;
-    for _ in 0..replicas {
-        simulation.join();
-    }
-    let mut fates = fates.to_vec();
-    fates.sort_by_key(|(at, _)| *at);
-    let mut fates = fates.into_iter().filter(|(at, _)| (first..to).contains(at)).peekable();
-    for event in trace.iter().filter(|event| event.at > first && event.at < to) {
-        while let Some((at, fate)) = fates.next_if(|(at, _)| *at <= event.at) {
-            simulation.pass_until(at);
-            simulation.suffer(fate);
-        }
-        simulation.pass_until(event.at);
-        simulation.happen(event);
-        simulation.pass();
-    }
-    for (at, fate) in fates {
-        simulation.pass_until(at);
-        simulation.suffer(fate);
-    }
-    simulation.pass_until(to);
-    simulation.trouble = None;
-    let writes = simulation.replicas[0].checkpoint(to);
-    simulation.carry_out(writes);
-    simulation.statements()
+    Simulation::new().live(trace, to, replicas, fates)
 }
 
-/// Feeds a machine the events of a trace in disorder, with times that jump and answers that nobody asked for.
-pub fn disturb(trace: &[Event], disorder: &[(u8, u8, u32)]) {
-    let mut simulation = Simulation::new();
-    simulation.now = trace.first().map_or(0, |event| event.at);
-    simulation.join();
-    let mut writes = Vec::new();
-    for (what, which, jump) in disorder {
-        let machine = &mut simulation.replicas[0];
-        let event = &trace[usize::from(*which) % trace.len()];
-        let at = event.at + Seconds::from((*jump >> (jump % 32)) % 3_000_000) - 1000;
-        let Some((source, _)) = place(&event.object) else { continue };
-        let mut object = event.object.clone();
-        object["metadata"]["resourceVersion"] = json!((jump % 1000).to_string());
-        let news = match what % 8 {
-            0..=2 => applied(source, &object),
-            3 => deleted(source, &object, (jump % 2 == 0).then_some(at - 100)),
-            4 => vec![News::Leading(jump % 3 != 0)],
-            5 => vec![News::Listed {
-                tag: Tag { source, version: 7 },
-                held: Some(Relist { ids: HashSet::new(), last_heard: at }),
-            }],
-            6 => vec![News::Heard { tag: Tag { source, version: u64::from(*jump) } }],
-            _ => answers(&writes, *jump),
-        };
-        for event in news {
-            machine.ingest(event, at);
-        }
-        if what.is_multiple_of(3) {
-            writes = machine.pass(at).writes;
-        }
-        if what.is_multiple_of(5) {
-            machine.sweep();
-            machine.checkpoint(at);
-        }
-        let _ = (machine.shown(at), machine.statements(at), machine.waiting(), machine.troubles());
-    }
-}
-
-fn answers(writes: &[Write], by: u32) -> Vec<News> {
-    let outcome = match by % 4 {
-        0 => Outcome::Conflict,
-        1 => Outcome::Gone,
-        2 => Outcome::Failed,
-        _ => Outcome::Written { version: Some(by.to_string()) },
-    };
-    writes.iter().map(|write| News::Done { key: write.key(), outcome: outcome.clone() }).collect()
+/// The same where nobody looks but when something happens.
+pub fn live_seldom(trace: &[Event], to: Seconds, replicas: usize, fates: &[(Seconds, Fate)]) -> Value {
+    Simulation { seldom: true, ..Simulation::new() }.live(trace, to, replicas, fates)
 }
 
 // === impl Simulation ===
 
 impl Simulation {
-    fn new() -> Self {
-        Self { server: Server::default(), replicas: Vec::new(), wakes: Vec::new(), now: 0, trouble: None }
+    pub fn new() -> Self {
+        Self { server: Server::default(), replicas: Vec::new(), now: 0, trouble: None, seldom: false }
+    }
+
+    fn live(mut self, trace: &[Event], to: Seconds, replicas: usize, fates: &[(Seconds, Fate)]) -> Value {
+        let first = trace.first().map_or(to, |event| event.at);
+        for event in trace.iter().filter(|event| event.at == first) {
+            self.happen(event);
+        }
+        self.now = first;
+        for _ in 0..replicas {
+            self.join();
+        }
+        let mut fates = fates.to_vec();
+        fates.sort_by_key(|(at, _)| *at);
+        let mut fates = fates.into_iter().filter(|(at, _)| (first..to).contains(at)).peekable();
+        for event in trace.iter().filter(|event| event.at > first && event.at < to) {
+            while let Some((at, fate)) = fates.next_if(|(at, _)| *at <= event.at) {
+                self.pass_until(at);
+                self.suffer(fate);
+            }
+            self.pass_until(event.at);
+            self.happen(event);
+            self.pass();
+        }
+        for (at, fate) in fates {
+            self.pass_until(at);
+            self.suffer(fate);
+        }
+        self.pass_until(to);
+        self.pass();
+        self.trouble = None;
+        let writes = self.replicas[0].machine.checkpoint(to);
+        self.carry_out(writes);
+        self.statements()
     }
 
     /// A new replica lists everything, and leads if it is the only one.
-    fn join(&mut self) {
-        let mut machine = Machine::new(Settings {
-            cluster: "laws".to_owned(),
-            namespace: "opex-system".into(),
-            lag: LAG,
-            from: None,
-            replay: false,
-            writes_per_second: i64::MAX / 100,
+    pub fn join(&mut self) {
+        let machine = self.server.listed(self.now, self.replicas.is_empty());
+        self.replicas.push(Replica {
+            machine,
+            wake: Some(self.now),
+            behind: None,
+            untold: Vec::new(),
+            notes: BTreeMap::new(),
         });
-        for ((source, _), object) in &self.server.objects {
-            for event in applied(*source, object) {
-                machine.ingest(event, self.now);
-            }
-        }
-        for source in Source::ALL {
-            let tag = Tag { source, version: self.server.version };
-            machine.ingest(News::Listed { tag, held: None }, self.now);
-        }
-        machine.start(self.now);
-        machine.ingest(News::Leading(self.replicas.is_empty()), self.now);
-        self.wakes.push(Some(self.now));
-        self.replicas.push(machine);
     }
 
-    fn happen(&mut self, event: &Event) {
+    /// Something happens, and every replica sees it.
+    pub fn happen(&mut self, event: &Event) {
         self.now = self.now.max(event.at);
         let Some((source, key)) = place(&event.object) else { return };
         let mut object = event.object.clone();
@@ -178,8 +132,59 @@ impl Simulation {
                 self.server.objects.remove(&(source, key));
                 self.server.stamp(&mut object);
                 let last_seen = event.last_seen;
-                self.tell(&deleted(source, &object, last_seen));
+                self.tell(source, &deleted(source, &object, last_seen));
             }
+        }
+    }
+
+    pub fn backup(&self) -> Server {
+        self.server.clone()
+    }
+
+    /// The API server is what it was, and every watch lists again. Nothing was heard since `heard`.
+    pub fn restore(&mut self, backup: Server, heard: Seconds) {
+        let before = std::mem::replace(&mut self.server, backup);
+        for source in Source::ALL {
+            let mut events = Vec::new();
+            let mut ids = HashSet::new();
+            for (_, object) in self.server.objects.iter().filter(|((of, _), _)| *of == source) {
+                ids.insert(Observed::read(source, &object.to_string()).expect("a good object").id);
+                events.extend(applied(source, object));
+            }
+            let gone =
+                before.objects.iter().filter(|(key, _)| key.0 == source && !self.server.objects.contains_key(key));
+            events.extend(gone.flat_map(|(_, object)| deleted(source, object, Some(heard))));
+            let tag = Tag { source, version: self.server.version };
+            events.push(News::Listed { tag, held: Some(Relist { ids, last_heard: heard }) });
+            self.tell(source, &events);
+        }
+    }
+
+    /// The same, and every process has ended.
+    pub fn restore_and_end(&mut self, backup: Server) {
+        self.end_all();
+        self.server = backup;
+    }
+
+    pub fn end_all(&mut self) {
+        self.replicas.clear();
+    }
+
+    /// How many ledgers the leader keeps.
+    pub fn ledgers(&self) -> usize {
+        self.replicas[0].machine.statements(self.now).len()
+    }
+
+    /// What there is of a namespace, `NAMESPACE/`.
+    pub fn held(&self, namespace: &str) -> Vec<(Source, String)> {
+        let there = self.server.objects.keys().filter(|(_, key)| key.starts_with(namespace));
+        there.cloned().collect()
+    }
+
+    pub fn remove(&mut self, source: Source, key: &str) {
+        if let Some(mut object) = self.server.objects.remove(&(source, key.to_owned())) {
+            self.server.stamp(&mut object);
+            self.tell(source, &deleted(source, &object, None));
         }
     }
 
@@ -187,20 +192,23 @@ impl Simulation {
         self.server.stamp(&mut object);
         let events = applied(source, &object);
         self.server.objects.insert((source, key), object);
-        self.tell(&events);
+        self.tell(source, &events);
     }
 
-    fn tell(&mut self, events: &[News]) {
-        for machine in &mut self.replicas {
-            for event in events {
-                machine.ingest(event.clone(), self.now);
-            }
+    fn tell(&mut self, source: Source, events: &[News]) {
+        for replica in &mut self.replicas {
+            replica.hear(source, events, self.now);
         }
     }
 
-    fn pass_until(&mut self, t: Seconds) {
-        while let Some(wake) = self.wakes.iter().flatten().min().copied().filter(|wake| *wake < t) {
+    pub fn pass_until(&mut self, t: Seconds) {
+        while !self.seldom {
+            let wakes = self.replicas.iter().flat_map(|replica| [replica.wake, replica.behind.map(|(_, until)| until)]);
+            let Some(wake) = wakes.flatten().min().filter(|wake| *wake < t) else { break };
             self.now = self.now.max(wake);
+            for replica in &mut self.replicas {
+                replica.catch_up(self.now);
+            }
             self.pass();
         }
         self.now = self.now.max(t);
@@ -208,49 +216,60 @@ impl Simulation {
 
     fn pass(&mut self) {
         for i in 0..self.replicas.len() {
-            let pass = self.replicas[i].pass(self.now);
-            self.wakes[i] = pass.wake;
+            let pass = self.replicas[i].machine.pass(self.now);
+            self.replicas[i].wake = pass.wake;
             assert!(i == 0 || pass.writes.is_empty(), "a standby writes: {:?}", pass.writes);
             self.carry_out(pass.writes);
         }
     }
 
-    fn suffer(&mut self, fate: Fate) {
+    pub fn suffer(&mut self, fate: Fate) {
         match fate {
             Fate::Pass => self.pass(),
-            Fate::Sweep => self.replicas.iter_mut().for_each(Machine::sweep),
+            Fate::Sweep => self.replicas.iter_mut().for_each(|replica| replica.machine.sweep()),
             Fate::Failover => {
                 if self.replicas.len() > 1 {
                     self.replicas.remove(0);
-                    self.wakes.remove(0);
-                    self.replicas[0].ingest(News::Leading(true), self.now);
-                    self.wakes[0] = Some(self.now);
+                    self.replicas[0].machine.ingest(News::Leading(true), self.now);
+                    self.replicas[0].wake = Some(self.now);
                     self.join();
                 }
             }
             Fate::ColdStart => {
                 let count = self.replicas.len();
                 self.replicas.clear();
-                self.wakes.clear();
                 for _ in 0..count {
                     self.join();
                 }
             }
             Fate::Lost => self.trouble = Some((false, self.now + 20)),
             Fate::Unanswered => self.trouble = Some((true, self.now + 20)),
+            Fate::Lagging => {
+                let behind = Some((Source::Namespaces, self.now + 5));
+                self.replicas.iter_mut().for_each(|replica| replica.behind = replica.behind.or(behind));
+            }
+            Fate::Deaf => {
+                if let [_, standby] = &mut self.replicas[..] {
+                    standby.behind = standby.behind.or(Some((Source::Pods, self.now + 90)));
+                }
+            }
         }
     }
 
     fn carry_out(&mut self, writes: Vec<Write>) {
         let trouble = self.trouble.filter(|(_, until)| self.now < *until);
         for write in writes {
+            if let Write::Event { key, note, .. } = &write {
+                let first = self.replicas[0].notes.entry(format!("{key:?}")).or_insert_with(|| note.clone());
+                assert_eq!(first, note, "a retry tells the same");
+            }
             let done = trouble.is_none_or(|(done, _)| done);
             let outcome = if done { self.write(&write) } else { Outcome::Failed };
             let outcome = if trouble.is_some() { Outcome::Failed } else { outcome };
-            self.replicas[0].ingest(News::Done { key: write.key(), outcome }, self.now);
+            self.replicas[0].machine.ingest(News::Done { key: write.key(), outcome }, self.now);
         }
-        let again = self.replicas[0].wake();
-        self.wakes[0] = again.map(|wake| wake.max(self.now + 1));
+        let again = self.replicas[0].machine.wake();
+        self.replicas[0].wake = again.map(|wake| wake.max(self.now + 1));
     }
 
     fn write(&mut self, write: &Write) -> Outcome {
@@ -262,19 +281,19 @@ impl Simulation {
                 if there != expected {
                     return if there.is_some() { Outcome::Conflict } else { Outcome::Gone };
                 }
-                let object = json!({
-                    "apiVersion": "billing.opex.dev/v1alpha1",
-                    "kind": "Statement",
-                    "metadata": {
-                        "namespace": &**namespace,
-                        "name": &**name,
-                        "uid": format!("statement-{namespace}-{name}"),
-                        "labels": {"opex.dev/budget": &*budget.name},
-                        "managedFields": [{"manager": "opex-operator", "operation": "Apply", "time": instant(self.now)}],
-                    },
-                    "spec": &**spec,
-                });
-                self.store(Source::Statements, key.1, object);
+                return self.put_statement(namespace, name, &budget.name, &json!(&**spec));
+            }
+            Write::Copy { original: (from, of), namespace, name, budget, spec } => {
+                let there = self.server.objects.get(&(Source::Statements, format!("{from}/{of}")));
+                let spec = spec.as_ref().map(|spec| json!(&**spec)).or_else(|| Some(there?["spec"].clone()));
+                let Some(spec) = spec else { return Outcome::Gone };
+                if self.server.objects.contains_key(&(Source::Statements, format!("{namespace}/{name}"))) {
+                    return Outcome::Conflict;
+                }
+                return self.put_statement(namespace, name, &budget.name, &spec);
+            }
+            Write::RemoveStatement { namespace, name } => {
+                self.remove(Source::Statements, &format!("{namespace}/{name}"));
             }
             Write::BudgetStatus { budget, status, namespaces } => {
                 let source = if budget.namespace.is_some() { Source::Budgets } else { Source::ClusterBudgets };
@@ -288,8 +307,38 @@ impl Simulation {
             Write::PlanStatus { name, status } => {
                 return self.set_status(Source::PricePlans, format!("/{name}"), json!(status));
             }
+            Write::Event { key, about, note, .. } => {
+                let event = (key.reason(), note.clone());
+                self.server.events.entry(format!("{key:?} {:?}", about.uid)).or_insert(event);
+            }
             _ => {}
         }
+        Outcome::Written { version: Some(self.server.version.to_string()) }
+    }
+
+    /// A Namespace that goes takes nothing new.
+    fn put_statement(&mut self, namespace: &str, name: &str, budget: &str, spec: &Value) -> Outcome {
+        let key = format!("{namespace}/{name}");
+        if namespace != "opex-system" && !self.server.objects.contains_key(&(Source::Statements, key.clone())) {
+            match self.server.objects.get(&(Source::Namespaces, format!("/{namespace}"))) {
+                Some(there) if there["metadata"]["deletionTimestamp"].is_null() => {}
+                Some(_) => return Outcome::Failed,
+                None => return Outcome::Gone,
+            }
+        }
+        let object = json!({
+            "apiVersion": "billing.opex.dev/v1alpha1",
+            "kind": "Statement",
+            "metadata": {
+                "namespace": namespace,
+                "name": name,
+                "uid": format!("statement-{namespace}-{name}"),
+                "labels": {"opex.dev/budget": budget},
+                "managedFields": [{"manager": "opex-operator", "operation": "Apply", "time": instant(self.now)}],
+            },
+            "spec": spec,
+        });
+        self.store(Source::Statements, key, object);
         Outcome::Written { version: Some(self.server.version.to_string()) }
     }
 
@@ -300,36 +349,40 @@ impl Simulation {
         Outcome::Written { version: Some(self.server.version.to_string()) }
     }
 
-    fn statements(&self) -> Value {
+    pub fn events(&self) -> impl Iterator<Item = &(&'static str, String)> {
+        self.server.events.values()
+    }
+
+    pub fn status(&self, source: Source, key: &str) -> &Value {
+        &self.server.objects[&(source, key.to_owned())]["status"]
+    }
+
+    pub fn statements(&self) -> Value {
         let statements = self.server.objects.iter().filter(|((source, _), _)| *source == Source::Statements);
         json!({"statements": statements.map(|(_, object)| object).collect::<Vec<_>>()})
     }
 }
 
-// === impl Server ===
+// === impl Replica ===
 
-impl Server {
-    fn stamp(&mut self, object: &mut Value) {
-        self.version += 1;
-        object["metadata"]["resourceVersion"] = json!(self.version.to_string());
+impl Replica {
+    fn hear(&mut self, source: Source, events: &[News], now: Seconds) {
+        if self.behind.is_some_and(|(behind, _)| behind == source) {
+            self.untold.extend(events.iter().cloned());
+            return;
+        }
+        for event in events {
+            self.machine.ingest(event.clone(), now);
+        }
     }
-}
 
-fn place(object: &Value) -> Option<(Source, String)> {
-    let text = |value: &Value| value.as_str().unwrap_or("").to_owned();
-    let kind = TypeMeta { api_version: text(&object["apiVersion"]), kind: text(&object["kind"]) };
-    let metadata = &object["metadata"];
-    Some((kind.source()?, format!("{}/{}", text(&metadata["namespace"]), text(&metadata["name"]))))
-}
-
-fn applied(source: Source, object: &Value) -> Vec<News> {
-    let Observed { id, tag, fact, also, .. } = Observed::read(source, &object.to_string()).expect("a good object");
-    std::iter::once(fact).chain(also).map(|fact| News::Applied { tag, id, fact }).collect()
-}
-
-fn deleted(source: Source, object: &Value, last_seen: Option<Seconds>) -> Vec<News> {
-    let Observed { id, tag, fact, also, .. } = Observed::read(source, &object.to_string()).expect("a good object");
-    std::iter::once(fact).chain(also).map(|fact| News::Deleted { tag, id, fact, last_seen }).collect()
+    /// What was not told is told once the watch is no longer behind.
+    fn catch_up(&mut self, now: Seconds) {
+        if let Some((source, _)) = self.behind.take_if(|(_, until)| *until <= now) {
+            let untold = std::mem::take(&mut self.untold);
+            self.hear(source, &untold, now);
+        }
+    }
 }
 
 fn instant(at: Seconds) -> Value {

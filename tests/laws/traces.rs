@@ -49,11 +49,23 @@ pub fn made(steps: &[Step], manner: Manner, features: Features) -> Input {
 
 /// A trace of some hours around midnight, as a watch shows it; at its end nothing happens for a while.
 pub fn calm(steps: &[Step]) -> Input {
+    calmly(steps, Manner::Calm, |gap| gap / 20)
+}
+
+/// The same over days, no more than of which a Statement is kept; now and then something is seen days late.
+pub fn long(steps: &[Step]) -> Input {
+    calmly(steps, Manner::Belated, |gap| gap * 5)
+}
+
+fn calmly(steps: &[Step], manner: Manner, gap: impl Fn(Seconds) -> Seconds) -> Input {
     // A little before midnight in Berlin.
     let from = window().0 + 10_000;
-    let mut cluster = Cluster::new(from, Manner::Calm, &[]);
-    for (gap, choice) in steps {
-        cluster.at += 1 + Seconds::from(*gap) / 20;
+    let mut cluster = Cluster::new(from, manner, &[]);
+    for (between, choice) in steps {
+        cluster.at += 1 + gap(Seconds::from(*between));
+        if cluster.at > from + 11 * 86_400 {
+            break;
+        }
         cluster.step(*choice);
     }
     Input { from, to: cluster.at + 900, given: Vec::new(), trace: cluster.trace }

@@ -89,23 +89,32 @@ fn continues(ground: &Ground<'_>, statement: &str, before: &Value) {
 #[test]
 fn the_statements_of_a_deleted_namespace_survive() {
     let ground = Ground::new("opex-gone", &[deployment("web", 1)]);
-    let statement = open_statement(&ground);
-    let before = spec(&ground, &statement);
+    let first = open_statement(&ground);
+    // An edit of the period closes a Statement at once, and opens another.
+    ground.patch("bgt/team", r#"{"spec":{"period":{"every":"Week"}}}"#);
+    ground.settle(&format!("stmt/{first}"), ".spec.phase", "Closed");
+    let closed = spec(&ground, &first);
+    wait_for("another Statement", PATIENCE, || ground.field("bgt/team", ".status.statement") != first).unwrap();
+    let second = ground.field("bgt/team", ".status.statement");
+    ground.settle(&format!("stmt/{second}"), ".spec.phase", "Open");
+    let open = spec(&ground, &second);
     let delete = ["delete", "namespace", "opex-gone", "--timeout=60s"];
     shared().cluster.kubectl(delete).expect();
 
-    let kept = format!("opex-gone.{statement}");
-    let get = || shared().cluster.get(["-n", RELEASE_NAMESPACE, "stmt", &kept]);
-    let after = wait_until("the kept Statement", PATIENCE, || {
-        let kept = get()?;
+    let kept = |name: &str| shared().cluster.get(["-n", RELEASE_NAMESPACE, "stmt", &format!("opex-gone.{name}")]);
+    let copy = wait_until("the kept Statement", PATIENCE, || kept(&first)).unwrap_or_else(|error| panic!("{error:#}"));
+    assert_eq!(copy["spec"], closed);
+    let after = wait_until("the last Statement", PATIENCE, || {
+        let kept = kept(&second)?;
         anyhow::ensure!(kept["spec"]["phase"] == "Closed", "{kept:#}");
         Ok(kept)
     })
     .unwrap_or_else(|error| panic!("{error:#}"));
     let total = |spec: &Value| -> f64 { spec["total"].as_str().unwrap().parse().unwrap() };
-    assert!(total(&after["spec"]) >= total(&before), "{after:#}");
-    assert_eq!(after["spec"]["budgetRef"], before["budgetRef"]);
+    assert!(total(&after["spec"]) >= total(&open), "{after:#}");
+    assert_eq!(after["spec"]["budgetRef"], open["budgetRef"]);
     assert_eq!(after["spec"]["lines"][0]["namespace"], "opex-gone");
-    let versions = || get().unwrap()["metadata"]["resourceVersion"].clone();
-    assert_eq!(versions(), after["metadata"]["resourceVersion"], "a closed Statement is not written again");
+    let versions = |name: &str| kept(name).unwrap()["metadata"]["resourceVersion"].clone();
+    assert_eq!(versions(&second), after["metadata"]["resourceVersion"], "a closed Statement is not written again");
+    assert_eq!(versions(&first), copy["metadata"]["resourceVersion"]);
 }

@@ -1,4 +1,4 @@
-//! Events: one for each edge. The name is made of what is told, so that telling it twice makes one event.
+//! Events: one for each edge. The name is made of the edge, so that telling it twice makes one event.
 //!
 //! kube's own recorder merges events of one reason into a series and drops the later notes: the crossing of 100 % would
 //! read like that of 80 %.
@@ -24,10 +24,9 @@ impl Writer {
         key: &EventKey,
         about: &About,
         warning: bool,
-        reason: &str,
         note: &str,
     ) -> Result<Option<String>, WriteError> {
-        let mut event = describe(key, about, warning, reason, note);
+        let mut event = describe(key, about, warning, note);
         event.event_time = Some(MicroTime(self.clock.now()));
         event.reporting_instance = Some(self.identity.clone());
         let namespace = event.metadata.namespace.as_deref().unwrap_or_default();
@@ -40,11 +39,11 @@ impl Writer {
     }
 }
 
-fn describe(key: &EventKey, about: &About, warning: bool, reason: &str, note: &str) -> Event {
+fn describe(key: &EventKey, about: &About, warning: bool, note: &str) -> Event {
     // Events about what has no namespace live in this one.
     let namespace = about.namespace.as_deref().unwrap_or("default").to_owned();
     let mut hasher = DefaultHasher::new();
-    (key, &about.uid, note).hash(&mut hasher);
+    (key, &about.uid).hash(&mut hasher);
     Event {
         metadata: ObjectMeta {
             name: Some(format!("{}.{:016x}", about.name, hasher.finish())),
@@ -52,7 +51,7 @@ fn describe(key: &EventKey, about: &About, warning: bool, reason: &str, note: &s
             ..ObjectMeta::default()
         },
         action: Some("Evaluate".to_owned()),
-        reason: Some(reason.to_owned()),
+        reason: Some(key.reason().to_owned()),
         note: Some(cut(note, NOTE).to_owned()),
         type_: Some(if warning { "Warning" } else { "Normal" }.to_owned()),
         regarding: Some(ObjectReference {
@@ -82,16 +81,17 @@ mod tests {
     #[test]
     fn each_edge_has_its_name() {
         let about = About { kind: "Budget", namespace: Some("a".into()), name: "x".into(), uid: Some("u".to_owned()) };
-        let crossed = |percent| EventKey::Crossed {
+        let crossed = |percent, at| EventKey::Crossed {
             budget: BudgetKey { namespace: Some("a".into()), name: "x".into() },
             percent,
             of: Measure::Actual,
+            at,
         };
-        let name = |key: &EventKey, note: &str| describe(key, &about, true, "ThresholdCrossed", note).metadata.name;
-        let first = name(&crossed(80), "80 %");
-        assert_eq!(name(&crossed(80), "80 %"), first);
-        assert_ne!(name(&crossed(100), "80 %"), first);
-        assert_ne!(name(&crossed(80), "80 % again"), first);
+        let name = |key: &EventKey, note: &str| describe(key, &about, true, note).metadata.name;
+        let first = name(&crossed(80, 7), "80 % reached: spent 8");
+        assert_eq!(name(&crossed(80, 7), "80 % reached: spent 9"), first, "other figures are no other edge");
+        assert_ne!(name(&crossed(100, 7), "80 % reached: spent 8"), first);
+        assert_ne!(name(&crossed(80, 8), "80 % reached: spent 8"), first);
         assert!(first.unwrap().starts_with("x."));
     }
 
@@ -102,8 +102,9 @@ mod tests {
             assert_eq!(cut(text, bytes), expected, "{text} {bytes}");
         }
         let about = About { kind: "ClusterBudget", namespace: None, name: "x".into(), uid: None };
-        let key = EventKey::Changed { about: "x".into(), reason: "Ready", n: 1 };
-        let event = describe(&key, &about, false, "Ready", &"€".repeat(1000));
+        let budget = BudgetKey { namespace: None, name: "x".into() };
+        let key = EventKey::Changed { budget, reason: "Ready", of: "".into(), at: 1 };
+        let event = describe(&key, &about, false, &"€".repeat(1000));
         assert_eq!(event.note.unwrap().len(), 1023);
         assert_eq!(event.metadata.namespace.as_deref(), Some("default"));
     }

@@ -4,6 +4,7 @@ use serde_json::{Value, json};
 
 use super::{Patch, WriteError, Writer};
 use crate::api::{BUDGET_KIND_LABEL, BUDGET_LABEL, Statement, StatementSpec};
+use crate::cluster::request::get;
 use crate::cluster::resource::{collection_path, object_path};
 use crate::engine::budget::BudgetKey;
 use crate::engine::machine::FIELD_MANAGER;
@@ -23,6 +24,12 @@ impl Writer {
         statement.metadata.labels = Some(labels.map(|(key, value)| (key.to_owned(), value)).into());
         let path = collection_path(Source::Statements, Some(namespace));
         self.create(format!("{path}?fieldManager={FIELD_MANAGER}"), &statement).await
+    }
+
+    /// What a Statement says. One that is gone answers 404.
+    pub(super) async fn read_statement(&self, namespace: &str, name: &str) -> Result<StatementSpec, WriteError> {
+        let path = object_path(Source::Statements, Some(namespace), name);
+        Ok(self.request::<Statement>(get(&path)).await?.spec)
     }
 
     pub(super) async fn replace_statement(

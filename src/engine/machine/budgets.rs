@@ -83,7 +83,7 @@ impl Machine {
         }
         self.settle_before_edit(key, at);
         self.dirty_plans = true;
-        let fresh = !self.budgets.contains_key(key);
+        let fresh = self.budgets.get(key).is_none_or(|state| !state.exists && state.specs.last().is_none());
         let again = self.budgets.get(key).is_some_and(|state| !state.exists || state.id != id);
         let state = self.budgets.entry(key.clone()).or_insert_with(|| BudgetState::new(created));
         state.id = id;
@@ -95,10 +95,10 @@ impl Machine {
         if !self.inflight.contains(&WriteKey::Status(key.clone())) {
             state.status = state.seen_status.clone();
         }
-        if fresh {
-            state.restore_latches();
-        }
         let before = state.specs.last().cloned().flatten();
+        if fresh || again || !self.leading {
+            self.follow(key);
+        }
         match (before, spec) {
             (Some(before), Some(spec)) if !again => self.edit(tag, key, &before, spec, at),
             (_, Some(spec)) => self.make(tag, key, spec, created.min(at), fresh, at),
@@ -262,27 +262,26 @@ impl Machine {
 
     fn price(&mut self, tag: Tag, name: &Name, from: Seconds, list: Option<Arc<PriceList>>, at: Seconds) {
         let first = !self.world.plans.contains_key(name);
-        let older = if first { self.older_versions(name) } else { Vec::new() };
         let touched = if self.running { self.everything() } else { Vec::new() };
-        let mut other = self.world.plans.entry(name.clone()).or_default().clone();
-        for (from, list) in older {
-            other.versions.set(from, Some(list));
-        }
-        other.versions.set(from, list);
+        // Of a plan that is new to this process, `status.versions` remembers what went before.
+        let older = self.plans.get(name).into_iter().flat_map(|state| state.versions.iter().skip(1).rev());
+        let older =
+            older.filter_map(|v| Some((v.from.0.as_second(), Some(Arc::new(PriceList::compile(&v.spec).ok()?)))));
+        let versions = &mut self.world.plans.entry(name.clone()).or_default().versions;
+        let mut tail = if first {
+            older.chain([(from, list)]).collect::<History<_>>().into_tail()
+        } else {
+            versions.tail(from, list)
+        };
+        let since = tail.first().map_or(from, |(since, _)| from.min(*since));
         let charges = if self.running { from } else { NEVER };
-        self.change_in_turn(Touched { items: &touched, charges }, tag, at, |machine| {
-            std::mem::swap(&mut other, machine.world.plans.get_mut(name).expect("entered"));
+        self.change_in_turn(Touched { items: &touched, since, charges }, tag, at, |machine| {
+            machine.world.plans.get_mut(name).expect("entered").versions.exchange(since, &mut tail);
         });
         let users: Vec<_> = self.users(name).collect();
         for key in users {
             self.follow_currency(&key, at);
         }
-    }
-
-    /// The versions of a plan that `status.versions` remembers, oldest first.
-    fn older_versions(&self, name: &Name) -> Vec<(Seconds, Arc<PriceList>)> {
-        let versions = self.plans.get(name).into_iter().flat_map(|state| state.versions.iter().skip(1).rev());
-        versions.filter_map(|v| Some((v.from.0.as_second(), Arc::new(PriceList::compile(&v.spec).ok()?)))).collect()
     }
 
     /// A statement in another currency than its plan's ends; one in no currency yet takes the plan's (31).

@@ -1,12 +1,13 @@
 //! A change to what is metered, as a difference of ledgers.
 //!
 //! What the objects it touches added before is taken back, what they add after it is added. What is the same in both
-//! cancels, so a late fact nets exactly, however late it comes.
+//! cancels, so a late fact nets exactly, however late it comes. What lies before the first instant at which anything can
+//! differ is left out of both, so an object that changes all the time costs no more for what it did before.
 
 use std::collections::{BTreeMap, HashMap};
 
 use super::metered::Which;
-use super::{BudgetState, LedgerId, Machine};
+use super::{BudgetState, Entry, LedgerId, Machine, Persisted};
 use crate::api::Measure;
 use crate::engine::accrual::Ramp;
 use crate::engine::allocation;
@@ -26,6 +27,8 @@ type Difference = Vec<(LedgerId, Growth)>;
 #[derive(Clone, Copy)]
 pub(super) struct Touched<'a> {
     pub items: &'a [Which],
+    /// From when on they may add something else.
+    pub since: Seconds,
     /// From when on recurring charges may fall to others, or be other charges; [`NEVER`] where they do not.
     pub charges: Seconds,
 }
@@ -51,8 +54,9 @@ impl Machine {
         at: Seconds,
         mut turn: impl FnMut(&mut Self),
     ) {
-        let charges = Touched { items: &[], charges: touched.charges };
-        for one in touched.items.chunks(1).map(Touched::items).chain([charges]) {
+        let charges = Touched { items: &[], ..touched };
+        let items = touched.items.chunks(1).map(|items| Touched { items, charges: NEVER, ..touched });
+        for one in items.chain([charges]) {
             let mut difference = Difference::new();
             self.collect(one, -1, &mut difference);
             turn(self);
@@ -64,9 +68,9 @@ impl Machine {
     }
 
     fn collect(&mut self, touched: Touched<'_>, sign: i128, out: &mut Difference) {
-        let Self { world, rates, ledgers, covering, wide, .. } = self;
+        let Self { world, rates, ledgers, covering, wide, metered, .. } = self;
         let mut growth = Vec::new();
-        if world.charges().next().is_some() {
+        if touched.charges != NEVER && world.charges().next().is_some() {
             for (id, entry) in ledgers.iter().filter(|(_, entry)| entry.ledger.span.until > touched.charges) {
                 allocation::growth(world, rates, &entry.ledger.span, touched.charges, sign, &mut growth);
                 out.extend(growth.drain(..).map(|growth| (*id, growth)));
@@ -76,7 +80,7 @@ impl Machine {
             let Some(item) = world.item(namespace, *id) else { continue };
             for ledger in covering.get(namespace).into_iter().flatten().chain(wide.iter()) {
                 let Some(entry) = ledgers.get(ledger) else { continue };
-                meter::growth(world, rates, &entry.ledger.span, item, sign, &mut growth);
+                *metered += meter::growth(world, rates, &entry.ledger.span, item, touched.since, sign, &mut growth);
                 out.extend(growth.drain(..).map(|growth| (*ledger, growth)));
             }
         }
@@ -86,6 +90,7 @@ impl Machine {
         let mut late: BTreeMap<(LedgerId, LineKey), i128> = BTreeMap::new();
         for (id, growth) in combine(difference) {
             let entry = self.ledgers.get_mut(&id).expect("collected from it");
+            let Some(growth) = entry.news(growth, tag) else { continue };
             let until = entry.ledger.span.until;
             let step = if growth.at < until { growth.step } else { 0 };
             let quantity = step + growth.rate * i128::from(until - growth.at.min(until));
@@ -131,6 +136,8 @@ impl Machine {
                 format!("Statement {name}"),
                 "a late fact of a closed period found no open statement",
             );
+            let note = "is closed, and what was learned late of its period found no open Statement: it is not counted";
+            self.tell(&budget, "LateFact", &name, note, at);
             return;
         };
         let Self { ledgers, rates, .. } = self;
@@ -152,11 +159,26 @@ impl Machine {
     }
 }
 
+// === impl Entry ===
+
+impl Entry {
+    /// What of it is news. A version that whoever wrote the Statement had seen and this replica had not is metered as the
+    /// Statement says, up to its watermark.
+    fn news(&self, growth: Growth, tag: Tag) -> Option<Growth> {
+        let known = |p: &&Persisted| p.cut.covers(tag) && p.behind.as_ref().is_some_and(|seen| !seen.covers(tag));
+        let Some(persisted) = self.persisted.as_ref().filter(known) else { return Some(growth) };
+        if growth.at >= persisted.watermark {
+            return Some(growth);
+        }
+        (growth.rate != 0).then_some(Growth { at: persisted.watermark, step: 0, ..growth })
+    }
+}
+
 // === impl Touched ===
 
 impl<'a> Touched<'a> {
-    pub fn items(items: &'a [Which]) -> Self {
-        Self { items, charges: NEVER }
+    pub fn items(items: &'a [Which], since: Seconds) -> Self {
+        Self { items, since, charges: NEVER }
     }
 }
 

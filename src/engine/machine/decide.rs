@@ -3,6 +3,8 @@
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::sync::Arc;
 
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
+
 use super::{BudgetState, Latch, LedgerId, Machine};
 use crate::api::{Action, Gate, Measure};
 use crate::engine::budget::{Budget, BudgetKey};
@@ -27,6 +29,8 @@ pub(super) struct Decision {
     /// With extra amounts, in the statement's currency.
     pub limit: Option<Exact>,
     pub gate: Gate,
+    /// When the gate came to be so.
+    pub since: Seconds,
     /// The threshold that asks for the gate, and since when it is crossed.
     pub cause: Option<(i32, Measure, Seconds)>,
     /// An override without an amount holds the gate open.
@@ -77,7 +81,7 @@ impl Machine {
         let state = &self.budgets[key];
         let (gate, cause) = if over || overridden { (Gate::Open, None) } else { state.asked(&spec) };
         let next = self.next_look(key, &spec, id, &figures, limit.as_ref(), now);
-        self.set_decision(key, Decision { figures: Some(figures), limit, gate, cause, overridden }, now);
+        self.set_decision(key, Decision { figures: Some(figures), limit, gate, cause, overridden, since: now }, now);
         next
     }
 
@@ -86,7 +90,9 @@ impl Machine {
         let before =
             (state.decision.gate, state.decision.cause, state.decision.limit.clone(), state.decision.overridden);
         let changed = before != (decision.gate, decision.cause, decision.limit.clone(), decision.overridden);
-        state.decision = decision;
+        let same = state.decision.gate == decision.gate && state.evaluated != Seconds::MIN;
+        let since = if same { state.decision.since } else { now };
+        state.decision = Decision { since, ..decision };
         state.evaluated = now;
         if changed {
             self.dirty_scope(key);
@@ -210,17 +216,13 @@ impl BudgetState {
         self.status.observed_generation != Some(self.generation) || self.status.limit != printed
     }
 
-    /// Crossings that the status remembers, from before this process.
-    pub(super) fn restore_latches(&mut self) {
-        let known = self.status.thresholds.iter().map(|t| {
-            let seconds = |time: &Option<k8s_openapi::apimachinery::pkg::apis::meta::v1::Time>| {
-                time.as_ref().map(|t| t.0.as_second())
-            };
-            let latch =
-                Latch { crossed_at: seconds(&t.crossed_at), notified_at: seconds(&t.notified_at), below_since: None };
-            ((t.percent, t.of), latch)
-        });
-        self.latches = known.collect();
+    /// Crossings that the status remembers, from before this process or from the one that leads.
+    pub(super) fn adopt_latches(&mut self) {
+        let second = |time: &Option<Time>| time.as_ref().map(|time| time.0.as_second());
+        for shown in self.seen_status.thresholds.iter().filter(|shown| shown.crossed_at.is_some()) {
+            let latch = self.latches.entry((shown.percent, shown.of)).or_default();
+            (latch.crossed_at, latch.notified_at) = (second(&shown.crossed_at), second(&shown.notified_at));
+        }
     }
 }
 

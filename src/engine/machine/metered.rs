@@ -20,7 +20,7 @@ use crate::facts::{
 const GONE: Seconds = 60;
 
 /// How far one watch may lag behind another.
-const LAGGING: Seconds = 900;
+pub(super) const LAGGING: Seconds = 900;
 
 /// One metered object: its Namespace and identity.
 pub(super) type Which = (Name, ObjectId);
@@ -30,7 +30,7 @@ impl Machine {
         self.report(&pod.problems, || format!("Pod {}/{}", pod.namespace, pod.name));
         let new = match self.world.item(&pod.namespace, id) {
             Some(item) => {
-                let mut item = item.clone();
+                let mut item = item.now();
                 item.follow_pod(pod, tag.version, at);
                 item
             }
@@ -51,7 +51,7 @@ impl Machine {
         self.report(&claim.problems, || format!("PersistentVolumeClaim {}/{}", claim.namespace, claim.name));
         let new = match self.world.item(&claim.namespace, id) {
             Some(item) => {
-                let mut item = item.clone();
+                let mut item = item.now();
                 item.follow_claim(claim, tag.version, at);
                 item
             }
@@ -63,8 +63,8 @@ impl Machine {
     pub(super) fn apply_service(&mut self, tag: Tag, id: ObjectId, service: &ServiceFact, at: Seconds) {
         let new = match self.world.item(&service.namespace, id) {
             Some(item) => {
-                let mut item = item.clone();
-                item.follow_service(service, tag.version, at);
+                let mut item = item.now();
+                item.follow_service(service, tag.version);
                 item
             }
             None => Item::of_service(service, tag.version, at),
@@ -78,13 +78,17 @@ impl Machine {
         if known.is_some_and(|life| life.is(node)) {
             return;
         }
+        // The first that is seen of a Node holds for the time before as well.
+        let since = if known.is_some() { at } else { Seconds::MIN };
         let touched = self.on_node(&node.name);
-        self.change(Touched::items(&touched), tag, at, |machine| machine.world.put_node(id, node, at));
+        self.change(Touched::items(&touched, since), tag, at, |machine| machine.world.put_node(id, node, at));
     }
 
     pub(super) fn delete_node(&mut self, tag: Tag, id: ObjectId, node: &NodeFact, at: Seconds) {
+        let known = self.world.nodes.get(&node.name).into_iter().flatten().any(|life| life.id == id);
+        let since = if known { at } else { Seconds::MIN };
         let touched = self.on_node(&node.name);
-        self.change(Touched::items(&touched), tag, at, |machine| {
+        self.change(Touched::items(&touched, since), tag, at, |machine| {
             machine.world.put_node(id, node, at);
             machine.world.remove_node(id, &node.name, at);
         });
@@ -95,6 +99,7 @@ impl Machine {
         let same =
             self.world.namespaces.get(&name).is_some_and(|n| n.id == id && n.labels.last() == Some(&fact.labels));
         let fresh = !self.namespaces.contains_key(&name);
+        let going = fact.deleting && !self.is_going(&name);
         self.dirty_gates.insert(name.clone());
         if !same {
             let items = self.in_namespace(&name);
@@ -105,7 +110,8 @@ impl Machine {
                 _ if self.world.lists().any(|list| list.allowed.is_some()) => Seconds::MIN,
                 _ => fact.created.min(at),
             };
-            let touched = Touched { items: &items, charges };
+            let since = if self.world.namespaces.contains_key(&name) { at } else { Seconds::MIN };
+            let touched = Touched { items: &items, since, charges };
             self.change(touched, tag, at, |machine| machine.world.put_namespace(id, &fact, at));
             // Its labels may decide whether a plan may be used.
             let first = BudgetKey { namespace: Some(name.clone()), name: "".into() };
@@ -114,7 +120,10 @@ impl Machine {
                 self.wake_budget(&key, at);
             }
         }
-        self.namespaces.insert(name, NamespaceState { fact });
+        self.namespaces.insert(name.clone(), NamespaceState { fact });
+        if going {
+            self.leave(&name, at);
+        }
         if fresh || !same {
             self.wake_wide(at);
         }
@@ -136,8 +145,9 @@ impl Machine {
             self.stop_item(tag, &namespace, id, at, at);
             self.gone.insert((at + LAGGING, (namespace, id)));
         }
+        self.leave(name, at);
         self.close_namespace(name, at);
-        let touched = Touched { items: &[], charges: at };
+        let touched = Touched { items: &[], since: at, charges: at };
         self.change(touched, tag, at, |machine| machine.world.remove_namespace(name, at));
         self.namespaces.remove(name);
         self.dirty_gates.remove(name);
@@ -159,7 +169,7 @@ impl Machine {
             .collect();
         for which in touched {
             let Some(item) = self.world.item(&which.0, which.1) else { continue };
-            let item = Item { workload: Some(top.clone()), ..item.clone() };
+            let item = Item { workload: Some(top.clone()), ..item.now() };
             self.replace(item.tag(), which.1, item, at);
         }
     }
@@ -172,7 +182,7 @@ impl Machine {
 
     fn stop_item(&mut self, tag: Tag, namespace: &Name, id: ObjectId, end: Seconds, at: Seconds) {
         let Some(item) = self.world.item(namespace, id) else { return };
-        let mut item = item.clone();
+        let mut item = item.now();
         item.version = tag.version;
         item.end_at(end);
         self.replace(tag, id, item, at);
@@ -212,20 +222,22 @@ impl Machine {
             .collect();
         for (name, id) in missing {
             let touched = self.on_node(&name);
-            let touched = Touched::items(&touched);
+            let touched = Touched::items(&touched, held.last_heard);
             self.change(touched, tag, held.last_heard, |m| m.world.remove_node(id, &name, held.last_heard));
         }
     }
 
     fn replace(&mut self, tag: Tag, id: ObjectId, new: Item, at: Seconds) {
-        if let Some(item) = self.world.items.get_mut(&new.namespace).and_then(|items| items.get_mut(&id))
-            && item.meters_as(&new)
-        {
-            item.renew(&new);
-            return;
+        let mut since = Seconds::MIN;
+        if let Some(item) = self.world.items.get_mut(&new.namespace).and_then(|items| items.get_mut(&id)) {
+            let Some(first) = item.differs(&new, at) else {
+                item.renew(&new);
+                return;
+            };
+            since = first;
         }
         let which = (new.namespace.clone(), id);
-        self.change(Touched::items(&[which]), tag, at, |machine| machine.world.put(id, new));
+        self.change(Touched::items(&[which], since), tag, at, |machine| machine.world.put(id, new, at));
     }
 
     pub(super) fn in_namespace(&self, namespace: &Name) -> Vec<Which> {

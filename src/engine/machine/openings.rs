@@ -15,9 +15,6 @@ use crate::engine::observed::Tag;
 use crate::engine::period::Window;
 use crate::facts::{Name, Seconds};
 
-/// Closed ledgers kept for each budget, to net what is learned late.
-const KEPT_CLOSED: usize = 2;
-
 /// Most gaps that a Statement names.
 const MOST_GAPS: usize = 100;
 
@@ -28,6 +25,13 @@ impl Machine {
     /// Opens what should be open at `at`, after the first lists.
     pub(super) fn begin(&mut self, at: Seconds) {
         self.restore_all(at);
+        self.end_superseded();
+        for budget in self.billing.keys().cloned().collect::<Vec<_>>() {
+            self.forget_closed(&budget);
+        }
+        for namespace in self.namespaces.keys().filter(|name| self.is_going(name)).cloned().collect::<Vec<_>>() {
+            self.leave(&namespace, at);
+        }
         self.close_due(at);
         let keys: Vec<_> = self.budgets.keys().cloned().collect();
         for key in &keys {
@@ -155,7 +159,7 @@ impl Machine {
         allocation::growth(world, rates, &span, span.from, 1, &mut charges);
         let growths = own.into_iter().chain(all).flat_map(|items| items.values()).flat_map(|item| {
             let mut growths = Vec::new();
-            meter::growth(world, rates, &span, item, 1, &mut growths);
+            meter::growth(world, rates, &span, item, Seconds::MIN, 1, &mut growths);
             growths.into_iter().map(|growth| tag(item, growth))
         });
         entry.ledger.fill(charges.into_iter().map(|growth| (growth, Tag::KNOWN)).chain(growths), recent);
@@ -164,17 +168,14 @@ impl Machine {
     /// New terms from `at` on, in every ledger of the budget that is not over.
     pub(super) fn set_terms(&mut self, key: &BudgetKey, tag: Tag, at: Seconds, terms: Option<&Terms>) {
         let open = self.ledgers_of(key).filter(|(_, e)| e.ledger.span.until > at);
-        let mut others: Vec<_> = open.map(|(id, e)| (id, e.ledger.span.terms.clone())).collect();
-        for (_, other) in &mut others {
-            other.set(at, terms.cloned());
-        }
+        let mut others: Vec<_> = open.map(|(id, e)| (id, e.ledger.span.terms.tail(at, terms.cloned()))).collect();
         let touched = match &key.namespace {
             Some(namespace) => self.in_namespace(namespace),
             None => self.everything(),
         };
-        self.change_in_turn(Touched { items: &touched, charges: at }, tag, at, |machine| {
+        self.change_in_turn(Touched { items: &touched, since: at, charges: at }, tag, at, |machine| {
             for (id, other) in &mut others {
-                std::mem::swap(other, &mut machine.ledgers.get_mut(id).expect("listed").ledger.span.terms);
+                machine.ledgers.get_mut(id).expect("listed").ledger.span.terms.exchange(at, other);
             }
         });
     }
@@ -217,34 +218,6 @@ impl Machine {
         }
     }
 
-    /// Keeps of a budget's closed ledgers the newest: a replay shows them all.
-    pub(super) fn forget_closed(&mut self, budget: &BudgetKey) {
-        let closed: Vec<_> = self.ledgers_of(budget).filter(|(_, e)| e.closed_at.is_some()).map(|(id, _)| id).collect();
-        for id in closed.iter().rev().skip(KEPT_CLOSED) {
-            self.drop_ledger(*id);
-        }
-    }
-
-    /// Forgets budgets that are gone and billed, and straightens ledgers that nobody will write.
-    pub(super) fn forget_budgets(&mut self) {
-        let billed = |key: &BudgetKey| self.ledgers_of(key).all(|(_, e)| e.closed_at.is_some());
-        let gone: Vec<_> =
-            self.budgets.iter().filter(|(key, state)| !state.exists && billed(key)).map(|(k, _)| k.clone()).collect();
-        for key in gone {
-            for id in self.ledgers_of(&key).map(|(id, _)| id).collect::<Vec<_>>() {
-                self.drop_ledger(id);
-            }
-            self.billing.remove(&key);
-            if let Some(state) = self.budgets.remove(&key) {
-                self.due.remove(&(state.due, key));
-            }
-        }
-        let now = self.now;
-        for entry in self.ledgers.values_mut().filter(|e| *e.ledger.currency == *NO_CURRENCY) {
-            entry.ledger.fold(now - 60, None);
-        }
-    }
-
     pub(super) fn drop_ledger(&mut self, id: LedgerId) {
         let Some(entry) = self.ledgers.remove(&id) else { return };
         self.wide.retain(|other| *other != id);
@@ -257,36 +230,6 @@ impl Machine {
         {
             ids.retain(|other| *other != id);
         }
-    }
-
-    /// A Namespace is gone: its statements end there and then, and are kept in the operator's namespace.
-    pub(super) fn close_namespace(&mut self, namespace: &Name, at: Seconds) {
-        let own = self.settings.namespace.clone();
-        let open = self
-            .ledgers
-            .iter()
-            .filter(|(_, e)| e.budget.namespace.as_ref() == Some(namespace) && e.closed_at.is_none());
-        for id in open.map(|(id, _)| *id).collect::<Vec<_>>() {
-            let entry = &self.ledgers[&id];
-            let before = (entry.namespace.clone(), entry.name.clone());
-            let name = self.free_name(&own, &format!("{namespace}.{}", entry.name));
-            self.named.remove(&before);
-            self.named.insert((own.clone(), name.clone()), id);
-            let entry = self.ledgers.get_mut(&id).expect("listed");
-            entry.ledger.span.until = entry.ledger.span.until.min(at).max(entry.ledger.span.from);
-            (entry.namespace, entry.name) = (own.clone(), name);
-            (entry.persisted, entry.attempted, entry.urgent) = (None, None, true);
-            if self.settings.replay {
-                entry.closed_at = Some(at);
-            }
-        }
-        let gone: Vec<_> = self.budgets.keys().filter(|k| k.namespace.as_ref() == Some(namespace)).cloned().collect();
-        for key in gone {
-            self.forget_budget(&key, at);
-            self.wake_budget(&key, at);
-        }
-        self.statements.retain(|(ns, _), _| ns != namespace);
-        self.find_boundary(at);
     }
 
     /// The current ledger of a budget: the one whose span holds `t`, else the newest.
@@ -318,7 +261,7 @@ impl Machine {
     }
 
     /// That name, or with `.2`, `.3` where that is taken.
-    fn free_name(&self, namespace: &Name, first: &str) -> Name {
+    pub(super) fn free_name(&self, namespace: &Name, first: &str) -> Name {
         let taken = |name: &str| {
             self.named.contains_key(&(namespace.clone(), name.into()))
                 || self.statements.contains_key(&(namespace.clone(), name.into()))

@@ -1,5 +1,6 @@
 //! What is written, in which order, and what follows when it is.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::sync::Arc;
 
@@ -12,7 +13,7 @@ use super::{Entry, LedgerId, Machine, Persisted};
 use crate::api::{BudgetKind, BudgetRef, Phase, StatementPeriod, StatementSpec};
 use crate::engine::budget::BudgetKey;
 use crate::engine::statement;
-use crate::engine::write::{EventKey, Outcome, Write, WriteKey};
+use crate::engine::write::{Outcome, Write, WriteKey};
 use crate::facts::{Name, Seconds};
 
 /// How often a statement whose lines accrue is checkpointed.
@@ -25,7 +26,7 @@ const STILL: Seconds = 300;
 const RETRY: Seconds = 2;
 
 /// Statements closed longest ago are removed beyond this many of a budget.
-const RETAINED: usize = 13;
+pub(super) const RETAINED: usize = 13;
 
 impl Machine {
     /// Takes note that a budget was evaluated: its statement and status may be due.
@@ -63,12 +64,14 @@ impl Machine {
         if now >= self.retry_plans && std::mem::take(&mut self.dirty_plans) {
             self.plan_writes(now, &mut writes);
         }
+        self.copy_writes(now, &mut writes);
         while self.tokens > 0
             && let Some(key) = self.waiting_for_writes.pop()
         {
             let before = writes.len();
             self.statement_writes(&key, now, &mut writes);
             self.status_writes(&key, now, &mut writes);
+            self.event_writes(&key, now, &mut writes);
             self.override_writes(&key, now, &mut writes);
             self.tokens -= i64::try_from(writes.len() - before).unwrap_or(i64::MAX);
         }
@@ -88,6 +91,7 @@ impl Machine {
         for (_, key) in keys {
             self.urge(&key);
             self.statement_writes(&key, now, &mut writes);
+            self.event_writes(&key, now, &mut writes);
         }
         self.inflight.extend(writes.iter().map(Write::key));
         writes
@@ -114,7 +118,7 @@ impl Machine {
     pub fn wake(&self) -> Option<Seconds> {
         let due = self.due.first().map(|(due, _)| *due);
         let left = (self.leading && !self.waiting_for_writes.is_empty()).then_some(self.now + 1);
-        [due, left, Some(self.boundary), self.failed_gates.values().min().copied()]
+        [due, left, Some(self.boundary), self.failed_gates.values().min().copied(), self.next_copy()]
             .into_iter()
             .flatten()
             .min()
@@ -127,12 +131,23 @@ impl Machine {
         }
         self.inflight.clear();
         self.outbox.clear();
+        if !leading {
+            for key in self.budgets.keys().cloned().collect::<Vec<_>>() {
+                self.follow(&key);
+            }
+        }
         if leading {
             self.dirty_plans = true;
             self.dirty_gates.extend(self.namespaces.keys().cloned());
             for key in self.budgets.keys().cloned().collect::<Vec<_>>() {
                 self.wake_budget(&key, at);
             }
+            // Of budgets that are gone too no more is kept than is to be.
+            let billed: BTreeSet<_> = self.statements.values().map(|state| state.budget.clone()).collect();
+            billed
+                .iter()
+                .filter(|key| !self.budgets.contains_key(key))
+                .for_each(|key| self.waiting_for_writes.put(key, (3, 0)));
         }
     }
 
@@ -140,14 +155,7 @@ impl Machine {
         self.inflight.remove(key);
         match key {
             WriteKey::Statement(namespace, name) => self.statement_done(namespace, name, outcome, at),
-            WriteKey::Event(EventKey::Crossed { budget, percent, of }) => {
-                if let (Outcome::Written { .. }, Some(state)) = (&outcome, self.budgets.get_mut(budget))
-                    && let Some(latch) = state.latches.get_mut(&(*percent, *of))
-                {
-                    latch.notified_at = Some(at);
-                }
-                self.wake_budget(budget, if matches!(outcome, Outcome::Written { .. }) { at } else { at + RETRY });
-            }
+            WriteKey::Event(event) => self.told(event, &outcome, at),
             // What changed while it was under way is looked at now.
             WriteKey::Status(budget) if matches!(outcome, Outcome::Written { .. }) => self.touch(budget),
             WriteKey::Status(budget) => {
@@ -156,6 +164,7 @@ impl Machine {
                 }
                 self.wake_budget(budget, at + RETRY);
             }
+            WriteKey::Copy(namespace, name) => self.copied(&(namespace.clone(), name.clone()), &outcome, at),
             WriteKey::Gate(namespace) => {
                 if matches!(outcome, Outcome::Conflict | Outcome::Failed) {
                     self.failed_gates.insert(namespace.clone(), at + RETRY);
@@ -170,7 +179,14 @@ impl Machine {
                     self.retry_plans = at + pause(self.failed_plans);
                 }
             }
-            _ => {}
+            WriteKey::Override(namespace, name) => {
+                let grant = self.overrides.get(&(namespace.clone(), name.clone()));
+                if let Some(budget) = grant.map(|grant| grant.budget.clone())
+                    && !matches!(outcome, Outcome::Written { .. })
+                {
+                    self.wake_budget(&budget, at + RETRY);
+                }
+            }
         }
     }
 
@@ -229,6 +245,9 @@ impl Machine {
         let own = self.ledgers_of(key).filter(|(_, e)| is_billable(e));
         let due: Vec<_> = own.filter(|(_, e)| self.is_due(e, now)).map(|(id, _)| id).collect();
         for id in due {
+            if self.is_homeless(&self.ledgers[&id]) {
+                self.move_home(id);
+            }
             writes.push(self.statement_write(id, now));
         }
         self.remove_oldest(key, writes);
@@ -238,11 +257,14 @@ impl Machine {
         if self.inflight.contains(&WriteKey::Statement(entry.namespace.clone(), entry.name.clone())) {
             return false;
         }
-        let going = self.namespaces.get(&entry.namespace).is_some_and(|state| state.fact.deleting);
-        if now < entry.retry_at || going {
+        if now < entry.retry_at {
             return false;
         }
         let Some(persisted) = &entry.persisted else { return true };
+        // It holds what this replica has yet to see: what it would write now could not say what is in it.
+        if persisted.behind.is_some() && self.seen.behind(&persisted.cut).next().is_some() {
+            return false;
+        }
         // A watermark never goes back: one ahead of time is waited for.
         if persisted.watermark > entry.ledger.clamp(now - self.settings.lag) {
             return false;
@@ -266,6 +288,7 @@ impl Machine {
             version: version.clone().unwrap_or_default(),
             watermark,
             cut,
+            behind: None,
             digest: digest(&spec),
             closed: close,
             at: now,
@@ -305,17 +328,13 @@ impl Machine {
     }
 
     fn remove_oldest(&mut self, key: &BudgetKey, writes: &mut Vec<Write>) {
-        let moved = Some(&self.settings.namespace).filter(|home| key.namespace.as_ref() != Some(*home));
-        let homes = key.namespace.iter().chain(moved);
-        let at_home = homes.flat_map(|home| {
-            let from = (home.clone(), Name::from(""));
-            self.statements.range(from..).take_while(move |((namespace, _), _)| namespace == home)
-        });
-        let own = at_home.filter(|(_, s)| s.budget == *key && s.closed);
-        let mut closed: Vec<_> = own.map(|(name, s)| (s.period_end, name.clone())).collect();
-        closed.sort();
+        // One that is being copied is one, and there twice.
+        let mut closed: BTreeMap<_, Vec<_>> = BTreeMap::new();
+        for (name, state) in self.closed_of(key) {
+            closed.entry((state.period_end, state.seal)).or_default().push(name.clone());
+        }
         let surplus = closed.len().saturating_sub(RETAINED);
-        for (_, (namespace, name)) in closed.into_iter().take(surplus) {
+        for (namespace, name) in closed.into_values().take(surplus).flatten() {
             if !self.inflight.contains(&WriteKey::Statement(namespace.clone(), name.clone())) {
                 writes.push(Write::RemoveStatement { namespace, name });
             }
@@ -345,7 +364,7 @@ fn is_billable(entry: &Entry) -> bool {
 }
 
 /// How long to wait after so many failures.
-fn pause(failures: u32) -> Seconds {
+pub(super) fn pause(failures: u32) -> Seconds {
     (RETRY << failures.saturating_sub(1).min(5)).min(60)
 }
 

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ManagedFieldsEntry;
 
-use super::{Entry, Machine, Persisted, StatementState};
+use super::{BudgetState, Entry, Machine, Persisted, StatementState};
 use crate::api::{self, BudgetKind, Phase};
 use crate::engine::budget::BudgetKey;
 use crate::engine::history::History;
@@ -15,11 +15,15 @@ use crate::engine::observed::{Cut, Tag};
 use crate::engine::period::Window;
 use crate::engine::statement;
 use crate::engine::tiers::Regimes;
-use crate::engine::write::{About, EventKey, Write};
 use crate::facts::{Name, Seconds};
 
 use super::budgets::name_of;
+use super::leaving::seal;
 use super::persist::digest;
+use super::rewind::RESTORED;
+
+/// Why nothing is known of the time after a Statement's watermark.
+const NOT_RUNNING: &str = "the operator was not running: Pods that both ended and vanished meanwhile are not counted";
 
 /// The operator's field manager on Statements.
 pub const FIELD_MANAGER: &str = "opex-operator";
@@ -31,14 +35,24 @@ impl Machine {
         let budget = self.billed(&statement, &namespace);
         let closed = statement.spec.phase == Phase::Closed;
         let period_end = statement.spec.period.end.0.as_second();
-        let state = StatementState { budget: budget.clone(), closed, period_end };
-        self.statements.insert((namespace.clone(), name.clone()), state);
+        let seal = seal(&statement.spec);
+        let state = StatementState { budget: budget.clone(), closed, period_end, seal };
+        let known = self.statements.insert((namespace.clone(), name.clone()), state).is_some();
         if !self.running {
             // Of what is closed for long nothing can be learned any more.
             if !closed || period_end + 30 * 86_400 > at {
                 self.unrestored.insert((namespace, name), statement);
             }
             return;
+        }
+        if closed {
+            self.see_closed(&(namespace.clone(), name.clone()), at);
+        }
+        if self.ledger_named(&namespace, &name).is_none()
+            && !known
+            && let Some(id) = self.moved_ledger(&budget, &namespace, &statement.spec)
+        {
+            self.rename(id, namespace.clone(), name.clone());
         }
         match self.ledger_named(&namespace, &name) {
             Some(_) => self.compare(&namespace, &name, &statement, at),
@@ -47,26 +61,32 @@ impl Machine {
         }
     }
 
-    pub(super) fn delete_statement(&mut self, statement: &api::Statement, at: Seconds) {
+    /// `missed`: a list no longer holds it, and how it last stood is not known.
+    pub(super) fn delete_statement(&mut self, statement: &api::Statement, missed: bool, at: Seconds) {
         let namespace: Name = statement.metadata.namespace.as_deref().unwrap_or_default().into();
         let name = name_of(&statement.metadata);
-        self.statements.remove(&(namespace.clone(), name.clone()));
-        self.unrestored.remove(&(namespace.clone(), name.clone()));
+        let named = (namespace.clone(), name.clone());
+        self.statements.remove(&named);
+        self.unrestored.remove(&named);
+        if missed {
+            self.miss_statement(&named);
+        } else if statement.spec.phase == Phase::Closed && self.running {
+            self.keep_deleted(&named, statement, at);
+        }
         let Some(id) = self.ledger_named(&namespace, &name) else { return };
+        let going = self.is_going(&namespace);
         let entry = self.ledgers.get_mut(&id).expect("found");
-        let going = self.namespaces.get(&namespace).is_some_and(|state| state.fact.deleting);
-        if entry.closed_at.is_some() || going {
+        if entry.closed_at.is_some() {
             return;
         }
         entry.persisted = None;
         entry.urgent = true;
         let budget = entry.budget.clone();
-        self.tell(
-            &budget,
-            "StatementRestored",
-            &format!("Statement {name} was deleted while open, and is made again"),
-            at,
-        );
+        if going {
+            self.wake_budget(&budget, at);
+            return;
+        }
+        self.tell(&budget, "StatementRestored", &name, "was deleted while open, and is made again", at);
         self.wake_budget(&budget, at);
     }
 
@@ -80,25 +100,15 @@ impl Machine {
     fn restore(&mut self, namespace: Name, name: Name, statement: &api::Statement, at: Seconds) {
         let spec = &statement.spec;
         let budget = self.billed(statement, &namespace);
-        let (start, end) = (spec.period.start.0.as_second(), spec.period.end.0.as_second());
-        let watermark = spec.watermark.0.as_second();
         let closed_at = spec.closed_at.as_ref().filter(|_| spec.phase == Phase::Closed).map(|t| t.0.as_second());
-        let state = self.budgets.get(&budget);
-        let terms = state.and_then(|s| s.specs.last().cloned().flatten()).map(|s| s.terms.clone());
-        let schedule = state.and_then(|s| s.specs.last().cloned().flatten()).map(|s| s.schedule.clone());
-        let same_window = schedule.as_ref().and_then(|s| s.at(start)).filter(|w| w.start == start && w.end == end);
-        // An edit of the period that nobody saw ends the statement where it was last metered.
-        let edited = schedule.is_some() && same_window.is_none() && closed_at.is_none();
-        let until = if edited { watermark } else { closed_at.map_or(end, |closed| end.min(closed)) };
-        let resets = jiff::Timestamp::from_second(end).unwrap_or_default().to_zoned(jiff::tz::TimeZone::UTC).date();
-        let window = same_window.unwrap_or(Window { label: spec.period.label.clone(), start, end, resets });
-        let since = state.and_then(|s| {
-            s.status.metered_since.as_ref().map(|t| t.0.as_second()).filter(|t| (start..end).contains(t))
-        });
-        let from = since.unwrap_or(start).min(until);
-        let span = Span { from, until, terms: History::starting(Seconds::MIN, terms) };
-        let moved = self.moved(spec);
-        let cut = self.cut_of(spec);
+        // What a Budget that is gone has spent is closed all the same.
+        if closed_at.is_none() {
+            let absent = || BudgetState { exists: false, ..BudgetState::new(spec.period.start.0.as_second()) };
+            self.budgets.entry(budget.clone()).or_insert_with(absent);
+        }
+        let (window, span) = self.span_of(statement, &budget, &namespace, at);
+        let reached = self.cut_of(statement);
+        let cut = reached.clone().unwrap_or_default();
         let id = self.add(Entry {
             budget: budget.clone(),
             namespace,
@@ -106,7 +116,7 @@ impl Machine {
             ledger: Ledger::new(window, span, spec.currency.code().into()),
             gaps: spec.gaps.iter().map(gap).collect(),
             closed_at,
-            persisted: Some(persisted(statement, cut.clone(), at)),
+            persisted: Some(persisted(statement, cut.clone(), &self.seen, at)),
             urgent: false,
             attempted: None,
             late: Vec::new(),
@@ -117,28 +127,82 @@ impl Machine {
         if closed_at.is_some() {
             // What is learned late is priced by the tiers that it reached.
             if Regimes::of(&self.world, &self.ledgers[&id].ledger.span).is_some() {
-                self.adopt(id, statement);
+                self.adopt(id, statement, &cut);
             }
             return;
         }
+        let (watermark, moved) = (spec.watermark.0.as_second(), self.moved(spec));
         let known = watermark + self.settings.lag;
         self.fill(id, watermark, |item, growth| {
             // Of another cluster's objects nothing is known here, and of ours nothing there.
             if moved { (growth, Tag::KNOWN) } else { seen_before(item, growth, &cut, watermark, known) }
         });
-        self.adopt(id, statement);
-        if moved && watermark < at.min(end) {
-            let reason = format!("moved from cluster {}: what ran there since is not counted", spec.cluster);
-            self.ledgers.get_mut(&id).expect("added").note_gap(Gap { from: watermark, to: at.min(end), reason });
-        } else if let Some(listed) = self.listed.values().max().copied()
-            && listed - watermark > 60
-            && watermark < end
-            && !self.settings.replay
-        {
-            let to = listed.min(end);
-            let reason =
-                "the operator was not running: Pods that both ended and vanished meanwhile are not counted".to_owned();
-            self.ledgers.get_mut(&id).expect("added").note_gap(Gap { from: watermark, to, reason });
+        self.adopt(id, statement, &cut);
+        if let Some(gap) = self.unwatched_since(spec, reached.is_some(), at) {
+            self.ledgers.get_mut(&id).expect("added").note_gap(gap);
+        }
+        self.wake_budget(&budget, at);
+    }
+
+    /// Which time an existing Statement is metered over, and for which period.
+    fn span_of(&self, statement: &api::Statement, budget: &BudgetKey, stands: &Name, at: Seconds) -> (Window, Span) {
+        let spec = &statement.spec;
+        let (start, end) = (spec.period.start.0.as_second(), spec.period.end.0.as_second());
+        let state = self.budgets.get(budget);
+        let current = state.and_then(|s| s.specs.last()?.as_deref());
+        let same_window = current.and_then(|s| s.schedule.at(start)).filter(|w| w.start == start && w.end == end);
+        // An edit of the period or to another currency that nobody saw ends it where it was last metered.
+        let list = current.and_then(|current| self.world.price_list(&current.terms.plan, at));
+        let edited = current.is_some() && same_window.is_none();
+        let converted = list.is_some_and(|list| *list.currency != *spec.currency.code());
+        // So does the end of the Namespace that it was moved out of.
+        let gone = budget.namespace.as_ref().is_some_and(|own| own != stands && !self.is_going(own));
+        let until = match &spec.closed_at {
+            Some(closed) if spec.phase == Phase::Closed => end.min(closed.0.as_second()),
+            _ if edited || converted || gone => spec.watermark.0.as_second(),
+            _ => end,
+        };
+        let since = state.and_then(|s| s.status.metered_since.as_ref()).map(|t| t.0.as_second());
+        let from = since.filter(|t| (start..end).contains(t)).unwrap_or(start).min(until);
+        let terms = History::starting(Seconds::MIN, current.map(|current| current.terms.clone()));
+        let resets = jiff::Timestamp::from_second(end).unwrap_or_default().to_zoned(jiff::tz::TimeZone::UTC).date();
+        let window = same_window.unwrap_or(Window { label: spec.period.label.clone(), start, end, resets });
+        (window, Span { from, until, terms })
+    }
+
+    /// The time of which nothing is known, after what a Statement says was metered.
+    fn unwatched_since(&self, spec: &api::StatementSpec, reached: bool, at: Seconds) -> Option<Gap> {
+        let (from, end) = (spec.watermark.0.as_second(), spec.period.end.0.as_second());
+        let listed = *self.listed.values().max()?;
+        let (to, reason) = if self.moved(spec) {
+            (at, format!("moved from cluster {}: what ran there since is not counted", spec.cluster))
+        } else if !reached {
+            (listed.max(from + 1), RESTORED.to_owned())
+        } else if listed - from > 60 && !self.settings.replay {
+            (listed, NOT_RUNNING.to_owned())
+        } else {
+            return None;
+        };
+        let to = to.min(end);
+        (from < to).then_some(Gap { from, to, reason })
+    }
+
+    /// Of several open Statements of a budget for one time the newest goes on, and the others end where they were last
+    /// metered: an edit had cut them, and they were not closed in time.
+    pub(super) fn end_superseded(&mut self) {
+        let stands = |e: &Entry| e.persisted.as_ref().filter(|_| e.closed_at.is_none()).map(|p| p.watermark);
+        for ids in self.billing.values() {
+            let open = ids.iter().filter_map(|id| Some((stands(&self.ledgers[id])?, self.ledgers[id].name.len(), *id)));
+            let mut open: Vec<_> = open.collect();
+            open.sort_unstable();
+            let Some((_, _, newest)) = open.pop() else { continue };
+            let newest = self.ledgers[&newest].ledger.window.clone();
+            for (watermark, _, id) in open {
+                let ledger = &mut self.ledgers.get_mut(&id).expect("listed").ledger;
+                if ledger.window.start < newest.end && newest.start < ledger.window.end {
+                    ledger.span.until = ledger.span.until.min(watermark).max(ledger.span.from);
+                }
+            }
         }
     }
 
@@ -157,16 +221,18 @@ impl Machine {
             self.written(id, Some(version), at);
             return;
         }
+        if entry.is_older(statement) {
+            // Only a cluster that was restored goes back: what is in memory is written again.
+            entry.persisted = Some(persisted(statement, Cut::default(), &self.seen, at));
+            (entry.closed_at, entry.urgent) = (None, true);
+            self.wake_budget(&budget, at);
+            return;
+        }
         let ours = is_ours(statement.metadata.managed_fields.as_deref().unwrap_or_default());
         if self.leading && !ours && entry.closed_at.is_none() && statement.spec.phase == Phase::Open {
-            entry.persisted = Some(persisted(statement, Cut::default(), at));
+            entry.persisted = Some(persisted(statement, Cut::default(), &self.seen, at));
             entry.urgent = true;
-            self.tell(
-                &budget,
-                "StatementRestored",
-                &format!("Statement {name} was changed by hand, and is put back"),
-                at,
-            );
+            self.tell(&budget, "StatementRestored", name, "was changed by hand, and is put back", at);
             self.wake_budget(&budget, at);
             return;
         }
@@ -176,73 +242,49 @@ impl Machine {
             let span = &mut entry.ledger.span;
             span.until = span.until.min(statement.spec.watermark.0.as_second()).max(span.from);
         }
-        let cut = self.cut_of(&statement.spec);
+        let cut = self.cut_of(statement).unwrap_or_default();
         let entry = self.ledgers.get_mut(&id).expect("found");
-        entry.persisted = Some(persisted(statement, cut, at));
+        entry.persisted = Some(persisted(statement, cut.clone(), &self.seen, at));
         entry.gaps = statement.spec.gaps.iter().map(gap).collect();
-        self.adopt(id, statement);
+        self.adopt(id, statement, &cut);
         self.roll(&budget, at);
         self.wake_budget(&budget, at);
     }
 
     /// Takes over what a Statement says was metered.
-    fn adopt(&mut self, id: super::LedgerId, statement: &api::Statement) {
+    fn adopt(&mut self, id: super::LedgerId, statement: &api::Statement, cut: &Cut) {
         let read = statement::read(&statement.spec.lines, &mut self.rates);
         for what in read.unread {
             let name = statement.metadata.name.clone().unwrap_or_default();
             self.trouble("Statement", format!("Statement {name}"), what);
         }
-        let cut = self.cut_of(&statement.spec);
         let watermark = statement.spec.watermark.0.as_second();
         let Self { world, rates, ledgers, .. } = self;
         let ledger = &mut ledgers.get_mut(&id).expect("present").ledger;
         let (shown, regimes) = (read.quantities, Regimes::of(world, &ledger.span));
-        let recalled = regimes.map(|regimes| regimes.recall(rates, &shown, &ledger.own(watermark, &cut)));
-        ledger.rebase(recalled.as_ref().unwrap_or(&shown), read.amounts, watermark, &cut);
-        ledger.reconcile(rates, &shown, watermark, &cut);
+        let recalled = regimes.map(|regimes| regimes.recall(rates, &shown, &ledger.own(watermark, cut)));
+        ledger.rebase(recalled.as_ref().unwrap_or(&shown), read.amounts, watermark, cut);
+        ledger.reconcile(rates, &shown, watermark, cut);
     }
 
     /// Whether a Statement was begun in another cluster.
-    fn moved(&self, spec: &api::StatementSpec) -> bool {
+    pub(super) fn moved(&self, spec: &api::StatementSpec) -> bool {
         spec.cluster != self.settings.cluster
     }
 
-    /// What a Statement has seen of this cluster: another's resourceVersions say nothing here.
-    fn cut_of(&self, spec: &api::StatementSpec) -> Cut {
-        if self.moved(spec) { Cut::default() } else { Cut::from_observed(&spec.observed) }
-    }
-
-    /// The budget that a Statement bills. Those of a gone Namespace are in the operator's, as `NAMESPACE.NAME`.
-    fn billed(&self, statement: &api::Statement, namespace: &Name) -> BudgetKey {
+    /// The budget that a Statement bills.
+    pub(super) fn billed(&self, statement: &api::Statement, namespace: &Name) -> BudgetKey {
         let name: Name = statement.spec.budget_ref.name.as_str().into();
         let own = match statement.spec.budget_ref.kind {
             BudgetKind::ClusterBudget => None,
             BudgetKind::Budget => {
-                let moved = statement.metadata.name.as_deref().and_then(|n| n.split_once('.')).map(|(gone, _)| gone);
-                let moved = moved.filter(|gone| **namespace == *self.settings.namespace && !gone.starts_with(&*name));
+                let stands = statement.metadata.name.as_deref().unwrap_or_default();
+                let moved = moved_from(stands, &name, &statement.spec.period.label);
+                let moved = moved.filter(|_| *namespace == self.settings.namespace);
                 Some(moved.map_or_else(|| namespace.clone(), Into::into))
             }
         };
         BudgetKey { namespace: own, name }
-    }
-
-    /// An event about a budget, told once.
-    pub(super) fn tell(&mut self, budget: &BudgetKey, reason: &'static str, note: &str, at: Seconds) {
-        if !self.leading {
-            return;
-        }
-        let key = EventKey::Changed { about: budget.name.clone(), reason, n: at.unsigned_abs() };
-        let about = self.about(budget);
-        self.outbox.push(Write::Event { key, about, warning: true, reason, note: note.to_owned() });
-    }
-
-    pub(super) fn about(&self, budget: &BudgetKey) -> About {
-        About {
-            kind: budget.kind(),
-            namespace: budget.namespace.clone(),
-            name: budget.name.clone(),
-            uid: self.budgets.get(budget).and_then(|state| state.uid.clone()),
-        }
     }
 }
 
@@ -255,11 +297,23 @@ fn seen_before(item: &Item, growth: Growth, cut: &Cut, watermark: Seconds, known
     if cut.covers(tag) || !news { (growth, Tag::KNOWN) } else { (growth, tag) }
 }
 
-fn persisted(statement: &api::Statement, cut: Cut, at: Seconds) -> Persisted {
+/// The Namespace in the name of a Statement that was moved out of it: `NAMESPACE.BUDGET-LABEL`, where one of the budget's
+/// own is `BUDGET-LABEL`, either of them perhaps with `.2`.
+fn moved_from<'a>(name: &'a str, budget: &str, label: &str) -> Option<&'a str> {
+    let is_own = |name: &str| {
+        let rest = name.strip_prefix(budget).and_then(|rest| rest.strip_prefix('-')?.strip_prefix(label));
+        rest.is_some_and(|rest| rest.chars().all(|c| c == '.' || c.is_ascii_digit()))
+    };
+    name.split_once('.').filter(|(_, rest)| !is_own(name) && is_own(rest)).map(|(namespace, _)| namespace)
+}
+
+fn persisted(statement: &api::Statement, cut: Cut, seen: &Cut, at: Seconds) -> Persisted {
+    let behind = seen.behind(&cut).next().is_some().then(|| seen.clone());
     Persisted {
         version: statement.metadata.resource_version.clone().unwrap_or_default(),
         watermark: statement.spec.watermark.0.as_second(),
         cut,
+        behind,
         digest: digest(&statement.spec),
         closed: statement.spec.phase == Phase::Closed,
         at,
@@ -275,4 +329,27 @@ fn is_ours(fields: &[ManagedFieldsEntry]) -> bool {
 
 fn gap(gap: &api::Gap) -> Gap {
     Gap { from: gap.from.0.as_second(), to: gap.to.0.as_second(), reason: gap.reason.clone() }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_name_tells_out_of_which_namespace_it_was_moved() {
+        for (name, budget, moved) in [
+            ("team-2026-11", "team", None),
+            ("team-2026-11.2", "team", None),
+            ("shop.team-2026-11", "team", Some("shop")),
+            ("team.team-2026-11", "team", Some("team")),
+            ("team-a.team-2026-11.2", "team", Some("team-a")),
+            ("shop.team-2026-11.2.2", "team", Some("shop")),
+            ("a.b-2026-11", "a.b", None),
+            ("shop.a.b-2026-11", "a.b", Some("shop")),
+            ("2026.2026-2026-11", "2026", Some("2026")),
+            ("anything.else", "team", None),
+        ] {
+            assert_eq!(moved_from(name, budget, "2026-11"), moved, "{name}");
+        }
+    }
 }

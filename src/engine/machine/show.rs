@@ -17,7 +17,7 @@ use crate::engine::ledger::{self};
 use crate::engine::meter::Scope;
 use crate::engine::money::{amount_text, amounts_adding_up, minor_digits, used_percent};
 use crate::engine::statement;
-use crate::engine::write::{EventKey, Write, WriteKey};
+use crate::engine::write::{Write, WriteKey};
 use crate::facts::{Name, Seconds};
 
 /// A status whose figures alone changed is written this often; with many budgets, less.
@@ -207,7 +207,7 @@ impl Machine {
         }
         let (status, namespaces) = (self.status(key, now), self.namespace_count(key, now));
         let many = i64::try_from(self.budgets.len()).unwrap_or(i64::MAX) / self.settings.writes_per_second.max(1);
-        self.event_writes(key, &status, now, writes);
+        self.notice(key, &status, now);
         let state = self.budgets.get_mut(key).expect("present");
         let pause = REFRESH.max(many);
         let due = state.shown_at.saturating_add(pause);
@@ -216,7 +216,8 @@ impl Machine {
             == BudgetStatus { updated: None, ..(*state.status).clone() }
             && state.namespaces == namespaces;
         let transition = is_transition(&state.status, &status) || state.namespaces != namespaces;
-        let written = !same && (transition || now >= due);
+        let telling = state.is_telling(now);
+        let written = !same && !telling && (transition || now >= due);
         if written {
             let status = Arc::new(status);
             state.shown_at = now;
@@ -227,33 +228,6 @@ impl Machine {
         // Figures that move are looked at again when they may be written.
         if moves || !(same || written) {
             self.wake_budget(key, if due > now && !written { due } else { now + pause });
-        }
-    }
-
-    /// Events on edges, each told once: a crossing until it is delivered, the others with the status that shows them.
-    fn event_writes(&self, key: &BudgetKey, status: &BudgetStatus, now: Seconds, writes: &mut Vec<Write>) {
-        let state = &self.budgets[key];
-        let about = self.about(key);
-        if let Some(spec) = state.specs.last().and_then(Option::as_deref) {
-            for threshold in &spec.thresholds {
-                let latch = state.latches.get(&(threshold.percent, threshold.of)).copied().unwrap_or_default();
-                let event = EventKey::Crossed { budget: key.clone(), percent: threshold.percent, of: threshold.of };
-                let told = latch.notified_at.is_some() || self.inflight.contains(&WriteKey::Event(event.clone()));
-                if let (Some(at), false) = (latch.crossed_at, told) {
-                    let note = crossing_note(status, threshold.percent, threshold.of, threshold.action, at);
-                    writes.push(Write::Event {
-                        key: event,
-                        about: about.clone(),
-                        warning: true,
-                        reason: "ThresholdCrossed",
-                        note,
-                    });
-                }
-            }
-        }
-        for (reason, warning, note) in edges(&state.status, status) {
-            let event = EventKey::Changed { about: key.name.clone(), reason, n: now.unsigned_abs() };
-            writes.push(Write::Event { key: event, about: about.clone(), warning, reason, note });
         }
     }
 }
@@ -284,54 +258,6 @@ fn is_transition(before: &BudgetStatus, after: &BudgetStatus) -> bool {
         || before.thresholds != after.thresholds
         || before.spent.is_none() != after.spent.is_none()
         || conditions(before) != conditions(after)
-}
-
-fn edges(before: &BudgetStatus, after: &BudgetStatus) -> Vec<(&'static str, bool, String)> {
-    let mut edges = Vec::new();
-    let ready = |s: &BudgetStatus| s.conditions.iter().find(|c| c.type_ == "Ready").cloned();
-    if let (was, Some(now)) = (ready(before), ready(after))
-        && was.as_ref().map(|c| (&c.status, &c.reason)) != Some((&now.status, &now.reason))
-        && (was.is_some() || now.status == "False" || now.reason == "Unpriced")
-    {
-        let reason = if now.status == "False" { "NotReady" } else { "Ready" };
-        edges.push((
-            reason,
-            now.status == "False" || now.reason == "Unpriced",
-            format!("{}: {}", now.reason, now.message),
-        ));
-    }
-    let (was, now) = (before.gate.unwrap_or_default(), after.gate.unwrap_or_default());
-    if was != now {
-        let (reason, note) = match now {
-            Gate::Open => ("GateOpened", "the gate is open".to_owned()),
-            Gate::Warn => ("GateChanged", "growth is warned of".to_owned()),
-            Gate::BlockScaleUp => ("GateClosed", "scale-ups above the ceilings are refused".to_owned()),
-            Gate::Block => ("GateClosed", "everything new and larger is refused".to_owned()),
-        };
-        edges.push((reason, now > was, note));
-    }
-    edges
-}
-
-fn crossing_note(
-    status: &BudgetStatus,
-    percent: i32,
-    of: crate::api::Measure,
-    action: crate::api::Action,
-    at: Seconds,
-) -> String {
-    let currency = status.currency.as_ref().map(Currency::code).unwrap_or_default();
-    let label = status.period.as_ref().map(|p| p.label.as_str()).unwrap_or_default();
-    let limit = status.limit.as_deref().unwrap_or_default();
-    let (what, figure) = match of {
-        crate::api::Measure::Actual => ("spent", status.spent.as_deref()),
-        crate::api::Measure::Forecast => ("forecast", status.forecast.as_ref().map(|f| f.amount.as_str())),
-    };
-    let figure = figure.unwrap_or_default();
-    let at = time(at).0;
-    format!(
-        "{percent} % of {limit} {currency} for {label} reached at {at}: {what} {figure} {currency}; action {action:?}"
-    )
 }
 
 pub(super) fn gap(gap: &ledger::Gap) -> crate::api::Gap {
