@@ -175,15 +175,18 @@ impl Ledger {
 
     /// From here on, what was metered up to `watermark` from what `cut` had seen is what `lines` and `carried` say.
     ///
-    /// Newer versions keep their full effect, so that a correction of what was persisted is not lost.
+    /// Newer versions keep their full effect, so that a correction of what was persisted is not lost. What is `divided`
+    /// by usage is computed anew whatever was persisted.
     pub fn rebase(
         &mut self,
         lines: &HashMap<LineKey, i128>,
-        carried: BTreeMap<LineKey, Exact>,
+        mut carried: BTreeMap<LineKey, Exact>,
         watermark: Seconds,
         cut: &Cut,
+        divided: impl Fn(&LineKey) -> bool,
     ) {
         let watermark = watermark.max(self.folded);
+        carried.retain(|line, _| !divided(line));
         let mut sum = Total::default();
         for amount in carried.values() {
             sum.add_exact(amount);
@@ -192,7 +195,7 @@ impl Ledger {
         for key in lines.keys() {
             self.lines.entry(key.clone()).or_default();
         }
-        for (key, accrual) in &mut self.lines {
+        for (key, accrual) in self.lines.iter_mut().filter(|(key, _)| !divided(key)) {
             let shift = lines.get(key).copied().unwrap_or_default() - accrual.at_cut(watermark, cut);
             if shift != 0 {
                 accrual.shift(shift);

@@ -15,6 +15,7 @@ mod persist;
 mod queue;
 mod restore;
 mod show;
+mod usage;
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::sync::Arc;
@@ -137,6 +138,8 @@ pub struct Machine {
     plans: BTreeMap<Name, PlanState>,
     ledgers: BTreeMap<LedgerId, Entry>,
     next_ledger: u32,
+    /// Plans whose usage is kept, by the number in the key.
+    usages: Vec<usage::Usage>,
     /// Ledgers by budget, oldest first, and by the namespace and name of their Statement.
     billing: HashMap<BudgetKey, Vec<LedgerId>>,
     named: HashMap<(Name, Name), LedgerId>,
@@ -299,6 +302,7 @@ impl Machine {
             plans: BTreeMap::new(),
             ledgers: BTreeMap::new(),
             next_ledger: 0,
+            usages: Vec::new(),
             billing: HashMap::new(),
             named: HashMap::new(),
             covering: HashMap::new(),

@@ -21,6 +21,8 @@ pub struct Terms {
     pub scope: Scope,
     /// Where present, Pods alone count, and of them those that it picks.
     pub pods: Option<Selector>,
+    /// Whether recurring charges count as well; they belong to no Pod.
+    pub charges: bool,
     pub plan: Name,
 }
 
@@ -100,6 +102,18 @@ fn pieces(
     (1..cuts.len()).map(move |i| (cuts[i - 1], cuts[i]))
 }
 
+// === impl Scope ===
+
+impl Scope {
+    /// Whether it covers a namespace at `t`.
+    pub fn holds(&self, world: &World, namespace: &Name, t: Seconds) -> bool {
+        match self {
+            Self::Namespace(own) => own == namespace,
+            Self::Namespaces(selector) => selector.matches(&world.namespace_labels(namespace, t)),
+        }
+    }
+}
+
 // === impl Terms ===
 
 impl Terms {
@@ -115,11 +129,8 @@ impl Terms {
     }
 
     fn cover(&self, world: &World, item: &Item, labels: &Labels, t: Seconds) -> bool {
-        let in_scope = match &self.scope {
-            Scope::Namespace(namespace) => *namespace == item.namespace,
-            Scope::Namespaces(selector) => selector.matches(&world.namespace_labels(&item.namespace, t)),
-        };
-        in_scope && self.pods.as_ref().is_none_or(|pods| item.source == Source::Pods && pods.matches(labels))
+        self.scope.holds(world, &item.namespace, t)
+            && self.pods.as_ref().is_none_or(|pods| item.source == Source::Pods && pods.matches(labels))
     }
 }
 

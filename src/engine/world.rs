@@ -5,8 +5,8 @@ use std::sync::Arc;
 
 use super::history::History;
 use super::item::{Holding, Item, NEVER};
-use super::rate::PriceList;
-use super::recurring::Charge;
+use super::rate::{PriceList, Rate};
+use super::recurring::{Bearers, Charge};
 use crate::facts::{Amounts, Labels, Name, NamespaceFact, NodeFact, ObjectId, Seconds, UNDATED, no_labels};
 
 /// Everything observed that metering depends on.
@@ -195,8 +195,13 @@ impl World {
 
     /// All recurring charges of all versions of plans.
     pub fn charges(&self) -> impl Iterator<Item = &Charge> {
-        let lists = self.plans.values().flat_map(|plan| plan.versions.iter().filter_map(|(_, list)| list.as_ref()));
-        lists.flat_map(|list| &list.recurring)
+        self.plans.values().flat_map(Plan::charges)
+    }
+
+    /// Whether any version of the rate's plan divides that charge by usage.
+    pub fn is_divided_by_usage(&self, rate: &Rate) -> bool {
+        let charges = self.plans.get(&rate.plan).into_iter().flat_map(Plan::charges);
+        charges.filter(|charge| charge.name == rate.name).any(|charge| matches!(charge.bearers, Bearers::Usage(_)))
     }
 
     /// The price list in force.
@@ -223,6 +228,12 @@ impl Namespace {
 // === impl Plan ===
 
 impl Plan {
+    /// All recurring charges of all versions.
+    pub fn charges(&self) -> impl Iterator<Item = &Charge> {
+        let lists = self.versions.iter().filter_map(|(_, list)| list.as_ref());
+        lists.flat_map(|list| &list.recurring)
+    }
+
     /// Whether any version is not for all namespaces.
     pub fn is_restricted(&self) -> bool {
         self.versions.iter().any(|(_, list)| list.as_ref().is_some_and(|list| list.allowed.is_some()))

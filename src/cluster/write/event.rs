@@ -83,7 +83,7 @@ mod tests {
     fn each_edge_has_its_name() {
         let about = About { kind: "Budget", namespace: Some("a".into()), name: "x".into(), uid: Some("u".to_owned()) };
         let crossed = |percent| EventKey::Crossed {
-            budget: BudgetKey { namespace: Some("a".into()), name: "x".into() },
+            budget: BudgetKey::of(Some("a".into()), "x".into()),
             percent,
             of: Measure::Actual,
         };

@@ -25,6 +25,7 @@ pub(super) const NO_CURRENCY: &str = "XXX";
 impl Machine {
     /// Opens what should be open at `at`, after the first lists.
     pub(super) fn begin(&mut self, at: Seconds) {
+        self.follow_usage(at);
         self.restore_all(at);
         self.close_due(at);
         let keys: Vec<_> = self.budgets.keys().cloned().collect();

@@ -3,11 +3,11 @@
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ManagedFieldsEntry;
 
 use super::{Entry, Machine, Persisted, StatementState};
-use crate::api::{self, BudgetKind, Phase};
+use crate::api::{self, BilledKind, Phase};
 use crate::engine::budget::BudgetKey;
 use crate::engine::history::History;
 use crate::engine::item::Item;
-use crate::engine::ledger::{Gap, Ledger};
+use crate::engine::ledger::{Gap, Ledger, LineKey};
 use crate::engine::meter::{Growth, Span};
 use crate::engine::observed::{Cut, Tag};
 use crate::engine::period::Window;
@@ -178,21 +178,29 @@ impl Machine {
         }
         let cut = Cut::from_observed(&statement.spec.observed);
         let watermark = statement.spec.watermark.0.as_second();
-        self.ledgers.get_mut(&id).expect("present").ledger.rebase(&read.quantities, read.amounts, watermark, &cut);
+        let Self { ledgers, world, rates, .. } = self;
+        let divided = |line: &LineKey| world.is_divided_by_usage(rates.get(line.rate));
+        let entry = ledgers.get_mut(&id).expect("present");
+        entry.ledger.rebase(&read.quantities, read.amounts, watermark, &cut, divided);
     }
 
     /// The budget that a Statement bills. Those of a gone Namespace are in the operator's, as `NAMESPACE.NAME`.
     fn billed(&self, statement: &api::Statement, namespace: &Name) -> BudgetKey {
         let name: Name = statement.spec.budget_ref.name.as_str().into();
         let own = match statement.spec.budget_ref.kind {
-            BudgetKind::ClusterBudget => None,
-            BudgetKind::Budget => {
+            BilledKind::ClusterBudget => None,
+            // What is not kept any more is nobody's.
+            BilledKind::PricePlan => {
+                let nobody = BudgetKey { namespace: None, name, usage: Some(u32::MAX) };
+                return self.usage_of(statement).unwrap_or(nobody);
+            }
+            BilledKind::Budget => {
                 let moved = statement.metadata.name.as_deref().and_then(|n| n.split_once('.')).map(|(gone, _)| gone);
                 let moved = moved.filter(|gone| **namespace == *self.settings.namespace && !gone.starts_with(&*name));
                 Some(moved.map_or_else(|| namespace.clone(), Into::into))
             }
         };
-        BudgetKey { namespace: own, name }
+        BudgetKey::of(own, name)
     }
 
     /// An event about a budget, told once.
