@@ -31,8 +31,8 @@ pub use price_plan::{
 pub use quantity::Quantity;
 pub use recurring::{AllocateBy, Allocation, Booking, RecurringCharge};
 pub use statement::{
-    BudgetKind, BudgetRef, Category, ChargeClass, ChargeFrequency, Gap, Line, Phase, Statement, StatementPeriod,
-    StatementSpec,
+    BilledKind, BilledRef, BudgetKind, BudgetRef, Category, ChargeClass, ChargeFrequency, Gap, Line, Phase, Statement,
+    StatementPeriod, StatementSpec,
 };
 pub use status::{Breakdown, BudgetStatus, BurnRate, CostShare, Forecast, Gate, PeriodStatus, Prices, ThresholdStatus};
 

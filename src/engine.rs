@@ -22,6 +22,7 @@ pub mod plan;
 pub mod rate;
 pub mod recurring;
 pub mod selector;
+pub mod share;
 pub mod statement;
 pub mod tiers;
 pub mod world;

@@ -68,10 +68,11 @@ pub enum Booking {
     .message("by: Namespaces needs the weights in namespaces, such as {team-a: \"2\", team-b: \"1\"}; leave them out otherwise")
     .field_path(".namespaces"))]
 #[x_kube(validation = Rule::new("self.by != 'Namespaces' || !has(self.selector)")
-    .message("by: Namespaces names its namespaces: leave the selector out, or use by: Even").field_path(".selector"))]
+    .message("by: Namespaces names its namespaces: leave the selector out, or use by: Even or Usage").field_path(".selector"))]
 pub struct Allocation {
     /// Namespaces: those listed, by their weights. Even: in equal parts to the namespaces that the selector picks at
-    /// each instant.
+    /// each instant. Usage: to those in proportion to what each has used so far in the budget's period, and in equal
+    /// parts while none has used anything.
     pub by: AllocateBy,
     /// The weight of each namespace, as a whole number or a decimal number in quotes. A namespace bears its weight
     /// divided by the sum of all weights listed.
@@ -91,4 +92,5 @@ pub struct Allocation {
 pub enum AllocateBy {
     Namespaces,
     Even,
+    Usage,
 }

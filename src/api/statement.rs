@@ -36,8 +36,8 @@ pub struct StatementSpec {
     /// The cluster's name, as the operator was told it.
     #[schemars(length(max = 253))]
     pub cluster: String,
-    /// The Budget or ClusterBudget, by name: one that is deleted and made again within the period continues it.
-    pub budget_ref: BudgetRef,
+    /// The Budget, ClusterBudget or PricePlan, by name: one that is deleted and made again within the period continues it.
+    pub budget_ref: BilledRef,
     /// The period that is billed.
     pub period: StatementPeriod,
     /// The ISO 4217 code of the currency of all amounts here: the PricePlan's.
@@ -91,6 +91,28 @@ pub struct BudgetRef {
 pub enum BudgetKind {
     Budget,
     ClusterBudget,
+}
+
+/// What a Statement is the ledger of, by name.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+#[schemars(inline)]
+pub struct BilledRef {
+    /// Budget, ClusterBudget, or PricePlan: what every namespace used under a plan that shares charges by usage.
+    pub kind: BilledKind,
+    /// Its name.
+    #[schemars(length(min = 1, max = 253))]
+    pub name: String,
+}
+
+/// The kinds that have Statements.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
+#[schemars(inline)]
+#[allow(missing_docs)]
+pub enum BilledKind {
+    Budget,
+    ClusterBudget,
+    PricePlan,
 }
 
 /// The period that is billed.

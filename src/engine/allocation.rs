@@ -24,16 +24,31 @@ struct Stretch<'a> {
 /// All that charges add to a ledger of this span from `since` on; `sign` is 1, or −1 to take it back.
 pub fn growth(world: &World, rates: &mut Rates, span: &Span, since: Seconds, sign: i128, out: &mut Vec<Growth>) {
     let from = span.from.max(since);
-    for (from, to) in span.stretches(world, from) {
+    for (from, to) in span.stretches(world, from, span.until) {
         let Some(Some(terms)) = span.terms.at(from) else { continue };
         let list = terms.price_list(world, from);
-        if terms.pods.is_some() {
+        if !terms.charges {
             continue;
         }
         for charge in list.iter().flat_map(|list| &list.recurring) {
+            if let Bearers::Usage(_) = charge.bearers {
+                // Divided when it is read; its lines have a name from now on.
+                rates.id(charge.shared(&terms.plan));
+                continue;
+            }
             Stretch { terms, from, to }.grow(world, rates, span, charge, sign, out);
         }
     }
+}
+
+/// `[from, to)` cut where a namespace comes, goes or is labelled otherwise.
+pub(super) fn standing(world: &World, from: Seconds, to: Seconds) -> Vec<(Seconds, Seconds)> {
+    let mut cuts = vec![from, to];
+    for namespace in world.namespaces.values() {
+        cuts.extend(namespace.labels.changes(from, to));
+        cuts.extend(namespace.lives.iter().flat_map(|life| [life.0, life.1]).filter(|t| from < *t && *t < to));
+    }
+    between(cuts)
 }
 
 // === impl Stretch ===
@@ -67,22 +82,14 @@ impl Stretch<'_> {
 
     /// `[from, to)` cut where namespaces come, go or change so that the parts may.
     fn standing(&self, world: &World, charge: &Charge, from: Seconds, to: Seconds) -> Vec<(Seconds, Seconds)> {
-        let mut cuts = vec![from, to];
         let even = matches!(charge.bearers, Bearers::Even(_));
         let wide = matches!(self.terms.scope, Scope::Namespaces(_));
-        for namespace in world.namespaces.values().filter(|_| even || wide) {
-            cuts.extend(namespace.labels.changes(from, to));
-            cuts.extend(namespace.lives.iter().flat_map(|life| [life.0, life.1]).filter(|t| from < *t && *t < to));
-        }
-        between(cuts)
+        if even || wide { standing(world, from, to) } else { vec![(from, to)] }
     }
 
     /// Each namespace of the budget with its part of the charge at `t`.
     fn parts(&self, world: &World, charge: &Charge, t: Seconds) -> Vec<(Name, Exact)> {
-        let covers = |namespace: &Name| match &self.terms.scope {
-            Scope::Namespace(own) => own == namespace,
-            Scope::Namespaces(selector) => selector.matches(&world.namespace_labels(namespace, t)),
-        };
+        let covers = |namespace: &Name| self.terms.scope.holds(world, namespace, t);
         match &charge.bearers {
             Bearers::Listed(parts) => {
                 let own = parts.iter().filter(|(namespace, _)| covers(namespace));
@@ -93,6 +100,7 @@ impl Stretch<'_> {
                 let part = Exact::new(1.into(), BigInt::from(bearing.len().max(1)));
                 bearing.into_iter().filter(|namespace| covers(namespace)).map(|n| (n.clone(), part.clone())).collect()
             }
+            Bearers::Usage(_) => Vec::new(),
         }
     }
 
@@ -101,23 +109,14 @@ impl Stretch<'_> {
         let unit = match (&charge.bearers, length) {
             (Bearers::Listed(_), Some(period)) => Unit::SecondsOf { period },
             (Bearers::Listed(_), None) => Unit::Charges,
-            (Bearers::Even(_), length) => Unit::Share { period: length.unwrap_or(1) },
+            (_, length) => Unit::Share { period: length.unwrap_or(1) },
         };
-        Rate {
-            plan: self.terms.plan.clone(),
-            name: charge.name.clone(),
-            category: charge.category.clone(),
-            price: UnitPrice::new(&(&charge.amount * part)),
-            grade: None,
-            unit,
-            frequency: charge.frequency(),
-            correction: false,
-        }
+        Rate { price: UnitPrice::new(&(&charge.amount * part)), unit, ..charge.shared(&self.terms.plan) }
     }
 }
 
 /// The namespaces that exist at `t` and match.
-fn bearing<'a>(world: &'a World, selector: &'a Selector, t: Seconds) -> impl Iterator<Item = &'a Name> {
+pub(super) fn bearing<'a>(world: &'a World, selector: &Selector, t: Seconds) -> impl Iterator<Item = &'a Name> {
     let there = move |(_, namespace): &(&Name, &super::world::Namespace)| {
         namespace.lives.iter().any(|(created, removed)| *created <= t && t < *removed)
             && namespace.labels.at(t).is_some_and(|labels| selector.matches(labels))

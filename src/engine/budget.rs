@@ -15,6 +15,8 @@ use crate::facts::Name;
 pub struct BudgetKey {
     pub namespace: Option<Name>,
     pub name: Name,
+    /// Of what is no budget but the usage under a plan: which one (COST_RULES 20).
+    pub usage: Option<u32>,
 }
 
 /// One version of a budget's spec.
@@ -44,8 +46,16 @@ pub enum BudgetError {
 // === impl BudgetKey ===
 
 impl BudgetKey {
+    pub fn of(namespace: Option<Name>, name: Name) -> Self {
+        Self { namespace, name, usage: None }
+    }
+
     pub fn kind(&self) -> &'static str {
-        if self.namespace.is_some() { "Budget" } else { "ClusterBudget" }
+        match (&self.namespace, self.usage) {
+            (_, Some(_)) => "PricePlan",
+            (Some(_), None) => "Budget",
+            (None, None) => "ClusterBudget",
+        }
     }
 }
 
@@ -76,6 +86,7 @@ impl Budget {
             terms: Terms {
                 scope,
                 pods: compile(spec.pod_selector.as_ref()).map_err(BudgetError::PodSelector)?,
+                charges: spec.pod_selector.is_none(),
                 plan: spec.price_plan.as_str().into(),
             },
             thresholds: spec.thresholds.clone(),

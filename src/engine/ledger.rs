@@ -40,6 +40,8 @@ pub struct Ledger {
     /// a Statement had merged.
     carried: BTreeMap<LineKey, Exact>,
     carried_sum: Fraction,
+    /// Its parts of charges divided by usage stand among what is carried, and move no more.
+    divided: bool,
     /// What a Statement showed otherwise than its quantities of graduated rates come to.
     residue: Vec<(LineKey, i128)>,
     /// Readings before this instant are lost.
@@ -67,6 +69,7 @@ impl Ledger {
             totals: Vec::new(),
             carried: BTreeMap::new(),
             carried_sum: Fraction::ZERO,
+            divided: false,
             residue: Vec::new(),
         }
     }
@@ -154,6 +157,19 @@ impl Ledger {
         self.totals.iter().flat_map(|(_, a)| a.turns(t)).chain(bend).min()
     }
 
+    /// From here on its parts of charges divided by usage are these.
+    pub fn divide(&mut self, parts: BTreeMap<LineKey, Exact>) {
+        for (line, part) in parts {
+            self.carried_sum = self.carried_sum.plus(&(&part).into());
+            *self.carried.entry(line).or_default() += part;
+        }
+        self.divided = true;
+    }
+
+    pub fn is_divided(&self) -> bool {
+        self.divided
+    }
+
     /// What is known as an amount alone, beside the lines.
     pub fn carried(&self) -> &BTreeMap<LineKey, Exact> {
         &self.carried
@@ -179,15 +195,18 @@ impl Ledger {
 
     /// From here on, what was metered up to `watermark` from what `cut` had seen is what `lines` and `carried` say.
     ///
-    /// Newer versions keep their full effect, so that a correction of what was persisted is not lost.
+    /// Newer versions keep their full effect, so that a correction of what was persisted is not lost. What is `divided`
+    /// by usage is computed anew whatever was persisted.
     pub fn rebase(
         &mut self,
         lines: &HashMap<LineKey, i128>,
-        carried: BTreeMap<LineKey, Exact>,
+        mut carried: BTreeMap<LineKey, Exact>,
         watermark: Seconds,
         cut: &Cut,
+        divided: impl Fn(&LineKey) -> bool,
     ) {
         let watermark = watermark.max(self.folded);
+        carried.retain(|line, _| !divided(line));
         let mut sum = Total::default();
         for amount in carried.values() {
             sum.add_exact(amount);
@@ -196,7 +215,7 @@ impl Ledger {
         for key in lines.keys() {
             self.lines.entry(key.clone()).or_default();
         }
-        for (key, accrual) in &mut self.lines {
+        for (key, accrual) in self.lines.iter_mut().filter(|(key, _)| !divided(key)) {
             let shift = lines.get(key).copied().unwrap_or_default() - accrual.at_cut(watermark, cut);
             if shift != 0 {
                 accrual.shift(shift);

@@ -19,6 +19,7 @@ mod restore;
 mod rewind;
 mod show;
 mod telling;
+mod usage;
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::sync::Arc;
@@ -138,6 +139,8 @@ pub struct Machine {
     plans: BTreeMap<Name, PlanState>,
     ledgers: BTreeMap<LedgerId, Entry>,
     next_ledger: u32,
+    /// Plans whose usage is kept, by the number in the key.
+    usages: Vec<usage::Usage>,
     /// Ledgers by budget, oldest first, and by the namespace and name of their Statement.
     billing: HashMap<BudgetKey, Vec<LedgerId>>,
     named: HashMap<(Name, Name), LedgerId>,
@@ -314,6 +317,7 @@ impl Machine {
             plans: BTreeMap::new(),
             ledgers: BTreeMap::new(),
             next_ledger: 0,
+            usages: Vec::new(),
             billing: HashMap::new(),
             named: HashMap::new(),
             covering: HashMap::new(),

@@ -22,6 +22,8 @@ pub struct Terms {
     pub scope: Scope,
     /// Where present, Pods alone count, and of them those that it picks.
     pub pods: Option<Selector>,
+    /// Whether recurring charges count as well; they belong to no Pod.
+    pub charges: bool,
     pub plan: Name,
 }
 
@@ -123,8 +125,7 @@ pub fn between(mut cuts: Vec<Seconds>) -> Vec<(Seconds, Seconds)> {
 
 impl Span {
     /// `[from, until)` cut where the terms or the plan change, or may be used by the Budget or not.
-    pub fn stretches(&self, world: &World, from: Seconds) -> Vec<(Seconds, Seconds)> {
-        let to = self.until;
+    pub fn stretches(&self, world: &World, from: Seconds, to: Seconds) -> Vec<(Seconds, Seconds)> {
         if from >= to {
             return Vec::new();
         }
@@ -139,6 +140,18 @@ impl Span {
             }
         }
         between(cuts)
+    }
+}
+
+// === impl Scope ===
+
+impl Scope {
+    /// Whether it covers a namespace at `t`.
+    pub fn holds(&self, world: &World, namespace: &Name, t: Seconds) -> bool {
+        match self {
+            Self::Namespace(own) => own == namespace,
+            Self::Namespaces(selector) => selector.matches(&world.namespace_labels(namespace, t)),
+        }
     }
 }
 
@@ -157,11 +170,8 @@ impl Terms {
     }
 
     fn cover(&self, world: &World, item: &Item, labels: &Labels, t: Seconds) -> bool {
-        let in_scope = match &self.scope {
-            Scope::Namespace(namespace) => *namespace == item.namespace,
-            Scope::Namespaces(selector) => selector.matches(&world.namespace_labels(&item.namespace, t)),
-        };
-        in_scope && self.pods.as_ref().is_none_or(|pods| item.source == Source::Pods && pods.matches(labels))
+        self.scope.holds(world, &item.namespace, t)
+            && self.pods.as_ref().is_none_or(|pods| item.source == Source::Pods && pods.matches(labels))
     }
 }
 

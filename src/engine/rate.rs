@@ -164,6 +164,11 @@ impl Rates {
         self.steps.get(&id).map_or(&[], Vec::as_slice)
     }
 
+    /// A rate that is in use.
+    pub fn find(&self, rate: &Rate) -> Option<RateId> {
+        self.ids.get(rate).copied()
+    }
+
     /// The rate of exact amounts under the same name.
     pub fn amount(&self, id: RateId) -> RateId {
         self.amounts[id.0 as usize]

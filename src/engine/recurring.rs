@@ -8,8 +8,9 @@ use std::collections::BTreeMap;
 use jiff::civil::Date;
 use num_traits::Zero;
 
-use super::money::{Exact, ParsePriceError, Price};
+use super::money::{Exact, ParsePriceError, Price, Unit};
 use super::period::{Step, Zone};
+use super::rate::Rate;
 use super::selector::{Selector, UnknownOperator};
 use crate::api::{AllocateBy, Allocation, Booking, ChargeFrequency, RecurringCharge};
 use crate::facts::{Name, Seconds};
@@ -37,6 +38,8 @@ pub enum Bearers {
     Listed(BTreeMap<Name, Exact>),
     /// In equal parts those that exist and match at each instant.
     Even(Selector),
+    /// Those, in proportion to what each has used in the period so far.
+    Usage(Selector),
 }
 
 /// One falling due of a charge.
@@ -94,6 +97,20 @@ impl Charge {
         if self.step.is_some() { ChargeFrequency::Recurring } else { ChargeFrequency::OneTime }
     }
 
+    /// The rate of parts of it that are shown as amounts.
+    pub fn shared(&self, plan: &Name) -> Rate {
+        Rate {
+            plan: plan.clone(),
+            name: self.name.clone(),
+            category: self.category.clone(),
+            price: None,
+            grade: None,
+            unit: Unit::Amount,
+            frequency: self.frequency(),
+            correction: false,
+        }
+    }
+
     /// What falls due within `[from, to)`, in order. What accrues may begin before and end after.
     pub fn due(&self, from: Seconds, to: Seconds) -> Vec<Due> {
         let to = to.min(self.until);
@@ -133,10 +150,18 @@ impl Charge {
 
 impl Bearers {
     fn compile(spec: &Allocation) -> Result<Self, ChargeError> {
-        if spec.by == AllocateBy::Even {
-            let selector = spec.selector.as_ref().map(Selector::compile).transpose().map_err(ChargeError::Selector)?;
-            return Ok(Self::Even(selector.unwrap_or_default()));
+        let selector = || {
+            let selector = spec.selector.as_ref().map(Selector::compile).transpose();
+            Ok(selector.map_err(ChargeError::Selector)?.unwrap_or_default())
+        };
+        match spec.by {
+            AllocateBy::Namespaces => Self::listed(spec),
+            AllocateBy::Even => Ok(Self::Even(selector()?)),
+            AllocateBy::Usage => Ok(Self::Usage(selector()?)),
         }
+    }
+
+    fn listed(spec: &Allocation) -> Result<Self, ChargeError> {
         let mut weights = BTreeMap::new();
         for (namespace, weight) in &spec.namespaces {
             let weight = Price::parse(weight.as_str())

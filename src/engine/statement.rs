@@ -3,8 +3,9 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
 use super::budget::BudgetKey;
+use super::evaluate::Reading;
 use super::ledger::graduated::{Position, position};
-use super::ledger::{Ledger, LineKey, OTHER};
+use super::ledger::{LineKey, OTHER};
 use super::money::{Exact, Fraction, Total, Unit, UnitPrice, cost_text, exact_text, parse_exact};
 use super::rate::{Rate, Rates};
 use crate::api::{Category, ChargeClass, CostShare, Line};
@@ -44,16 +45,17 @@ pub struct Read {
 }
 
 /// The ledger at `t`. Closed, its workloads are merged, and the largest named apart.
-pub fn print(ledger: &Ledger, rates: &Rates, budget: &BudgetKey, t: Seconds, closed: bool) -> Printed {
-    let mut charges = charges(ledger, rates, t);
+pub fn print(reading: &Reading<'_>, budget: &BudgetKey, t: Seconds, closed: bool) -> Printed {
+    let rates = reading.rates;
+    let mut charges = charges(reading, t);
     let top = if closed { top_workloads(&charges, budget, cost_text) } else { Vec::new() };
-    if closed {
+    if closed || budget.usage.is_some() {
         charges = merge(rates, charges, |charge| LineKey { workload: None, ..charge.key.clone() });
     }
-    let charges = fit(rates, charges, &ledger.positions(rates));
+    let charges = fit(rates, charges, &reading.ledger.positions(rates));
     let mut lines: Vec<_> = charges.iter().map(|charge| line(rates, charge)).collect();
     lines.sort_by(|a, b| order(a).cmp(&order(b)));
-    Printed { lines, total: cost_text(&ledger.spent(rates, t).exact()), top }
+    Printed { lines, total: cost_text(&reading.spent(t).exact()), top }
 }
 
 /// What a Statement's lines say.
@@ -78,7 +80,8 @@ pub fn read(lines: &[Line], rates: &mut Rates) -> Read {
 }
 
 /// Cost by category, largest first, as exact amounts.
-pub fn by_category(ledger: &Ledger, rates: &Rates, t: Seconds) -> Vec<(Name, Exact)> {
+pub fn by_category(reading: &Reading<'_>, t: Seconds) -> Vec<(Name, Exact)> {
+    let Reading { ledger, rates, .. } = *reading;
     let mut sums: BTreeMap<Name, Total> = BTreeMap::new();
     for (id, quantity) in ledger.by_rate(rates, t) {
         let rate = rates.get(id);
@@ -86,7 +89,7 @@ pub fn by_category(ledger: &Ledger, rates: &Rates, t: Seconds) -> Vec<(Name, Exa
             sums.entry(rate.category.clone()).or_default().add(price, quantity, rate.unit.factor());
         }
     }
-    for (line, amount) in ledger.carried() {
+    for (line, amount) in ledger.carried().iter().chain(&reading.parts(t)) {
         sums.entry(rates.get(line.rate).category.clone()).or_default().add_exact(amount);
     }
     let mut shares: Vec<_> = sums.into_iter().map(|(name, sum)| (name, sum.exact())).collect();
@@ -95,18 +98,13 @@ pub fn by_category(ledger: &Ledger, rates: &Rates, t: Seconds) -> Vec<(Name, Exa
 }
 
 /// The workloads that cost most at `t`.
-pub fn top(
-    ledger: &Ledger,
-    rates: &Rates,
-    budget: &BudgetKey,
-    t: Seconds,
-    print: impl Fn(&Exact) -> String,
-) -> Vec<CostShare> {
-    top_workloads(&charges(ledger, rates, t), budget, print)
+pub fn top(reading: &Reading<'_>, budget: &BudgetKey, t: Seconds, print: impl Fn(&Exact) -> String) -> Vec<CostShare> {
+    top_workloads(&charges(reading, t), budget, print)
 }
 
 /// What each namespace costs at `t`.
-pub fn by_namespace(ledger: &Ledger, rates: &Rates, t: Seconds) -> Vec<(Name, Exact)> {
+pub fn by_namespace(reading: &Reading<'_>, t: Seconds) -> Vec<(Name, Exact)> {
+    let Reading { ledger, rates, .. } = *reading;
     let mut sums: BTreeMap<Name, Total> = BTreeMap::new();
     for (key, quantity) in ledger.lines(rates, t) {
         let (rate, Some(namespace)) = (rates.get(key.rate), key.namespace) else { continue };
@@ -114,7 +112,7 @@ pub fn by_namespace(ledger: &Ledger, rates: &Rates, t: Seconds) -> Vec<(Name, Ex
             sums.entry(namespace).or_default().add(price, quantity, rate.unit.factor());
         }
     }
-    for (line, amount) in ledger.carried() {
+    for (line, amount) in ledger.carried().iter().chain(&reading.parts(t)) {
         if let Some(namespace) = &line.namespace {
             sums.entry(namespace.clone()).or_default().add_exact(amount);
         }
@@ -123,13 +121,15 @@ pub fn by_namespace(ledger: &Ledger, rates: &Rates, t: Seconds) -> Vec<(Name, Ex
 }
 
 /// Every line at `t`; parts of charges as amounts.
-fn charges(ledger: &Ledger, rates: &Rates, t: Seconds) -> Vec<Charge> {
+fn charges(reading: &Reading<'_>, t: Seconds) -> Vec<Charge> {
+    let Reading { ledger, rates, .. } = *reading;
+    let shared = reading.parts(t);
     let (parts, products): (Vec<_>, Vec<_>) = ledger
         .lines(rates, t)
         .into_iter()
         .map(|(key, quantity)| charge(rates, key, quantity))
         .partition(|charge| rates.get(charge.key.rate).unit.is_amount());
-    let carried = ledger.carried().iter();
+    let carried = ledger.carried().iter().chain(&shared);
     let carried = carried.map(|(key, amount)| Charge { key: key.clone(), quantity: 0, cost: Some(amount.into()) });
     let amounts = merge(rates, parts.into_iter().chain(carried).collect(), |charge| amount_key(rates, charge));
     products.into_iter().chain(amounts).collect()

@@ -91,7 +91,7 @@ impl<'a> Regimes<'a> {
                 let since = if since == span.from { Seconds::MIN } else { since };
                 Some(Regime { since, plan: &terms.plan, list })
             };
-            Self(span.stretches(world, span.from).into_iter().filter_map(regime).collect())
+            Self(span.stretches(world, span.from, span.until).into_iter().filter_map(regime).collect())
         })
     }
 

@@ -6,8 +6,8 @@ use std::sync::Arc;
 
 use super::history::History;
 use super::item::{Held, Holding, Item, NEVER};
-use super::rate::PriceList;
-use super::recurring::Charge;
+use super::rate::{PriceList, Rate};
+use super::recurring::{Bearers, Charge};
 use crate::facts::{Amounts, Labels, Name, NamespaceFact, NodeFact, ObjectId, Seconds, UNDATED, no_labels};
 
 /// Everything observed that metering depends on.
@@ -225,6 +225,12 @@ impl World {
         self.plans.values().flat_map(|plan| plan.versions.iter().filter_map(|(_, list)| list.as_ref()))
     }
 
+    /// Whether any version of the rate's plan divides that charge by usage.
+    pub fn is_divided_by_usage(&self, rate: &Rate) -> bool {
+        let charges = self.plans.get(&rate.plan).into_iter().flat_map(Plan::charges);
+        charges.filter(|charge| charge.name == rate.name).any(|charge| matches!(charge.bearers, Bearers::Usage(_)))
+    }
+
     /// The price list in force.
     pub fn price_list(&self, plan: &str, t: Seconds) -> Option<&Arc<PriceList>> {
         self.plans.get(plan)?.versions.at(t)?.as_ref()
@@ -257,6 +263,12 @@ impl Plan {
     /// Whether any version in force in `[from, to)` is not for all namespaces.
     pub fn is_restricted(&self, from: Seconds, to: Seconds) -> bool {
         self.versions.within(from, to).flatten().any(|list| list.allowed.is_some())
+    }
+
+    /// All recurring charges of all versions.
+    pub fn charges(&self) -> impl Iterator<Item = &Charge> {
+        let lists = self.versions.iter().filter_map(|(_, list)| list.as_ref());
+        lists.flat_map(|list| &list.recurring)
     }
 }
 

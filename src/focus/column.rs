@@ -7,7 +7,7 @@ use serde_json::json;
 
 use super::category::{self, Service};
 use super::charge::{Charge, Kind, shortest};
-use crate::api::{BudgetKind, ChargeClass, ChargeFrequency, Phase};
+use crate::api::{BilledKind, ChargeClass, ChargeFrequency, Phase};
 use crate::engine::money::cost_text;
 
 /// A column of the specification.
@@ -141,15 +141,16 @@ fn cluster(charge: &Charge<'_>) -> Option<String> {
 fn account(charge: &Charge<'_>) -> Option<String> {
     let budget = &charge.statement.spec.budget_ref;
     some(match (budget.kind, namespace(charge)) {
-        (BudgetKind::Budget, Some(namespace)) => qualify(charge, &format!("{namespace}/{}", budget.name)),
+        (BilledKind::Budget, Some(namespace)) => qualify(charge, &format!("{namespace}/{}", budget.name)),
         _ => qualify(charge, &budget.name),
     })
 }
 
 fn account_type(charge: &Charge<'_>) -> &'static str {
     match charge.statement.spec.budget_ref.kind {
-        BudgetKind::Budget => "Budget",
-        BudgetKind::ClusterBudget => "ClusterBudget",
+        BilledKind::Budget => "Budget",
+        BilledKind::ClusterBudget => "ClusterBudget",
+        BilledKind::PricePlan => "PricePlan",
     }
 }
 

@@ -7,7 +7,7 @@ use serde_json::value::RawValue;
 
 use super::charge::Charge;
 use super::column::{COLUMNS, DataType};
-use crate::api::{BudgetKind, Statement};
+use crate::api::{BilledKind, Statement};
 
 /// How rows are written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
@@ -59,6 +59,10 @@ impl<W: Write> Rows<W> {
 
     /// Writes the rows of a Statement; `tell` hears of each line that cannot be read.
     pub fn write(&mut self, statement: &Statement, mut tell: impl FnMut(String)) -> io::Result<()> {
+        // What a plan's usage Statement says is on the budgets' Statements already.
+        if statement.spec.budget_ref.kind == BilledKind::PricePlan {
+            return Ok(());
+        }
         let mut any = false;
         for line in &statement.spec.lines {
             match Charge::of(statement, line) {
@@ -76,8 +80,8 @@ impl<W: Write> Rows<W> {
             }
         }
         match statement.spec.budget_ref.kind {
-            BudgetKind::Budget => self.left_out.budgets |= any,
-            BudgetKind::ClusterBudget => self.left_out.cluster_budgets |= any,
+            BilledKind::Budget => self.left_out.budgets |= any,
+            BilledKind::ClusterBudget | BilledKind::PricePlan => self.left_out.cluster_budgets |= any,
         }
         Ok(())
     }

@@ -145,7 +145,7 @@ mod tests {
             ..BudgetStatus::default()
         };
         let budget = BudgetFigures {
-            key: BudgetKey { namespace: Some("team-a".into()), name: "a\"b".into() },
+            key: BudgetKey::of(Some("team-a".into()), "a\"b".into()),
             spec: Arc::default(),
             namespace_selector: None,
             status: Arc::new(status),

@@ -18,7 +18,8 @@ pub fn faults(case: &Case, outcome: &Outcome) -> Vec<String> {
     troubles(case, outcome, &mut faults);
     let printed = report["statements"].as_array().expect("a list");
     faults.extend(printed.iter().flat_map(compare::faults));
-    faults.extend(printed.iter().flat_map(focus::faults));
+    let of_budgets = printed.iter().filter(|statement| statement["spec"]["budgetRef"]["kind"] != "PricePlan");
+    faults.extend(of_budgets.flat_map(focus::faults));
     statements(case, report, &mut faults);
     for (field, expected) in [("budgets", &case.expect.budgets), ("clusterBudgets", &case.expect.cluster_budgets)] {
         for (name, status) in expected {

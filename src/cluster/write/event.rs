@@ -82,7 +82,7 @@ mod tests {
     fn each_edge_has_its_name() {
         let about = About { kind: "Budget", namespace: Some("a".into()), name: "x".into(), uid: Some("u".to_owned()) };
         let crossed = |percent, at| EventKey::Crossed {
-            budget: BudgetKey { namespace: Some("a".into()), name: "x".into() },
+            budget: BudgetKey::of(Some("a".into()), "x".into()),
             percent,
             of: Measure::Actual,
             at,
@@ -102,7 +102,7 @@ mod tests {
             assert_eq!(cut(text, bytes), expected, "{text} {bytes}");
         }
         let about = About { kind: "ClusterBudget", namespace: None, name: "x".into(), uid: None };
-        let budget = BudgetKey { namespace: None, name: "x".into() };
+        let budget = BudgetKey::of(None, "x".into());
         let key = EventKey::Changed { budget, reason: "Ready", of: "".into(), at: 1 };
         let event = describe(&key, &about, false, &"€".repeat(1000));
         assert_eq!(event.note.unwrap().len(), 1023);

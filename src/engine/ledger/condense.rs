@@ -72,6 +72,7 @@ mod tests {
     use crate::api::ChargeFrequency;
     use crate::engine::accrual::Ramp;
     use crate::engine::budget::BudgetKey;
+    use crate::engine::evaluate::Reading;
     use crate::engine::history::History;
     use crate::engine::meter::Span;
     use crate::engine::money::{Unit, UnitPrice};
@@ -127,8 +128,9 @@ mod tests {
         // It ended a second earlier, as is learned late.
         grow(&mut ledger, "Pod/p1", -1, 19);
         grow(&mut ledger, "Pod/p1", 1, 20);
-        let budget = BudgetKey { namespace: Some("a".into()), name: "a".into() };
-        let lines = statement::print(&ledger, &rates, &budget, 500_000, false).lines;
+        let budget = BudgetKey::of(Some("a".into()), "a".into());
+        let lines =
+            statement::print(&Reading { ledger: &ledger, rates: &rates, shares: None }, &budget, 500_000, false).lines;
         let quantities: Vec<i128> = lines.iter().map(|line| line.quantity.as_ref().unwrap().parse().unwrap()).collect();
         assert!(quantities.iter().all(|quantity| *quantity > 0), "{quantities:?}");
         assert_eq!(quantities.iter().sum::<i128>(), sum(&ledger));

@@ -26,7 +26,7 @@ const LONGEST_OVERRIDE: Seconds = 7 * 86_400;
 impl Machine {
     pub(super) fn apply_budget(&mut self, tag: Tag, id: ObjectId, budget: &api::Budget, at: Seconds) {
         let namespace: Name = budget.metadata.namespace.as_deref().unwrap_or_default().into();
-        let key = BudgetKey { namespace: Some(namespace.clone()), name: name_of(&budget.metadata) };
+        let key = BudgetKey::of(Some(namespace.clone()), name_of(&budget.metadata));
         let compiled = Budget::of_namespace(&namespace, &budget.spec);
         let status = budget.status.clone().unwrap_or_default();
         self.apply_spec(tag, id, &key, &budget.metadata, compiled, status, at);
@@ -36,7 +36,7 @@ impl Machine {
     }
 
     pub(super) fn apply_cluster_budget(&mut self, tag: Tag, id: ObjectId, budget: &api::ClusterBudget, at: Seconds) {
-        let key = BudgetKey { namespace: None, name: name_of(&budget.metadata) };
+        let key = BudgetKey::of(None, name_of(&budget.metadata));
         let compiled = Budget::of_cluster(&budget.spec);
         let status = budget.status.clone().unwrap_or_default();
         let namespaces = status.namespaces;
@@ -50,11 +50,11 @@ impl Machine {
 
     pub(super) fn delete_budget(&mut self, tag: Tag, id: ObjectId, budget: &api::Budget, at: Seconds) {
         let namespace: Name = budget.metadata.namespace.as_deref().unwrap_or_default().into();
-        self.delete_spec(tag, id, &BudgetKey { namespace: Some(namespace), name: name_of(&budget.metadata) }, at);
+        self.delete_spec(tag, id, &BudgetKey::of(Some(namespace), name_of(&budget.metadata)), at);
     }
 
     pub(super) fn delete_cluster_budget(&mut self, tag: Tag, id: ObjectId, budget: &api::ClusterBudget, at: Seconds) {
-        self.delete_spec(tag, id, &BudgetKey { namespace: None, name: name_of(&budget.metadata) }, at);
+        self.delete_spec(tag, id, &BudgetKey::of(None, name_of(&budget.metadata)), at);
     }
 
     #[allow(clippy::too_many_arguments)]
@@ -103,6 +103,9 @@ impl Machine {
             (Some(before), Some(spec)) if !again => self.edit(tag, key, &before, spec, at),
             (_, Some(spec)) => self.make(tag, key, spec, created.min(at), fresh, at),
             (_, None) => {}
+        }
+        if self.running {
+            self.follow_usage(at);
         }
         self.wake_budget(key, at);
         self.dirty_scope(key);
@@ -282,10 +285,13 @@ impl Machine {
         for key in users {
             self.follow_currency(&key, at);
         }
+        if self.running {
+            self.follow_usage(at);
+        }
     }
 
     /// A statement in another currency than its plan's ends; one in no currency yet takes the plan's (31).
-    fn follow_currency(&mut self, key: &BudgetKey, at: Seconds) {
+    pub(super) fn follow_currency(&mut self, key: &BudgetKey, at: Seconds) {
         let Some(id) = self.current(key, at) else { return };
         let Some(spec) = self.budgets.get(key).and_then(|state| state.specs.last().cloned().flatten()) else { return };
         let Some(list) = self.world.price_list(&spec.terms.plan, at) else { return };
@@ -329,10 +335,8 @@ impl Machine {
         } else {
             None
         };
-        let budget = BudgetKey {
-            namespace: (grant.spec.budget_ref.kind == api::BudgetKind::Budget).then(|| namespace.clone()),
-            name: grant.spec.budget_ref.name.as_str().into(),
-        };
+        let own = (grant.spec.budget_ref.kind == api::BudgetKind::Budget).then(|| namespace.clone());
+        let budget = BudgetKey::of(own, grant.spec.budget_ref.name.as_str().into());
         self.settle_before_edit(&budget, at);
         let extra = grant.spec.extra_amount.as_ref().and_then(|a| Some(Price::parse(a.as_str()).ok()?.exact()));
         let state = OverrideState {

@@ -202,7 +202,7 @@ impl Machine {
         PricePlanStatus {
             observed_generation: generation,
             conditions: vec![condition(&state.status.conditions, "Ready", verdict, generation, now)],
-            used_by: i64::try_from(self.users(name).count()).ok(),
+            used_by: i64::try_from(self.users(name).filter(|key| key.usage.is_none()).count()).ok(),
             versions: state.versions.iter().take(kept).cloned().collect(),
         }
     }

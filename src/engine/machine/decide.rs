@@ -74,7 +74,7 @@ impl Machine {
             return entry.ledger.span.from;
         }
         let over = now >= entry.ledger.span.until;
-        let figures = Figures::of(&entry.ledger, &self.rates, now);
+        let figures = Figures::of(&self.reading(entry), now);
         let limit = self.limit(key, &spec, &entry.ledger.currency.clone(), now);
         let overridden = self.granted(key, now).any(|grant| grant.extra().is_none());
         self.latch(key, id, &spec, &figures, limit.as_ref(), now);
@@ -143,6 +143,7 @@ impl Machine {
             return;
         };
         state.latches.retain(|(percent, of), _| spec.thresholds.iter().any(|t| t.percent == *percent && t.of == *of));
+        let mut newly = Vec::new();
         for threshold in &spec.thresholds {
             let level = evaluate::level(limit, threshold.percent);
             let latch = state.latches.entry((threshold.percent, threshold.of)).or_default();
@@ -151,12 +152,17 @@ impl Machine {
                     if edited && figures.spent < level {
                         *latch = Latch::default();
                     } else if latch.crossed_at.is_none() && figures.spent >= level {
-                        let from = if edited { now } else { after };
-                        latch.crossed_at = evaluate::crossed(&entry.ledger, &self.rates, &level, from, now);
+                        newly.push((threshold.percent, level));
                     }
                 }
                 Measure::Forecast => latch.follow_forecast(&figures.forecast, limit, threshold.percent, edited, now),
             }
+        }
+        let from = if edited { now } else { after };
+        for (percent, level) in newly {
+            let crossed = self.reading(&self.ledgers[&id]).crossed(&level, from, now);
+            let state = self.budgets.get_mut(key).expect("evaluated");
+            state.latches.entry((percent, Measure::Actual)).or_default().crossed_at = crossed;
         }
     }
 

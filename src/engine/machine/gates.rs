@@ -118,7 +118,7 @@ impl Machine {
         now: Seconds,
     ) -> impl Iterator<Item = (&'a BudgetKey, &'a BudgetState, &'a Budget)> {
         // Ordered by namespace, and those without one first.
-        let own = BudgetKey { namespace: Some(namespace.clone()), name: "".into() };
+        let own = BudgetKey::of(Some(namespace.clone()), "".into());
         let wide = self.budgets.iter().take_while(|(key, _)| key.namespace.is_none());
         let own = self.budgets.range(own..).take_while(move |(key, _)| key.namespace.as_ref() == Some(namespace));
         let specs = wide.chain(own).filter_map(|(key, state)| Some((key, state, state.specs.last()?.as_deref()?)));

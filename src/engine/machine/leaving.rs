@@ -186,6 +186,7 @@ impl Machine {
             if self.settings.replay {
                 entry.closed_at = Some(at);
             }
+            self.divide(id);
         }
         let gone: Vec<_> = self.budgets.keys().filter(|k| k.namespace.as_ref() == Some(namespace)).cloned().collect();
         for key in gone {

@@ -114,7 +114,7 @@ impl Machine {
             let touched = Touched { items: &items, since, charges };
             self.change(touched, tag, at, |machine| machine.world.put_namespace(id, &fact, at));
             // Its labels may decide whether a plan may be used.
-            let first = BudgetKey { namespace: Some(name.clone()), name: "".into() };
+            let first = BudgetKey::of(Some(name.clone()), "".into());
             let own = self.budgets.range(first..).map(|(key, _)| key);
             for key in own.take_while(|key| key.namespace.as_ref() == Some(&name)).cloned().collect::<Vec<_>>() {
                 self.wake_budget(&key, at);
@@ -132,7 +132,7 @@ impl Machine {
     /// Whether recurring charges fall to others when a Namespace's labels change so.
     fn reallocates(&self, before: &Labels, after: &Labels) -> bool {
         let differs = |selector: &Selector| selector.matches(before) != selector.matches(after);
-        let bearers = |charge: &Charge| matches!(&charge.bearers, Bearers::Even(selector) if differs(selector));
+        let bearers = |charge: &Charge| matches!(&charge.bearers, Bearers::Even(selector) | Bearers::Usage(selector) if differs(selector));
         let mut allowed = self.world.lists().filter_map(|list| list.allowed.as_ref());
         let wide =
             |state: &BudgetState| matches!(state.scope(), Some(Scope::Namespaces(selector)) if differs(selector));

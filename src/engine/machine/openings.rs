@@ -24,6 +24,7 @@ pub(super) const NO_CURRENCY: &str = "XXX";
 impl Machine {
     /// Opens what should be open at `at`, after the first lists.
     pub(super) fn begin(&mut self, at: Seconds) {
+        self.follow_usage(at);
         self.restore_all(at);
         self.end_superseded();
         for budget in self.billing.keys().cloned().collect::<Vec<_>>() {
@@ -194,6 +195,7 @@ impl Machine {
                 entry.closed_at = Some(at);
             }
             entry.urgent = true;
+            self.divide(id);
         }
         self.roll(key, at);
         self.find_boundary(at);

@@ -10,7 +10,7 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 
 use super::queue::Rank;
 use super::{Entry, LedgerId, Machine, Persisted};
-use crate::api::{BudgetKind, BudgetRef, Phase, StatementPeriod, StatementSpec};
+use crate::api::{BilledKind, BilledRef, Phase, StatementPeriod, StatementSpec};
 use crate::engine::budget::BudgetKey;
 use crate::engine::statement;
 use crate::engine::write::{Outcome, Write, WriteKey};
@@ -305,11 +305,15 @@ impl Machine {
     /// The Statement as of `t`.
     pub(super) fn statement_spec(&self, entry: &Entry, t: Seconds, closed_at: Option<Seconds>) -> StatementSpec {
         let ledger = &entry.ledger;
-        let printed = statement::print(ledger, &self.rates, &entry.budget, t, closed_at.is_some());
-        let kind = if entry.budget.namespace.is_some() { BudgetKind::Budget } else { BudgetKind::ClusterBudget };
+        let printed = statement::print(&self.reading(entry), &entry.budget, t, closed_at.is_some());
+        let budget_ref = match (&entry.budget.namespace, entry.budget.usage) {
+            (_, Some(i)) => BilledRef { kind: BilledKind::PricePlan, name: self.usages[i as usize].plan.to_string() },
+            (Some(_), None) => BilledRef { kind: BilledKind::Budget, name: entry.budget.name.to_string() },
+            (None, None) => BilledRef { kind: BilledKind::ClusterBudget, name: entry.budget.name.to_string() },
+        };
         StatementSpec {
             cluster: self.settings.cluster.clone(),
-            budget_ref: BudgetRef { kind, name: entry.budget.name.to_string() },
+            budget_ref,
             period: StatementPeriod {
                 label: ledger.window.label.clone(),
                 start: time(ledger.window.start),

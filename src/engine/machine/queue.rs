@@ -47,7 +47,7 @@ mod tests {
 
     #[test]
     fn each_once_by_its_newest_rank() {
-        let key = |name: &str| BudgetKey { namespace: None, name: name.into() };
+        let key = |name: &str| BudgetKey::of(None, name.into());
         let mut queue = Queue::default();
         for (name, rank) in [("a", (2, 5)), ("b", (1, 9)), ("c", (2, 1)), ("a", (0, 7)), ("b", (1, 9)), ("c", (2, 8))] {
             queue.put(&key(name), rank);

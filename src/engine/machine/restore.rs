@@ -1,15 +1,15 @@
 //! Statements as they stand on the API server: what a new process goes on from, and what someone else wrote.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ManagedFieldsEntry;
 
 use super::{BudgetState, Entry, Machine, Persisted, StatementState};
-use crate::api::{self, BudgetKind, Phase};
+use crate::api::{self, BilledKind, Phase};
 use crate::engine::budget::BudgetKey;
 use crate::engine::history::History;
 use crate::engine::item::Item;
-use crate::engine::ledger::{Gap, Ledger};
+use crate::engine::ledger::{Gap, Ledger, LineKey};
 use crate::engine::meter::{Growth, Span};
 use crate::engine::observed::{Cut, Tag};
 use crate::engine::period::Window;
@@ -263,8 +263,14 @@ impl Machine {
         let ledger = &mut ledgers.get_mut(&id).expect("present").ledger;
         let (shown, regimes) = (read.quantities, Regimes::of(world, &ledger.span));
         let recalled = regimes.map(|regimes| regimes.recall(rates, &shown, &ledger.own(watermark, cut)));
-        ledger.rebase(recalled.as_ref().unwrap_or(&shown), read.amounts, watermark, cut);
+        // What ends before its period was divided when it did.
+        let ended = ledger.span.until < ledger.window.end;
+        let divided = |line: &LineKey| !ended && world.is_divided_by_usage(rates.get(line.rate));
+        ledger.rebase(recalled.as_ref().unwrap_or(&shown), read.amounts, watermark, cut, divided);
         ledger.reconcile(rates, &shown, watermark, cut);
+        if ended {
+            ledger.divide(BTreeMap::new());
+        }
     }
 
     /// Whether a Statement was begun in another cluster.
@@ -276,15 +282,20 @@ impl Machine {
     pub(super) fn billed(&self, statement: &api::Statement, namespace: &Name) -> BudgetKey {
         let name: Name = statement.spec.budget_ref.name.as_str().into();
         let own = match statement.spec.budget_ref.kind {
-            BudgetKind::ClusterBudget => None,
-            BudgetKind::Budget => {
+            BilledKind::ClusterBudget => None,
+            // What is not kept any more is nobody's.
+            BilledKind::PricePlan => {
+                let nobody = BudgetKey { namespace: None, name, usage: Some(u32::MAX) };
+                return self.usage_of(statement).unwrap_or(nobody);
+            }
+            BilledKind::Budget => {
                 let stands = statement.metadata.name.as_deref().unwrap_or_default();
                 let moved = moved_from(stands, &name, &statement.spec.period.label);
                 let moved = moved.filter(|_| *namespace == self.settings.namespace);
                 Some(moved.map_or_else(|| namespace.clone(), Into::into))
             }
         };
-        BudgetKey { namespace: own, name }
+        BudgetKey::of(own, name)
     }
 }
 

@@ -58,7 +58,8 @@ pub struct ShownStatement {
 impl Machine {
     /// Everything as of `now`, which must have been passed.
     pub fn shown(&self, now: Seconds) -> Shown {
-        let budgets = self.budgets.iter().filter(|(_, state)| state.exists).map(|(key, state)| BudgetFigures {
+        let existing = self.budgets.iter().filter(|(key, state)| state.exists && key.usage.is_none());
+        let budgets = existing.map(|(key, state)| BudgetFigures {
             key: key.clone(),
             spec: state.manifest.clone(),
             namespace_selector: state.namespace_selector.clone(),
@@ -122,7 +123,7 @@ impl Machine {
         now: Seconds,
     ) {
         let ledger = &entry.ledger;
-        let figures = Figures::of(ledger, &self.rates, now);
+        let figures = Figures::of(&self.reading(entry), now);
         let money = spec.limit.as_ref().map_or_else(|| currency(&ledger.currency), |(_, currency)| *currency);
         let comparable = money.code() == &*ledger.currency;
         let text = |amount: &_| amount_text(amount, money);
@@ -160,13 +161,14 @@ impl Machine {
     }
 
     fn breakdown(&self, key: &BudgetKey, entry: &Entry, money: Currency, at: Seconds) -> Breakdown {
-        let categories = statement::by_category(&entry.ledger, &self.rates, at);
+        let reading = self.reading(entry);
+        let categories = statement::by_category(&reading, at);
         let parts: Vec<_> = categories.iter().map(|(_, cost)| cost.clone()).collect();
         let costs = amounts_adding_up(&parts, minor_digits(money));
         let named = categories.into_iter().zip(costs).filter(|((_, exact), _)| !exact.is_zero());
         Breakdown {
             by_category: named.map(|((name, _), cost)| CostShare { name: name.to_string(), cost }).collect(),
-            top_workloads: statement::top(&entry.ledger, &self.rates, key, at, |cost| amount_text(cost, money)),
+            top_workloads: statement::top(&reading, key, at, |cost| amount_text(cost, money)),
         }
     }
 
@@ -188,19 +190,19 @@ impl Machine {
     }
 
     fn namespace_figures(&self, now: Seconds) -> Vec<(Name, Currency, String)> {
-        let wide = self.budgets.iter().filter(|(key, state)| key.namespace.is_none() && state.exists);
+        let wide = self.budgets.iter().filter(|(key, state)| key.kind() == "ClusterBudget" && state.exists);
         let widest = wide.max_by_key(|(key, _)| self.namespace_count(key, now));
         let Some(id) = widest.and_then(|(key, _)| self.current(key, now)) else { return Vec::new() };
-        let ledger = &self.ledgers[&id].ledger;
-        let money = currency(&ledger.currency);
-        let shares = statement::by_namespace(ledger, &self.rates, now);
+        let entry = &self.ledgers[&id];
+        let money = currency(&entry.ledger.currency);
+        let shares = statement::by_namespace(&self.reading(entry), now);
         shares.into_iter().map(|(name, cost)| (name, money, amount_text(&cost, money))).collect()
     }
 
     // === writes ===
 
     pub(super) fn status_writes(&mut self, key: &BudgetKey, now: Seconds, writes: &mut Vec<Write>) {
-        if !self.budgets.get(key).is_some_and(|state| state.exists)
+        if !self.budgets.get(key).is_some_and(|state| state.exists && key.usage.is_none())
             || self.inflight.contains(&WriteKey::Status(key.clone()))
         {
             return;

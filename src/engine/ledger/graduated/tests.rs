@@ -73,7 +73,7 @@ impl Case {
         for (i, prices) in (0..).zip(versions) {
             plan.versions.set(i * HOUR, Some(Arc::new(prices.list())));
         }
-        let terms = Terms { scope: Scope::Namespace("a".into()), pods: None, plan: "default".into() };
+        let terms = Terms { scope: Scope::Namespace("a".into()), pods: None, charges: true, plan: "default".into() };
         let span = Span { from: 0, until: 1000 * HOUR, terms: History::starting(Seconds::MIN, Some(terms)) };
         Self { world, rates: Rates::default(), span }
     }
@@ -100,7 +100,7 @@ impl Case {
         let mut ledger = self.ledger();
         let regimes = Regimes::of(&self.world, &self.span);
         let recalled = regimes.map_or_else(|| shown.clone(), |r| r.recall(&mut self.rates, shown, &[]));
-        ledger.rebase(&recalled, BTreeMap::new(), at, &Cut::default());
+        ledger.rebase(&recalled, BTreeMap::new(), at, &Cut::default(), |_| false);
         ledger.reconcile(&self.rates, shown, at, &Cut::default());
         ledger
     }
