@@ -183,7 +183,7 @@ fn recurring_by_usage(spec: &mut Value, dice: &mut Dice) {
 }
 
 fn until(spec: &mut Value, dice: &mut Dice) {
-    for entry in spec["recurring"].as_array_mut().into_iter().flatten() {
+    for entry in spec.get_mut("recurring").and_then(Value::as_array_mut).into_iter().flatten() {
         let end = dice.pick(&["2025-04-01", "2025-04-02", "2026-01-01"]);
         if dice.one_in(3) && !entry["every"].is_null() && entry["from"].as_str() < Some(end) {
             entry["until"] = json!(end);
