@@ -164,9 +164,18 @@ const BILLED: Features = &[
     Feature::Until,
 ];
 
-/// The same where nothing is seen late, and what is shared by usage or by what is left over as well: of how that is
-/// corrected after a Statement has closed, the rules say little.
-const BILLED_IN_TIME: Features = BILLED;
+/// The same where nothing is seen late, and what is shared by usage as well: of how that is corrected after a Statement
+/// has closed, the rules say little. Tiers and sharing are never on one plan.
+const BILLED_IN_TIME: Features = &[
+    Feature::Discounts,
+    Feature::Minimums,
+    Feature::Categories,
+    Feature::NodePrices,
+    Feature::AllowedNamespaces,
+    Feature::Recurring,
+    Feature::Until,
+    Feature::RecurringByUsage,
+];
 
 proptest! {
     #![proptest_config(config(16))]
