@@ -20,7 +20,7 @@ mod spend;
 
 use std::time::Duration;
 
-use opex_cluster::{Component, needs_simulated_nodes, wait_for};
+use opex_cluster::{Component, needs_own_cluster, wait_for};
 
 use by_hand::shared;
 use ground::Ground;
@@ -28,7 +28,7 @@ use manifests::{budget_override, claim, database, deployment, statement};
 
 #[test]
 fn s08_the_clusters_own_namespaces_are_never_gated() {
-    if needs_simulated_nodes() {
+    if needs_own_cluster() {
         return;
     }
     let cluster = shared();
@@ -58,7 +58,7 @@ fn s08_a_gated_namespace_can_be_deleted() {
 
 #[test]
 fn s10_the_gate_holds_over_a_restart_of_the_api_server() {
-    if needs_simulated_nodes() {
+    if needs_own_cluster() {
         return;
     }
     let cluster = installed::prepared("gate-restart");

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use opex_cluster::{needs_simulated_nodes, wait_for};
+use opex_cluster::wait_for;
 
 use crate::by_hand::WHY;
 use crate::case::Want::{Allowed, Denied};
@@ -112,9 +112,6 @@ fn s02_no_way_of_writing_gets_past() {
 
 #[test]
 fn s03_a_rollout_goes_through() {
-    if needs_simulated_nodes() {
-        return;
-    }
     let ground = Ground::new("opex-s03", &[deployment("web", 3)]);
     ground.settle("deploy/web", ".status.readyReplicas", "3");
     ground.gate("block", None);
@@ -134,9 +131,6 @@ fn s03_a_rollout_goes_through() {
 
 #[test]
 fn s04_a_lost_pod_comes_back() {
-    if needs_simulated_nodes() {
-        return;
-    }
     let ground = Ground::new("opex-s04", &[deployment("web", 3)]);
     ground.settle("deploy/web", ".status.readyReplicas", "3");
     ground.gate("block", None);
