@@ -1,9 +1,10 @@
 # Both programs, static, in an image that holds nothing else.
 # musl: a static glibc would still look for its name service libraries at run time.
+# gcc: ring and zstd are in C.
 FROM rust:1.95.0-alpine AS build
 # The image has the compiler and nothing of rust-toolchain.toml's lint components.
 ENV RUSTUP_TOOLCHAIN=1.95.0
-RUN apk add --no-cache ca-certificates musl-dev
+RUN apk add --no-cache ca-certificates gcc musl-dev
 WORKDIR /src
 COPY . .
 RUN --mount=type=cache,target=/usr/local/cargo/registry \

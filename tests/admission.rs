@@ -21,7 +21,7 @@ async fn the_api_server_checks_manifests() {
     let cluster = Cluster::start(&Options::new("admission")).unwrap();
     cluster.kubectl(["apply", "--server-side", "-f", CRDS]).expect();
     cluster.kubectl(["wait", "--for=condition=Established", "-f", CRDS]).expect();
-    cluster.kubectl(["create", "namespace", NAMESPACE]).expect();
+    cluster.create_namespace(NAMESPACE).unwrap();
     let server = Server::of(&cluster).await;
 
     let mut faults = Vec::new();

@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 use std::process::Command;
 use std::time::Duration;
 
-use opex_cluster::{Cluster, Options, needs_simulated_nodes, wait_for};
+use opex_cluster::{Cluster, Options, wait_for};
 
 const PATIENCE: Duration = Duration::from_secs(30);
 
@@ -54,9 +54,6 @@ fn statement(namespace: &str, n: usize) -> String {
 
 #[test]
 fn statements_of_a_cluster_become_rows() {
-    if needs_simulated_nodes() {
-        return;
-    }
     let cluster = Cluster::start(&Options::new("export")).unwrap();
     let plugin = || plugin(&cluster);
     let all = "--from 2026-11-01 --to 2026-12-01";

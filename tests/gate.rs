@@ -17,48 +17,18 @@ mod installed;
 mod manifests;
 #[path = "gate/spend.rs"]
 mod spend;
+#[path = "gate/upkeep.rs"]
+mod upkeep;
 
 use std::time::Duration;
 
-use opex_cluster::{Component, needs_simulated_nodes, wait_for};
+use opex_cluster::{Component, needs_own_cluster, wait_for};
 
 use by_hand::shared;
-use ground::Ground;
-use manifests::{budget_override, claim, database, deployment, statement};
-
-#[test]
-fn s08_the_clusters_own_namespaces_are_never_gated() {
-    if needs_simulated_nodes() {
-        return;
-    }
-    let cluster = shared();
-    for (namespace, name) in [("kube-system", "opex-s08"), ("opex-system", "opex-s08")] {
-        let namespaced = |args: &str| {
-            let args = ["-n", namespace].into_iter().chain(args.split(' '));
-            cluster.kubectl(args).expect()
-        };
-        let label = |gate: &str| cluster.kubectl(["label", "namespace", namespace, gate]).expect();
-        label("opex.dev/gate=block");
-        namespaced(&format!("create deployment {name} --image=busybox:1 --replicas=0"));
-        namespaced(&format!("scale deploy/{name} --replicas=1"));
-        namespaced(&format!("delete deploy/{name}"));
-        label("opex.dev/gate-");
-    }
-}
-
-#[test]
-fn s08_a_gated_namespace_can_be_deleted() {
-    let ground = Ground::new("opex-s08", &[deployment("web", 2), database("db", 2), claim("data")]);
-    ground.make(&statement("closing"));
-    ground.make(&budget_override("once", &ground.user(), "2026-01-01T00:00:00Z"));
-    ground.gate("block", None);
-    let delete = ["delete", "namespace", ground.namespace, "--timeout=60s"];
-    ground.cluster.kubectl(delete).expect();
-}
 
 #[test]
 fn s10_the_gate_holds_over_a_restart_of_the_api_server() {
-    if needs_simulated_nodes() {
+    if needs_own_cluster() {
         return;
     }
     let cluster = installed::prepared("gate-restart");

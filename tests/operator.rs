@@ -33,6 +33,8 @@ mod manifests;
 mod moving;
 #[path = "operator/plans.rs"]
 mod plans;
+#[path = "operator/quantities.rs"]
+mod quantities;
 #[path = "operator/quiet.rs"]
 mod quiet;
 #[path = "operator/replicas.rs"]

@@ -9,7 +9,7 @@ use std::process::Command;
 use std::thread;
 use std::time::Duration;
 
-use opex_cluster::{Cluster, Options, Process, demo, needs_simulated_nodes, wait_until};
+use opex_cluster::{Cluster, Options, Process, demo, needs_own_cluster, wait_until};
 
 const README: &str = include_str!("../README.md");
 const MAKEFILE: &str = include_str!("../Makefile");
@@ -28,7 +28,7 @@ struct Example {
 
 #[test]
 fn the_readme_tells_the_truth() {
-    if needs_simulated_nodes() {
+    if needs_own_cluster() {
         return;
     }
     let programs = Path::new(OPERATOR).parent().unwrap();

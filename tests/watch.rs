@@ -5,7 +5,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use kube::config::{Config, KubeConfigOptions, Kubeconfig};
-use opex_cluster::{Cluster, Component, Options, needs_simulated_nodes, wait_for};
+use opex_cluster::{Cluster, Component, Options, needs_own_cluster, wait_for};
 use opex_operator::clock::Clock;
 use opex_operator::cluster::board::Board;
 use opex_operator::cluster::follow::{News, Report};
@@ -14,6 +14,7 @@ use opex_operator::engine::observed::Source;
 use tokio::sync::mpsc;
 use tokio::time::timeout;
 
+const NAMESPACE: &str = "opex-watch";
 const PATIENCE: Duration = Duration::from_mins(1);
 
 /// Everything reported so far, by source.
@@ -70,7 +71,7 @@ fn told(report: &Report) -> String {
 }
 
 fn pod(cluster: &Cluster, name: &str) {
-    cluster.kubectl(["run", name, "--image=none"]).expect();
+    cluster.kubectl(["-n", NAMESPACE, "run", name, "--image=none"]).expect();
 }
 
 fn crd(kind: &str) -> String {
@@ -79,6 +80,7 @@ fn crd(kind: &str) -> String {
 
 async fn follows_a_cluster(options: &Options) {
     let cluster = Cluster::start(options).unwrap();
+    cluster.create_namespace(NAMESPACE).unwrap();
     pod(&cluster, "first");
     let mut heard = Heard::of(cluster.kubeconfig()).await;
     let is = |text: &'static str| move |seen: &[String]| seen.iter().any(|seen| seen == text);
@@ -95,14 +97,14 @@ async fn follows_a_cluster(options: &Options) {
 
     pod(&cluster, "second");
     heard.until(Source::Pods, "a new Pod", is("applied second")).await;
-    cluster.kubectl(["delete", "pod", "second", "--now"]).expect();
+    cluster.kubectl(["-n", NAMESPACE, "delete", "pod", "second", "--now"]).expect();
     heard.until(Source::Pods, "its end", is("deleted second")).await;
 
     if cluster.is_embedded() {
         cluster.restart(Component::ApiServer).unwrap();
         pod(&cluster, "third");
         heard.until(Source::Pods, "a Pod after the restart", is("applied third")).await;
-        cluster.kubectl(["delete", "pod", "first", "--now"]).expect();
+        cluster.kubectl(["-n", NAMESPACE, "delete", "pod", "first", "--now"]).expect();
         heard.until(Source::Pods, "an end after the restart", is("deleted first")).await;
     }
     let wrong: Vec<_> = heard.seen.values().flatten().filter(|seen| seen.starts_with("Unreadable")).collect();
@@ -119,7 +121,7 @@ async fn lists_are_streamed() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn lists_are_paged_where_streams_are_refused() {
-    if needs_simulated_nodes() {
+    if needs_own_cluster() {
         return;
     }
     opex_operator::cli::install_crypto();

@@ -9,10 +9,8 @@ use crate::CHART;
 
 /// The objects of a template with these values.
 pub fn render(template: &str, values: &[&str]) -> Vec<Value> {
-    let mut helm = match current_is_wanted().unwrap() {
-        true => Command::new("helm"),
-        false => Command::new(Programs::build().unwrap().path("helm")),
-    };
+    let helm = if current_is_wanted().unwrap() { "helm".into() } else { Programs::build().unwrap().path("helm") };
+    let mut helm = Command::new(helm);
     helm.args(["template", "opex-operator", CHART, "-n", "opex-system", "--show-only", template]);
     helm.args(values.iter().flat_map(|value| ["--set", value]));
     let output = helm.output().unwrap();

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use opex_cluster::{needs_simulated_nodes, wait_for};
+use opex_cluster::{needs_own_cluster, wait_for};
 
 use crate::by_hand::WHY;
 use crate::case::Want::{Allowed, Denied};
@@ -111,10 +111,29 @@ fn s02_no_way_of_writing_gets_past() {
 }
 
 #[test]
+fn s02_an_editor_gets_past_no_more() {
+    let ground = Ground::new("opex-s02-edit", &[deployment("web", 3)]);
+    ground.gate("block-scale-up", Some("deployments.apps/web=4"));
+    let edit = |change: &str| {
+        let mut kubectl = ground.cluster.command("kubectl");
+        kubectl.args(["-n", ground.namespace, "edit", "deploy/web"]);
+        // What is refused is kept in a temporary file.
+        kubectl.env("KUBE_EDITOR", format!("sed -i.orig -e '{change}'")).env("TMPDIR", ground.cluster.dir());
+        let output = kubectl.output().unwrap();
+        (output.status.success(), String::from_utf8_lossy(&output.stderr).into_owned())
+    };
+    let (edited, said) = edit("s/replicas: 3$/replicas: 9/");
+    assert!(!edited && said.contains("scale-up of deployments/web to 9 denied"), "{said}");
+    let (edited, said) = edit("s/image: busybox:1$/image: busybox:1.36/");
+    assert!(edited && !said.contains("denied"), "{said}");
+    assert_eq!(ground.field("deploy/web", ".spec.template.spec.containers[0].image"), "busybox:1.36");
+    let (edited, said) = edit("s/replicas: 3$/replicas: 4/");
+    assert!(edited, "{said}");
+    assert_eq!(ground.field("deploy/web", ".spec.replicas"), "4");
+}
+
+#[test]
 fn s03_a_rollout_goes_through() {
-    if needs_simulated_nodes() {
-        return;
-    }
     let ground = Ground::new("opex-s03", &[deployment("web", 3)]);
     ground.settle("deploy/web", ".status.readyReplicas", "3");
     ground.gate("block", None);
@@ -134,9 +153,6 @@ fn s03_a_rollout_goes_through() {
 
 #[test]
 fn s04_a_lost_pod_comes_back() {
-    if needs_simulated_nodes() {
-        return;
-    }
     let ground = Ground::new("opex-s04", &[deployment("web", 3)]);
     ground.settle("deploy/web", ".status.readyReplicas", "3");
     ground.gate("block", None);
@@ -160,6 +176,23 @@ fn s04_a_lost_pod_comes_back() {
         pods.lines().count() == 3 && !pods.contains(&evicted)
     })
     .unwrap();
+}
+
+#[test]
+fn s04_a_drained_pod_comes_back() {
+    if needs_own_cluster() {
+        return;
+    }
+    let ground = Ground::new("opex-s04-drained", &[deployment("drained", 3)]);
+    ground.settle("deploy/drained", ".status.readyReplicas", "3");
+    ground.gate("block", None);
+    let node = ground.field("pods -l=app=drained", ".items[0].spec.nodeName");
+    let others = format!("get pods -l=app=drained --field-selector=spec.nodeName!={node} -oname");
+    check(&ground, &[case(format!("drain {node} --pod-selector=app=drained --timeout=60s"), Allowed)]);
+    wait_for("the Pods elsewhere", Duration::from_mins(1), || ground.kubectl(&others).expect().lines().count() == 3)
+        .unwrap();
+    ground.settle("deploy/drained", ".status.readyReplicas", "3");
+    ground.kubectl(&format!("uncordon {node}")).expect();
 }
 
 #[test]

@@ -62,7 +62,7 @@ fn s13_an_override_is_its_makers_own() {
 fn s14_the_gate_is_the_operators() {
     let ground = Ground::new("opex-s14", &[]);
     ground.gate("block", None);
-    let operator = |args: &str, want| case(format!("--as={OPERATOR} {args}"), want);
+    let operator = |args: &str, want| case(format!("--as={OPERATOR} --as-group=opex-test-readers {args}"), want);
     check(&ground, &[
         operator("label namespace opex-s14 --overwrite opex.dev/gate=warn", Allowed),
         operator("label namespace opex-s14 opex.dev/gate-", Allowed),

@@ -11,7 +11,7 @@ use std::process::Command;
 use std::time::{Duration, Instant};
 
 use jiff::{SignedDuration, Timestamp};
-use opex_cluster::{Cluster, Operator, needs_simulated_nodes, wait_until};
+use opex_cluster::{Cluster, Operator, needs_own_cluster, wait_until};
 use serde_json::Value;
 
 use crate::budgets::{BLOCK_SCALE_UP, PLAN, budget};
@@ -28,7 +28,7 @@ const AFTER: SignedDuration = SignedDuration::from_secs(60);
 
 #[test]
 fn a03_a_failover_loses_and_repeats_nothing() {
-    if needs_simulated_nodes() {
+    if needs_own_cluster() {
         return;
     }
     let soak = env::var("SOAK").is_ok_and(|soak| soak == "1");

@@ -3,7 +3,7 @@
 use std::process::Command;
 use std::time::{Duration, Instant};
 
-use opex_cluster::{Cluster, Options, Process, needs_simulated_nodes, wait_for};
+use opex_cluster::{Cluster, Options, Process, needs_own_cluster, wait_for};
 use serde_json::Value;
 
 use crate::budgets::budget_of;
@@ -14,7 +14,7 @@ use crate::replicas::pair;
 
 #[test]
 fn day_one_gives_figures_and_blocks_nothing() {
-    if needs_simulated_nodes() {
+    if needs_own_cluster() {
         return;
     }
     let cluster = Cluster::start(&Options::new("day-one").nodes(3)).unwrap();

@@ -50,9 +50,9 @@ async fn a04_denial_follows_the_crossing() {
 
 /// A Namespace and a running Pod for each Budget, then all Budgets at once.
 fn prepare(cluster: &Cluster, names: &[String]) {
-    let namespaces =
-        names.iter().map(|name| format!("{{apiVersion: v1, kind: Namespace, metadata: {{name: {name}}}}}"));
-    create(cluster, namespaces);
+    for name in names {
+        cluster.create_namespace(name).unwrap();
+    }
     create(cluster, names.iter().map(|name| within(name, &deployment("web", 1))));
     for name in names {
         let available = ["-n", name, "wait", "deploy/web", "--for=condition=Available", "--timeout=60s"];

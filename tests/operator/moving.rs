@@ -4,7 +4,7 @@
 use std::process::Command;
 
 use jiff::{SignedDuration, Timestamp};
-use opex_cluster::{Cluster, Process, needs_simulated_nodes, wait_until};
+use opex_cluster::{Cluster, Process, needs_own_cluster, wait_until};
 use serde_json::Value;
 
 use crate::budgets::{PLAN, WARN, budget};
@@ -18,7 +18,7 @@ const NAMESPACE: &str = "opex-moving";
 
 #[test]
 fn statements_move_to_another_cluster() {
-    if needs_simulated_nodes() {
+    if needs_own_cluster() {
         return;
     }
     let old = prepared("moving-from");

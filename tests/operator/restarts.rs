@@ -4,7 +4,7 @@
 use std::process::Command;
 
 use jiff::{SignedDuration, Timestamp};
-use opex_cluster::{Cluster, Component, Options, Process, needs_simulated_nodes, wait_for};
+use opex_cluster::{Cluster, Component, Options, Process, needs_own_cluster, wait_for};
 
 use crate::budgets::{BLOCK_SCALE_UP, Installation, PLAN, budget, budget_of, installation};
 use crate::case::Want::{Allowed, Denied};
@@ -16,7 +16,7 @@ use crate::replicas::{pair, start};
 
 #[test]
 fn s09_a_block_outlives_the_operator() {
-    if needs_simulated_nodes() {
+    if needs_own_cluster() {
         return;
     }
     let Installation { cluster, operators } = installation("operator-stopped");
@@ -81,7 +81,7 @@ impl Labels {
 
 #[test]
 fn s10_a_block_outlives_the_api_server() {
-    if needs_simulated_nodes() {
+    if needs_own_cluster() {
         return;
     }
     let Installation { cluster, mut operators } = installation("server-stopped");
@@ -111,6 +111,9 @@ fn s10_a_block_outlives_the_api_server() {
 
 #[test]
 fn it_waits_for_its_definitions() {
+    if needs_own_cluster() {
+        return;
+    }
     let cluster = Cluster::start(&Options::new("definitions").nodes(1)).unwrap();
     install(&cluster, &["crds.enabled=false"]);
     let mut operators = ["operator-a", "operator-b"].map(|name| start(&cluster, name));

@@ -93,7 +93,8 @@ impl Options {
 impl Cluster {
     /// Starts a cluster that ends with this value, or with this process.
     ///
-    /// With `CLUSTER=current` it is the user's own, on which only a private directory is made.
+    /// With `CLUSTER=current` it is the user's own: entered by one process at a time, where nothing is that tests make,
+    /// and left as it was.
     pub fn start(options: &Options) -> Result<Self> {
         static COUNT: AtomicU32 = AtomicU32::new(0);
         let dir = env::temp_dir().canonicalize()?.join(format!(
@@ -115,7 +116,7 @@ impl Cluster {
         Self::create(options, dir)
     }
 
-    /// As [`Cluster::up`], of the user's own cluster: only a private directory is made, known by this name.
+    /// As [`Cluster::up`], of the user's own cluster, which is known by this name meanwhile.
     pub fn borrow(name: &str) -> Result<Self> {
         let dir = dev_dir(name)?;
         if dir.exists() {
@@ -223,24 +224,34 @@ impl Cluster {
 
     /// Makes a namespace and waits for the ServiceAccount that its first Pod needs.
     pub fn create_namespace(&self, name: &str) -> Result<()> {
-        self.kubectl(["create", "namespace", name]).ok()?;
+        let labels = serde_json::json!({current::MADE: "true"});
+        let namespace = serde_json::json!({
+            "apiVersion": "v1",
+            "kind": "Namespace",
+            "metadata": {"name": name, "labels": labels},
+        });
+        self.kubectl_with_input(["create", "-f", "-"], &namespace.to_string()).ok()?;
         self.wait_for_service_account(name)
     }
 
     fn adopt(name: String, dir: PathBuf) -> Result<Self> {
         make_private(&dir)?;
-        let reaper = Reaper::watch(&dir)?;
         let kubeconfig = dir.join("kubeconfig");
-        current::copy_context(&kubeconfig)?;
-        let cluster = Self {
+        let mut cluster = Self {
             name,
-            kubeconfig,
+            reaper: Some(Reaper::watch(&dir)?),
             dir,
             programs: None,
             ports: Ports::claim(&cache_dir()?.join("ports"))?,
-            reaper: Some(reaper),
+            kubeconfig,
         };
+        current::copy_context(&cluster.kubeconfig)?;
+        let lock = current::take_turns(&cluster.kubeconfig, &cache_dir()?.join("current"))?;
         current::refuse_busy(&cluster)?;
+        current::refuse_used(&cluster)?;
+        current::prepare_to_leave(&cluster.dir)?;
+        let without_lock = cluster.reaper.replace(Reaper::watch_locked(&cluster.dir, lock)?);
+        without_lock.map_or(Ok(()), Reaper::dismiss)?;
         Ok(cluster)
     }
 

@@ -4,7 +4,6 @@
 //! about, and is checked: what does not come out as it says ends the demo with an error that names
 //! the step. At the end the cluster and the operators stay until [`down`].
 
-mod borrowed;
 mod ground;
 mod stage;
 mod steps;
@@ -16,7 +15,6 @@ use anyhow::{Context, Result, bail};
 
 use crate::Cluster;
 use crate::current_is_wanted;
-use borrowed::Guard;
 use stage::Stage;
 
 /// The name of the demo's cluster.
@@ -44,22 +42,16 @@ pub fn run(programs: &Path) -> Result<()> {
     if Cluster::open(NAME).is_ok() {
         bail!("the demo's cluster is up already; `make demo-down` removes it");
     }
-    let (cluster, guard) = prepare()?;
+    let cluster = if current_is_wanted()? { Cluster::borrow(NAME)? } else { ground::embedded(NAME)? };
     let started = Instant::now();
     let stage = play(cluster, programs)?;
     stage.part(started.elapsed());
-    stage.into_cluster().keep()?;
-    guard.map_or(Ok(()), Guard::dismiss)
+    stage.into_cluster().keep()
 }
 
 /// Ends the demo's operators and cluster; on a user's own cluster removes what the demo made there.
 /// Says whether there was a demo.
 pub fn down() -> Result<bool> {
-    if let Ok(cluster) = Cluster::open(NAME)
-        && !cluster.is_embedded()
-    {
-        borrowed::clean(&cluster)?;
-    }
     Cluster::down(NAME)
 }
 
@@ -79,19 +71,6 @@ fn play(cluster: Cluster, programs: &Path) -> Result<Stage> {
         })?;
     }
     Ok(stage)
-}
-
-/// The embedded cluster, or the user's own one and what cleans it up if this ends early.
-fn prepare() -> Result<(Cluster, Option<Guard>)> {
-    if !current_is_wanted()? {
-        return Ok((ground::embedded(NAME)?, None));
-    }
-    let cluster = Cluster::borrow(NAME)?;
-    borrowed::refuse_used(&cluster)?;
-    let guard = Guard::start()?;
-    // From here on the guard ends it all, in its order.
-    cluster.keep()?;
-    Ok((Cluster::open(NAME)?, Some(guard)))
 }
 
 /// The repository, from where the demo's commands are run.

@@ -22,7 +22,7 @@ mod wait;
 
 pub use cluster::{Cluster, Options};
 pub use command::Output;
-pub use current::{current_is_wanted, needs_simulated_nodes};
+pub use current::{MADE, current_is_wanted, needs_own_cluster, needs_simulated_nodes};
 pub use faults::Component;
 pub use nodes::Node;
 pub use operator::Operator;

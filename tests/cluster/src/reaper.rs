@@ -2,6 +2,7 @@
 //! a pipe. The kernel closes the pipe however its holder ends (return, panic, Ctrl-C, kill -9), so
 //! there is one way of cleaning up, and it is always taken.
 
+use std::fs::File;
 use std::io::{BufRead, BufReader, Write};
 use std::os::unix::process::CommandExt;
 use std::path::Path;
@@ -21,6 +22,15 @@ pub(crate) struct Reaper(Child);
 impl Reaper {
     /// Watches over `dir`, from now on.
     pub(crate) fn watch(dir: &Path) -> Result<Self> {
+        Self::start(dir, Stdio::null())
+    }
+
+    /// The same, and keeps a file's lock until all is done; what goes wrong then is written there.
+    pub(crate) fn watch_locked(dir: &Path, lock: File) -> Result<Self> {
+        Self::start(dir, lock.into())
+    }
+
+    fn start(dir: &Path, errors: Stdio) -> Result<Self> {
         let mut child = Command::new("sh")
             .args(["-c", SCRIPT, "reaper"])
             .arg(dir)
@@ -29,7 +39,7 @@ impl Reaper {
             .process_group(0)
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
-            .stderr(Stdio::null())
+            .stderr(errors)
             .spawn()
             .context("starting the reaper")?;
         let mut ready = String::new();

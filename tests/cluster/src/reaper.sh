@@ -1,5 +1,6 @@
 # Ends everything that belongs to the cluster in directory $1, once the process that holds the
-# other end of standard input is gone, however it went; then removes the directory.
+# other end of standard input is gone, however it went; then removes the directory, and before
+# that, with its leave.sh, what was made in the user's own cluster.
 # The line "keep" on standard input leaves the cluster running instead.
 dir=$1
 export LC_ALL=C
@@ -37,4 +38,5 @@ while pids=$(members && ending $killed) && [ -n "$pids" ]; do
   killed=$pids
   sleep 0.05
 done
+[ ! -f "$dir/leave.sh" ] || sh "$dir/leave.sh" >&2
 rm -rf "$dir"

@@ -7,14 +7,17 @@ use std::path::PathBuf;
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
-use opex_cluster::{Cluster, Component, Node, Options, Process, needs_simulated_nodes, wait_for};
+use opex_cluster::{Cluster, Component, Node, Options, Process, needs_own_cluster, needs_simulated_nodes, wait_for};
 use serde_json::Value;
 
 const MINUTE: Duration = Duration::from_mins(1);
+const CHART: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../charts/opex-operator");
+const EXAMPLES: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../examples");
+const BUDGETS: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../crds/budgets.yaml");
 
 #[test]
 fn a_cluster_starts_and_survives_faults() {
-    if needs_simulated_nodes() {
+    if needs_own_cluster() {
         return;
     }
     let started = Instant::now();
@@ -110,7 +113,7 @@ fn an_autoscaler_sees_annotated_usage() {
 
 #[test]
 fn nothing_is_left_after_kill_9() {
-    if needs_simulated_nodes() {
+    if needs_own_cluster() {
         return;
     }
     let script = r#"dirname "$KUBECONFIG"; echo $$; exec sleep 600"#;
@@ -134,7 +137,7 @@ fn nothing_is_left_after_kill_9() {
 /// `opex-cluster down` returns when everything is gone, what somebody started again by hand included.
 #[test]
 fn nothing_is_left_when_down_is_done() {
-    if needs_simulated_nodes() {
+    if needs_own_cluster() {
         return;
     }
     let name = format!("down-{}", std::process::id());
@@ -181,21 +184,26 @@ fn program(args: &str) -> &str {
 
 #[test]
 fn the_current_cluster_is_entered_with_care() {
-    if needs_simulated_nodes() {
+    if needs_own_cluster() {
         return;
     }
     let users_own = Cluster::start(&Options::new("own").nodes(1)).unwrap();
     let enter = |force: &str| {
-        let run = opex_cluster(&["run", "--", "kubectl", "create", "configmap", "entered"])
-            .envs(users_own.env())
-            .envs([("CLUSTER", "current"), ("FORCE", force)])
-            .output()
-            .unwrap();
+        let run = enter(&users_own, "kubectl create configmap entered").env("FORCE", force).output().unwrap();
         (run.status.success(), String::from_utf8_lossy(&run.stderr).into_owned())
     };
     let (entered, said) = enter("");
     assert!(entered && said.contains("CLUSTER=current: context kwok-own"), "{said}");
     users_own.kubectl(["delete", "configmap", "entered"]).expect();
+
+    users_own.kubectl(["create", "namespace", "team-a"]).expect();
+    let (entered, said) = enter("1");
+    assert!(!entered && said.contains("would be made, and removed, here:\nnamespace/team-a"), "{said}");
+    users_own.kubectl(["delete", "namespace", "team-a"]).expect();
+    users_own.kubectl(["create", "-f", BUDGETS]).expect();
+    let (entered, said) = enter("1");
+    assert!(!entered && said.contains("customresourcedefinition.apiextensions.k8s.io/budgets"), "{said}");
+    users_own.kubectl(["delete", "-f", BUDGETS]).expect();
 
     users_own.kubectl(["create", "deployment", "work", "--image=none", "--replicas=21"]).expect();
     users_own.kubectl(["rollout", "status", "deployment/work", "--timeout=60s"]).expect();
@@ -204,6 +212,51 @@ fn the_current_cluster_is_entered_with_care() {
     let (entered, said) = enter("1");
     assert!(entered, "{said}");
     users_own.kubectl(["get", "configmap", "entered"]).expect();
+}
+
+/// Who comes second waits until the first has removed what it made, however it went.
+#[test]
+fn the_current_cluster_is_left_as_it_was() {
+    if needs_own_cluster() {
+        return;
+    }
+    let users_own = Cluster::start(&Options::new("shared").nodes(1)).unwrap();
+    users_own.kubectl(["create", "namespace", "users-own"]).expect();
+    let before = everything(&users_own);
+    let make = format!(
+        "set -e; helm install opex-operator {CHART} -n opex-system --create-namespace --set replicaCount=0 >/dev/null; \
+         kubectl apply -f {EXAMPLES}/00-namespaces.yaml -f {EXAMPLES}/budget.yaml >/dev/null; \
+         kubectl label namespace team-a opex.dev/gate=block >/dev/null; \
+         kubectl create namespace made >/dev/null; kubectl label namespace made test.opex.dev/made=true >/dev/null; \
+         echo made; exec sleep 600"
+    );
+    let mut first = enter(&users_own, &make).stdout(Stdio::piped()).spawn().unwrap();
+    let mut lines = BufReader::new(first.stdout.take().unwrap()).lines();
+    assert_eq!(lines.next().unwrap().unwrap(), "made");
+    assert_ne!(everything(&users_own), before);
+
+    let mut second = enter(&users_own, "true").stderr(Stdio::piped()).spawn().unwrap();
+    let mut said = BufReader::new(second.stderr.take().unwrap()).lines().map(Result::unwrap);
+    assert!(said.any(|line| line.contains("waiting for their end")));
+    first.kill().unwrap();
+    first.wait().unwrap();
+    let rest: Vec<_> = said.collect();
+    assert!(second.wait().unwrap().success(), "{rest:?}");
+    assert_eq!(everything(&users_own), before);
+}
+
+/// Runs a script on somebody's own cluster.
+fn enter(users_own: &Cluster, script: &str) -> Command {
+    let mut run = opex_cluster(&["run", "--", "sh", "-c", script]);
+    run.envs(users_own.env()).env("CLUSTER", "current").env_remove("FORCE");
+    run
+}
+
+/// The names of what a user would miss or wonder about.
+fn everything(cluster: &Cluster) -> String {
+    let kinds =
+        "namespace,crd,clusterrole,clusterrolebinding,validatingadmissionpolicy,validatingadmissionpolicybinding";
+    cluster.kubectl(["get", kinds, "-oname"]).expect()
 }
 
 fn opex_cluster(args: &[&str]) -> Command {
