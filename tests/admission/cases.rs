@@ -85,6 +85,10 @@ pub const ACCEPTED: &[Case] = &[
         "{currency: EUR, timeZone: Europe/Paris, recurring: [{name: x, category: Support, amount: '1500', every: Month, from: 2025-01-31, until: 2026-01-01, booking: OnChargeDate, allocate: {by: Namespaces, namespaces: {a: '2', b: '0.5'}}}]}",
         "",
     ),
+    plan(
+        "{currency: EUR, recurring: [{name: x, amount: 1, every: Year, from: 2025-01-31, allocate: {by: Usage, selector: {matchLabels: {a: b}}}}]}",
+        "",
+    ),
     plan("{currency: EUR, nodeClasses: [{name: a, selector: {matchLabels: {a: b}}, pricePerNodeHour: '0.192'}]}", ""),
     plan(
         "{currency: EUR, categories: [{selector: {matchLabels: {a: b}}, category: Database}, {selector: {}, category: Other}]}",

@@ -65,7 +65,7 @@ impl Machine {
         plans.dedup();
         let used = |plan: &Name| Some((plan.clone(), self.usage_ledger(plan, &entry.ledger.window)?));
         let usage: Vec<_> = plans.into_iter().filter_map(used).collect();
-        let shares = (!usage.is_empty()).then(|| Shares { world: &self.world, usage });
+        let shares = (!usage.is_empty()).then_some(Shares { world: &self.world, usage });
         Reading { ledger: &entry.ledger, rates: &self.rates, shares }
     }
 
