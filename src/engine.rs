@@ -12,6 +12,7 @@ pub mod evaluate;
 pub mod history;
 pub mod item;
 pub mod ledger;
+pub mod limit;
 pub mod machine;
 pub mod meter;
 pub mod money;

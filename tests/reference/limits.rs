@@ -55,12 +55,13 @@ fn planned(spec: &Value, period: &Period) -> BigRational {
 
 fn rolled_over(ledger: &Ledger, statement: &Statement, spec: &Value, instant: Seconds) -> Option<BigRational> {
     let Some(percent) = price(&spec["rollover"]["unspentPercent"]) else { return Some(BigRational::zero()) };
-    let mut others = ledger.statements.iter().filter(|(one, _)| one.owner == statement.owner);
-    let Some((before, tally)) = others.find(|(one, _)| one.period.end == statement.period.start) else {
-        return Some(BigRational::zero());
-    };
-    let spent = tally.total() / rate(ledger, before, spec, instant)?;
-    let left = (planned(spec, &before.period) - spent).max(BigRational::zero());
+    // One of another kind is not the one before: nothing was planned for it.
+    let before = periods::at(&spec["period"], statement.period.start - 1);
+    let of_it = |one: &Statement| one.owner == statement.owner && Some(&one.period) == before.as_ref();
+    let spent: Vec<_> = ledger.statements.iter().filter(|(one, _)| of_it(one)).collect();
+    let Some(before) = before.filter(|_| !spent.is_empty()) else { return Some(BigRational::zero()) };
+    let spent = spent.iter().map(|(one, tally)| Some(tally.total() / rate(ledger, one, spec, instant)?));
+    let left = (planned(spec, &before) - spent.sum::<Option<BigRational>>()?).max(BigRational::zero());
     Some(left * percent / BigRational::from_integer(100.into()))
 }
 
@@ -74,7 +75,7 @@ fn granted<'a>(ledger: &'a Ledger, statement: &Statement) -> Vec<(Seconds, Secon
     let until = |one: &Thing| time(&one.newest()["spec"]["until"]).expect("an end");
     let mut granted: Vec<_> = own.map(|one| (one.made(ledger.world.from), until(one), one)).collect();
     granted.retain(|(made, until, _)| *made < statement.period.end && *until > statement.period.start);
-    granted.sort_by_key(|(made, _, _)| *made);
+    granted.sort_by_key(|(made, _, one)| (*made, one.name()));
     granted
 }
 
@@ -82,8 +83,10 @@ fn granted<'a>(ledger: &'a Ledger, statement: &Statement) -> Vec<(Seconds, Secon
 fn overrides(ledger: &Ledger, statement: &Statement, spec: &Value, limit: &BigRational, now: Seconds) -> BigRational {
     let caps = &spec["overrides"];
     let mut granted = granted(ledger, statement);
+    // Of one that is gone nobody knows who comes later.
+    granted.retain(|(_, _, one)| one.lives_at(now));
     granted.truncate(caps["maxPerPeriod"].as_u64().map_or(usize::MAX, |most| usize::try_from(most).expect("few")));
-    let active = granted.iter().filter(|(made, until, one)| *made <= now && now < *until && one.lives_at(now));
+    let active = granted.iter().filter(|(made, until, _)| *made <= now && now < *until);
     let extra: BigRational = active.filter_map(|(_, _, one)| price(&one.newest()["spec"]["extraAmount"])).sum();
     match price(&caps["maxPercent"]) {
         Some(most) => extra.min(limit * most / BigRational::from_integer(100.into())),
