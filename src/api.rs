@@ -11,6 +11,7 @@ mod budget;
 mod budget_override;
 mod cluster_budget;
 mod columns;
+mod exchange;
 mod limit;
 mod period;
 mod price_plan;
@@ -24,6 +25,7 @@ pub use amount::{Amount, AmountError};
 pub use budget::{Action, Budget, BudgetSpec, Measure, ScaleCeiling, Threshold};
 pub use budget_override::{BudgetOverride, BudgetOverrideSpec, BudgetOverrideStatus};
 pub use cluster_budget::{ClusterBudget, ClusterBudgetSpec, ClusterBudgetStatus, Mode};
+pub use exchange::ExchangeRate;
 pub use limit::{Limit, OverrideCaps, Peak, PlannedLimit, Rollover};
 pub use period::{Every, PeriodSpec, Weekday};
 pub use price_plan::{

@@ -9,6 +9,7 @@ pub mod allocation;
 pub mod budget;
 pub mod discount;
 pub mod evaluate;
+pub mod exchange;
 pub mod history;
 pub mod item;
 pub mod ledger;

@@ -179,6 +179,9 @@ const BILLED_IN_TIME: Features = &[
     Feature::RecurringByUsage,
 ];
 
+/// What a limit can be made of.
+const LIMITED: Features = &[Feature::Recurring, Feature::Thresholds, Feature::Seasons, Feature::ExchangeRates];
+
 proptest! {
     #![proptest_config(config(16))]
 
@@ -213,7 +216,7 @@ proptest! {
     /// What is left of a limit, and when how much of it was spent, is as the reference says.
     #[test]
     fn the_engine_agrees_on_what_is_left(steps in traces::steps(40)) {
-        let input = traces::made(&steps, Manner::Punctual, &[Feature::Recurring, Feature::Thresholds, Feature::Seasons]);
+        let input = traces::made(&steps, Manner::Punctual, LIMITED);
         let faults = compare::differing_statuses(&replay(&input), &reference::statuses(&input));
         prop_assert!(faults.is_empty(), "{}\n{}", faults.join("\n"), traces::shown(&input.trace));
     }

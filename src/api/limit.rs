@@ -14,7 +14,8 @@ pub struct Limit {
     /// How much: a whole number, or a decimal number in quotes such as "1000.50"; at most 28 significant digits.
     #[x_kube(validation = amount::rule())]
     pub amount: Amount,
-    /// The ISO 4217 code of the currency, such as EUR. It must be that of the PricePlan.
+    /// The ISO 4217 code of the currency, such as EUR: that of the PricePlan, or one of which the plan has an exchange
+    /// rate.
     #[schemars(schema_with = "schema::currency")]
     pub currency: Currency,
 }

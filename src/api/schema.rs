@@ -98,6 +98,17 @@ pub(super) fn percent(_: &mut SchemaGenerator) -> Schema {
     })
 }
 
+/// An exchange rate: so bounded that every amount can be shown in the other currency.
+pub(super) fn exchange_rate(_: &mut SchemaGenerator) -> Schema {
+    json_schema!({
+        "x-kubernetes-int-or-string": true,
+        "minimum": 0,
+        "maximum": 9_999_999_999_i64,
+        "maxLength": 23,
+        "pattern": r"^(0|[1-9][0-9]{0,9})(\.[0-9]{1,12})?$",
+    })
+}
+
 /// Graduated prices by resource. They are written out, because whether an end is a whole number of ledger units depends
 /// on the resource: two decimals of a GiB-hour are whole byte-seconds, five of other hours whole units.
 pub(super) fn tiers(generator: &mut SchemaGenerator) -> Schema {

@@ -8,7 +8,7 @@ use super::Seconds;
 use super::amounts::price;
 use super::ledger::Ledger;
 use super::periods::{self, Period};
-use super::plans::plan_at;
+use super::plans::{plan_at, plan_of, specs};
 use super::spells::Statement;
 use super::world::{Thing, time};
 
@@ -18,9 +18,27 @@ pub fn rate(ledger: &Ledger, statement: &Statement, spec: &Value, instant: Secon
     if currency == statement.currency {
         return Some(BigRational::one());
     }
-    let plan = plan_at(&ledger.world, spec["pricePlan"].as_str().unwrap_or("default"), instant)?;
-    let mut rates = plan["exchangeRates"].as_array().into_iter().flatten();
-    price(&rates.find(|rate| rate["currency"] == currency)?["rate"])
+    let plan = plan_at(&ledger.world, plan_of(spec), instant)?;
+    Some(worth(plan, currency, instant)? / worth(plan, &statement.currency, instant)?)
+}
+
+/// One unit of a currency in a plan's: by the newest rate that has begun, else by the first.
+fn worth(plan: &Value, currency: &str, instant: Seconds) -> Option<BigRational> {
+    if plan["currency"] == currency {
+        return Some(BigRational::one());
+    }
+    let mut rates = dated(plan);
+    rates.retain(|(_, one)| one["currency"] == currency);
+    let begun = rates.iter().rfind(|(from, _)| *from <= instant);
+    price(&begun.or(rates.first())?.1["rate"])
+}
+
+fn dated(plan: &Value) -> Vec<(Seconds, &Value)> {
+    let date = |rate: &Value| rate["asOf"].as_str().expect("a date").parse().expect("a date");
+    let rates = plan["exchangeRates"].as_array().into_iter().flatten();
+    let mut rates: Vec<_> = rates.map(|rate| (periods::first_instant(plan, date(rate)), rate)).collect();
+    rates.sort_by_key(|(from, _)| *from);
+    rates
 }
 
 /// The limit in its own currency.
@@ -34,7 +52,9 @@ pub fn limit(ledger: &Ledger, statement: &Statement, spec: &Value, instant: Seco
 /// When limits begin or end by themselves.
 pub fn instants(ledger: &Ledger, statement: &Statement) -> Vec<Seconds> {
     let overrides = granted(ledger, statement).into_iter();
-    overrides.flat_map(|(made, until, one)| [Some(made), Some(until), one.gone]).flatten().collect()
+    let overrides = overrides.flat_map(|(made, until, one)| [Some(made), Some(until), one.gone]).flatten();
+    let plans = statement.windows.iter().flat_map(|(_, _, spec)| specs(&ledger.world, plan_of(spec)));
+    overrides.chain(plans.flat_map(dated).map(|(from, _)| from)).collect()
 }
 
 fn planned(spec: &Value, period: &Period) -> BigRational {

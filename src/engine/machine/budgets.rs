@@ -218,6 +218,12 @@ impl Machine {
             .find(|v| v.generation == generation && generation > 0)
             .map_or(from, |v| v.from.0.as_second());
         let fresh = known.is_none();
+        let rates = known.and_then(|state| state.versions.first()).map(|newest| &newest.spec.exchange_rates);
+        if rates.is_some_and(|rates| *rates != plan.spec.exchange_rates) {
+            for key in self.users(&name).collect::<Vec<_>>() {
+                self.settle_before_edit(&key, at);
+            }
+        }
         let state = self.plans.entry(name.clone()).or_default();
         state.uid.clone_from(&plan.metadata.uid);
         let edited = fresh || state.versions.first().is_none_or(|v| v.spec != plan.spec);

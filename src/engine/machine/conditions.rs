@@ -93,10 +93,10 @@ impl Machine {
         if let Some(limit) = &spec.limit
             && entry.is_some_and(|entry| self.rate(spec, &entry.ledger, now).is_none())
         {
+            let of = limit.currency.code();
             let message = format!(
-                "the limit is in {}, PricePlan {plan:?} in {}: give the limit in the plan's currency",
-                limit.currency.code(),
-                list.currency
+                "the limit is in {of}, PricePlan {plan:?} in {} without a rate of {of}: add one to its exchangeRates, or give the limit in {}",
+                list.currency, list.currency,
             );
             return (false, "CurrencyMismatch", message);
         }

@@ -136,6 +136,8 @@ impl Machine {
     ) {
         let fingerprint = fingerprint(spec, limit, overrides);
         let entry = &self.ledgers[&id];
+        let shown_at = self.budgets[key].status.updated.as_ref().map_or(now, |updated| updated.0.as_second());
+        let moved = self.rate(spec, &entry.ledger, shown_at) != self.rate(spec, &entry.ledger, now);
         let state = self.budgets.get_mut(key).expect("evaluated");
         let same_period = state.latched == Some(id);
         let shown = state.status.period.as_ref().map(|p| p.start.0.as_second());
@@ -144,8 +146,11 @@ impl Machine {
         }
         let after = if same_period { state.evaluated } else { entry.ledger.span.from };
         let restored = state.latched.is_none() && shown == Some(entry.ledger.window.start);
-        let edited =
-            if restored { state.was_edited(spec, limit) } else { same_period && state.fingerprint != fingerprint };
+        let edited = if restored {
+            moved || state.was_edited(spec, limit)
+        } else {
+            same_period && state.fingerprint != fingerprint
+        };
         state.latched = Some(id);
         state.fingerprint = fingerprint;
         let Some(Allowance { level: limit, .. }) = limit else {

@@ -43,9 +43,13 @@ impl Machine {
         self.exchange(&spec.terms.plan, limit.currency.code(), &ledger.currency, t)
     }
 
-    /// What one unit of a currency is in another, by a plan's rates.
-    fn exchange(&self, _plan: &str, from: &str, to: &str, _t: Seconds) -> Option<Exact> {
-        (from == to).then(Exact::one)
+    /// What one unit of a currency is in another, by the rates of a plan that are in force (COST_RULES 30).
+    fn exchange(&self, plan: &str, from: &str, to: &str, t: Seconds) -> Option<Exact> {
+        if from == to {
+            return Some(Exact::one());
+        }
+        let list = self.world.price_list(plan, t)?;
+        Some(list.worth(from, t)? / list.worth(to, t)?)
     }
 
     /// What is added of the period before. A period of another kind is none; of what cannot be converted nothing is known
@@ -79,10 +83,17 @@ impl Machine {
         closed.map(|spent| (spent.currency.clone(), spent.total.clone())).chain(open).collect()
     }
 
-    /// When the limit of a budget changes by itself next: an override begins or ends, or the period does.
+    /// When the limit of a budget changes by itself next: an override begins or ends, the period does, or a rate of a
+    /// later date begins to count.
     pub(super) fn next_change(&self, key: &BudgetKey, t: Seconds) -> Option<Seconds> {
         let until = self.current(key, t).map(|id| self.ledgers[&id].ledger.span.until).filter(|until| *until > t);
-        [Some(self.next_grant(key, t)), until].into_iter().flatten().min()
+        [Some(self.next_grant(key, t)), until, self.next_rate(key, t)].into_iter().flatten().min()
+    }
+
+    fn next_rate(&self, key: &BudgetKey, t: Seconds) -> Option<Seconds> {
+        let spec = self.budgets.get(key)?.specs.last()?.as_deref()?;
+        let list = self.world.price_list(&spec.terms.plan, t)?;
+        list.exchange.next(spec.limit.as_ref()?.currency.code(), t)
     }
 }
 
