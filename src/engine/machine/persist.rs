@@ -65,6 +65,7 @@ impl Machine {
             self.plan_writes(now, &mut writes);
         }
         self.copy_writes(now, &mut writes);
+        self.child_writes(now, &mut writes);
         while self.tokens > 0
             && let Some(key) = self.waiting_for_writes.pop()
         {
@@ -118,7 +119,8 @@ impl Machine {
     pub fn wake(&self) -> Option<Seconds> {
         let due = self.due.first().map(|(due, _)| *due);
         let left = (self.leading && !self.waiting_for_writes.is_empty()).then_some(self.now + 1);
-        [due, left, Some(self.boundary), self.failed_gates.values().min().copied(), self.next_copy()]
+        let failed_gate = self.failed_gates.values().min().copied();
+        [due, left, Some(self.boundary), failed_gate, self.next_copy(), self.next_child()]
             .into_iter()
             .flatten()
             .min()
@@ -165,6 +167,7 @@ impl Machine {
                 self.wake_budget(budget, at + RETRY);
             }
             WriteKey::Copy(namespace, name) => self.copied(&(namespace.clone(), name.clone()), &outcome, at),
+            WriteKey::Child(child) => self.child_written(child, &outcome, at),
             WriteKey::Gate(namespace) => {
                 if matches!(outcome, Outcome::Conflict | Outcome::Failed) {
                     self.failed_gates.insert(namespace.clone(), at + RETRY);
