@@ -31,6 +31,8 @@ mod load;
 mod manifests;
 #[path = "operator/moving.rs"]
 mod moving;
+#[path = "operator/per_namespace.rs"]
+mod per_namespace;
 #[path = "operator/plans.rs"]
 mod plans;
 #[path = "operator/quantities.rs"]
