@@ -29,6 +29,8 @@ mod lifting;
 mod load;
 #[path = "support/manifests.rs"]
 mod manifests;
+#[path = "operator/mixed.rs"]
+mod mixed;
 #[path = "operator/moving.rs"]
 mod moving;
 #[path = "operator/per_namespace.rs"]
