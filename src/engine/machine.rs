@@ -63,6 +63,8 @@ pub struct Settings {
     pub replay: bool,
     /// Most writes a second, gates apart.
     pub writes_per_second: i64,
+    /// Statements closed longest ago are removed beyond this many of a budget.
+    pub retained: usize,
 }
 
 /// One object as observed.

@@ -25,9 +25,6 @@ const STILL: Seconds = 300;
 /// How soon a write that failed is tried again.
 const RETRY: Seconds = 2;
 
-/// Statements closed longest ago are removed beyond this many of a budget.
-pub(super) const RETAINED: usize = 13;
-
 impl Machine {
     /// Takes note that a budget was evaluated: its statement and status may be due.
     pub(super) fn touch(&mut self, key: &BudgetKey) {
@@ -340,7 +337,7 @@ impl Machine {
         for (name, state) in self.closed_of(key) {
             closed.entry((state.period_end, state.seal)).or_default().push(name.clone());
         }
-        let surplus = closed.len().saturating_sub(RETAINED);
+        let surplus = closed.len().saturating_sub(self.settings.retained);
         for (namespace, name) in closed.into_values().take(surplus).flatten() {
             if !self.inflight.contains(&WriteKey::Statement(namespace.clone(), name.clone())) {
                 writes.push(Write::RemoveStatement { namespace, name });
