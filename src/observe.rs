@@ -14,7 +14,9 @@ use crate::facts::pod::SlimPod;
 use crate::facts::workload::{
     Scalable, SlimDeployment, SlimJob, SlimReplicaSet, SlimReplicationController, SlimStatefulSet,
 };
-use crate::facts::{ClaimFact, DeviceClaimFact, NamespaceFact, NodeFact, ObjectId, OwnerFact, PodFact, ScaleFact, ServiceFact};
+use crate::facts::{
+    ClaimFact, DeviceClaimFact, NamespaceFact, NodeFact, ObjectId, OwnerFact, PodFact, ScaleFact, ServiceFact,
+};
 
 /// One version of an object.
 #[derive(Clone, Debug)]
@@ -109,9 +111,11 @@ impl Observed {
             Source::Services => slim(source, "Service", object, |service: &SlimService| {
                 (&service.metadata, Fact::Service(ServiceFact::project(service)))
             }),
-            Source::ResourceClaims => slim(source, "ResourceClaim.resource.k8s.io", object, |claim: &SlimDeviceClaim| {
-                (&claim.metadata, Fact::DeviceClaim(DeviceClaimFact::project(claim)))
-            }),
+            Source::ResourceClaims => {
+                slim(source, "ResourceClaim.resource.k8s.io", object, |claim: &SlimDeviceClaim| {
+                    (&claim.metadata, Fact::DeviceClaim(DeviceClaimFact::project(claim)))
+                })
+            }
             Source::Jobs => slim(source, "Job.batch", object, |job: &SlimJob| {
                 (&job.metadata, Fact::Owner(OwnerFact::project("Job", &job.metadata)))
             }),

@@ -178,7 +178,6 @@ const BILLED_IN_TIME: Features = &[
     Feature::Recurring,
     Feature::Until,
     Feature::RecurringByUsage,
-    Feature::Devices,
 ];
 
 proptest! {

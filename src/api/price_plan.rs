@@ -166,7 +166,10 @@ pub struct NodeClass {
 #[schemars(inline)]
 pub struct DevicePrice {
     /// The DeviceClass that a ResourceClaim's request names, such as gpu.nvidia.com.
-    #[schemars(length(min = 1, max = 253), regex(pattern = r"^[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*$"))]
+    #[schemars(
+        length(min = 1, max = 253),
+        regex(pattern = r"^[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*$")
+    )]
     pub device_class: String,
     /// The price of one device for an hour.
     pub price_per_hour: Amount,

@@ -36,7 +36,8 @@ use super::world::World;
 use super::write::{Outcome, Write, WriteKey};
 use crate::api::{self, BudgetStatus, Measure};
 use crate::facts::{
-    ClaimFact, DeviceClaimFact, Name, NamespaceFact, NodeFact, ObjectId, OwnerFact, PodFact, ScaleFact, Seconds, ServiceFact,
+    ClaimFact, DeviceClaimFact, Name, NamespaceFact, NodeFact, ObjectId, OwnerFact, PodFact, ScaleFact, Seconds,
+    ServiceFact,
 };
 
 pub use optional::Unwatched;

@@ -54,8 +54,19 @@ fn expand(short: &Value, at: &Value, whole: bool) -> Value {
     }
     let fields = short.as_object().expect("an object");
     let mut fields = fields.clone();
-    let kinds =
-        ["pod", "node", "namespace", "claim", "service", "deviceClaim", "plan", "budget", "clusterBudget", "replicaSet", "job"];
+    let kinds = [
+        "pod",
+        "node",
+        "namespace",
+        "claim",
+        "service",
+        "deviceClaim",
+        "plan",
+        "budget",
+        "clusterBudget",
+        "replicaSet",
+        "job",
+    ];
     let short_kind = kinds.into_iter().find(|kind| fields.contains_key(*kind));
     let short_kind = short_kind.unwrap_or_else(|| panic!("of no kind: {short}"));
     let name = fields.remove(short_kind).expect("there");

@@ -92,7 +92,9 @@ impl Machine {
     fn wake_billing(&mut self, source: Source, at: Seconds) {
         self.dirty_plans = true;
         let plans = self.world.plans.iter();
-        let bills = plans.filter(|(_, plan)| plan.versions.last().is_some_and(|list| list.as_ref().is_some_and(|list| list.bills(source))));
+        let bills = plans.filter(|(_, plan)| {
+            plan.versions.last().is_some_and(|list| list.as_ref().is_some_and(|list| list.bills(source)))
+        });
         for plan in bills.map(|(name, _)| name.clone()).collect::<Vec<Name>>() {
             self.wake_users(&plan, at);
         }

@@ -92,9 +92,8 @@ impl Machine {
 
     /// What bears no time of its own was there when any Statement was written that has seen this version of it.
     pub(super) fn date_undated(&mut self) {
-        let written = |statement: &api::Statement| {
-            Some((self.cut_of(statement)?, statement.spec.watermark.0.as_second()))
-        };
+        let written =
+            |statement: &api::Statement| Some((self.cut_of(statement)?, statement.spec.watermark.0.as_second()));
         let written: Vec<_> = self.unrestored.values().filter_map(written).collect();
         for item in self.world.items.values_mut().flat_map(BTreeMap::values_mut).filter(|item| item.undated) {
             let tag = item.tag();

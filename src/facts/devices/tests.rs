@@ -25,9 +25,12 @@ fn requests() -> Value {
 fn rule_41_each_result_is_one_device_of_its_requests_class() {
     let result = |request: &str| json!({"request": request, "driver": "d", "pool": "p", "device": "x"});
     let results = ["one", "one", "any/small", "any/big", "old"].map(result);
-    let fact = claim(&requests(), &json!({"allocation": {
-        "allocationTimestamp": "1970-01-01T00:03:20.7Z", "devices": {"results": results},
-    }}));
+    let fact = claim(
+        &requests(),
+        &json!({"allocation": {
+            "allocationTimestamp": "1970-01-01T00:03:20.7Z", "devices": {"results": results},
+        }}),
+    );
     assert_eq!((&*fact.namespace, &*fact.name), ("team-a", "gpu"));
     let allocated = fact.allocated.unwrap();
     assert_eq!(allocated.since, Some(200));
@@ -47,7 +50,12 @@ fn without_an_allocation_nothing_is_held() {
     for status in [Value::Null, json!({}), json!({"allocation": null}), json!({"reservedFor": [{"name": "p"}]})] {
         assert_eq!(claim(&requests(), &status).allocated, None, "{status}");
     }
-    for allocation in [json!({}), json!({"devices": null}), json!({"devices": {"results": null}}), json!({"devices": {"results": []}})] {
+    for allocation in [
+        json!({}),
+        json!({"devices": null}),
+        json!({"devices": {"results": null}}),
+        json!({"devices": {"results": []}}),
+    ] {
         let allocated = claim(&requests(), &json!({"allocation": allocation})).allocated.unwrap();
         assert_eq!((allocated.since, &*allocated.devices), (None, &[][..]), "{allocation}");
     }
@@ -56,8 +64,10 @@ fn without_an_allocation_nothing_is_held() {
 #[test]
 fn what_names_nothing_is_reported_and_the_rest_counts() {
     let named = |request: Value| json!({"request": request});
-    let results: Vec<_> = [json!("any"), json!("any/huge"), json!("none"), json!("one/x"), Value::Null, json!("one")].map(named).into();
-    let fact = claim(&requests(), &json!({"allocation": {"allocationTimestamp": "soon", "devices": {"results": results}}}));
+    let results: Vec<_> =
+        [json!("any"), json!("any/huge"), json!("none"), json!("one/x"), Value::Null, json!("one")].map(named).into();
+    let fact =
+        claim(&requests(), &json!({"allocation": {"allocationTimestamp": "soon", "devices": {"results": results}}}));
     let allocated = fact.allocated.unwrap();
     assert_eq!((allocated.since, amounts(&allocated.devices)), (None, "gpu.nvidia.com=1".to_owned()));
     let result = |i: usize| format!("status.allocation.devices.results[{i}].request");
