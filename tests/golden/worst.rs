@@ -1,19 +1,8 @@
 //! The worst inputs of each meter: what is wrong is named, in a trouble, a condition or an unpriced line, and nothing
-//! else is stopped by it. Each file under `worst/` is the table of one meter.
+//! else is stopped by it. Each file under `tests/worst/` is the table of one meter.
 //!
 //! Every row is priced by a plan at 1 an hour for a core, over one hour in which a good Pod of one core runs as well:
 //! that is billed in every row but those whose plan cannot be used at all.
-
-#[path = "golden/case.rs"]
-mod case;
-#[path = "golden/check.rs"]
-mod check;
-#[path = "golden/focus.rs"]
-mod focus;
-#[path = "reference/reference.rs"]
-mod reference;
-#[path = "golden/shorthand.rs"]
-mod shorthand;
 
 use std::collections::BTreeSet;
 use std::path::Path;
@@ -21,7 +10,8 @@ use std::path::Path;
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
 
-use case::Case;
+use crate::case::Case;
+use crate::check;
 
 /// Of one meter: what it lets pass and what it names.
 #[derive(Debug, Deserialize)]
