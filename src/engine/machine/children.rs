@@ -124,7 +124,9 @@ impl Machine {
         }
         let all: BTreeSet<_> = self.family.held.keys().chain(self.budgets.keys()).cloned().collect();
         let now = self.now;
-        all.iter().for_each(|key| self.mend_at(key, now));
+        for key in &all {
+            self.mend_at(key, now);
+        }
     }
 
     /// Has a child be as it should have been since an instant.
