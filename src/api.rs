@@ -29,8 +29,8 @@ pub use exchange::ExchangeRate;
 pub use limit::{Limit, OverrideCaps, Peak, PlannedLimit, Rollover};
 pub use period::{Every, PeriodSpec, Weekday};
 pub use price_plan::{
-    AllowedNamespaces, CategoryRule, Discount, NodeClass, PlanVersion, PricePlan, PricePlanSpec, PricePlanStatus,
-    StoragePrice, Tier,
+    AllowedNamespaces, CategoryRule, DevicePrice, Discount, NodeClass, PlanVersion, PricePlan, PricePlanSpec,
+    PricePlanStatus, StoragePrice, Tier,
 };
 pub use quantity::Quantity;
 pub use recurring::{AllocateBy, Allocation, Booking, RecurringCharge};
@@ -52,6 +52,8 @@ pub const VERSION: &str = "v1alpha1";
 pub const BUDGET_LABEL: &str = "opex.dev/budget";
 /// On a Statement: `Budget` or `ClusterBudget`.
 pub const BUDGET_KIND_LABEL: &str = "opex.dev/budget-kind";
+/// On a Budget: the ClusterBudget that keeps it.
+pub const CLUSTER_BUDGET_LABEL: &str = "opex.dev/cluster-budget";
 /// On a Namespace: what admission does there; absent means open.
 pub const GATE_LABEL: &str = "opex.dev/gate";
 /// On a Namespace: the line that a refused client reads.

@@ -1,6 +1,8 @@
 //! Laws that hold for every trace, whatever happened in it. A failing case is shrunk to the shortest trace that still
 //! fails, and printed line by line.
 
+#[path = "laws/children.rs"]
+mod children;
 #[path = "laws/cluster.rs"]
 mod cluster;
 #[path = "laws/disorder.rs"]
@@ -19,6 +21,8 @@ mod holdings;
 mod leaving;
 #[path = "laws/limits.rs"]
 mod limits;
+#[path = "laws/optional.rs"]
+mod optional;
 #[path = "laws/parts.rs"]
 mod parts;
 #[path = "laws/prices.rs"]
@@ -160,10 +164,12 @@ const BILLED: Features = &[
     Feature::Minimums,
     Feature::Categories,
     Feature::NodePrices,
+    Feature::PerNamespace,
     Feature::AllowedNamespaces,
     Feature::Tiers,
     Feature::Recurring,
     Feature::Until,
+    Feature::Devices,
 ];
 
 /// The same where nothing is seen late, and what is shared by usage as well: of how that is corrected after a Statement
@@ -173,6 +179,7 @@ const BILLED_IN_TIME: Features = &[
     Feature::Minimums,
     Feature::Categories,
     Feature::NodePrices,
+    Feature::PerNamespace,
     Feature::AllowedNamespaces,
     Feature::Recurring,
     Feature::Until,
@@ -339,6 +346,15 @@ proptest! {
     ) {
         lives_as_it_replays(&traces::calm(&steps), 2, &fates)?;
         lives_as_it_replays(&with_charges(traces::calm(&steps)), 2, &fates)?;
+    }
+
+    /// Nor when the Budgets of a ClusterBudget were written.
+    #[test]
+    fn when_a_child_is_written_does_not_matter(
+        steps in traces::steps(40),
+        fates in fates(&[Fate::Pass, Fate::Sweep, Fate::Failover, Fate::Lost, Fate::Unanswered], 12),
+    ) {
+        lives_as_it_replays(&traces::calm_with(&steps, &[Feature::PerNamespace]), 2, &fates)?;
     }
 
     /// Nor does how far its watches were behind when it took over.

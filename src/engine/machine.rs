@@ -6,6 +6,7 @@
 
 mod budgets;
 mod change;
+mod children;
 mod conditions;
 mod decide;
 mod forget;
@@ -14,6 +15,7 @@ mod leaving;
 mod limits;
 mod metered;
 mod openings;
+mod optional;
 mod overrides;
 mod persist;
 mod queue;
@@ -37,9 +39,11 @@ use super::world::World;
 use super::write::{Outcome, Write, WriteKey};
 use crate::api::{self, BudgetStatus, Measure};
 use crate::facts::{
-    ClaimFact, Name, NamespaceFact, NodeFact, ObjectId, OwnerFact, PodFact, ScaleFact, Seconds, ServiceFact,
+    ClaimFact, DeviceClaimFact, Name, NamespaceFact, NodeFact, ObjectId, OwnerFact, PodFact, ScaleFact, Seconds,
+    ServiceFact,
 };
 
+pub use optional::Unwatched;
 pub use restore::FIELD_MANAGER;
 pub use show::{BudgetFigures, Shown, ShownStatement};
 
@@ -64,6 +68,8 @@ pub struct Settings {
     pub replay: bool,
     /// Most writes a second, gates apart.
     pub writes_per_second: i64,
+    /// Statements closed longest ago are removed beyond this many of a budget.
+    pub retained: usize,
 }
 
 /// One object as observed.
@@ -74,6 +80,7 @@ pub enum Fact {
     Namespace(NamespaceFact),
     Claim(ClaimFact),
     Service(ServiceFact),
+    DeviceClaim(DeviceClaimFact),
     Owner(OwnerFact),
     Scale(ScaleFact),
     /// A ValidatingAdmissionPolicy or its binding, by name.
@@ -97,6 +104,8 @@ pub enum Event {
     Listed { tag: Tag, held: Option<Relist> },
     /// A bookmark.
     Heard { tag: Tag },
+    /// An optional resource cannot be watched.
+    Unwatched { source: Source, why: Unwatched },
     /// What became of a write.
     Done { key: WriteKey, outcome: Outcome },
     /// Whether this replica is the one that writes.
@@ -137,6 +146,7 @@ pub struct Machine {
     /// ReplicaSets and Jobs: the workload at their top.
     owners: HashMap<ObjectId, Name>,
     budgets: BTreeMap<BudgetKey, BudgetState>,
+    family: children::Family,
     /// In order of creation.
     overrides: BTreeMap<BudgetKey, Vec<overrides::OverrideState>>,
     plans: BTreeMap<Name, PlanState>,
@@ -161,6 +171,7 @@ pub struct Machine {
     cut: Cut,
     seen: Cut,
     listed: BTreeMap<Source, Seconds>,
+    unwatched: BTreeMap<Source, Unwatched>,
     heard: BTreeMap<Source, Seconds>,
     running: bool,
     leading: bool,
@@ -212,6 +223,8 @@ struct Entry {
     late: Vec<(LineKey, i128, Tag)>,
     /// What was learned since it was closed, which its lines do not hold.
     corrected: HashMap<RateId, i128>,
+    /// Of what is not watched here and was when the Statement was written: up to when it is metered as that says.
+    resumes: BTreeMap<Source, Seconds>,
     /// Writes that failed in a row, and when to try again.
     failures: u32,
     retry_at: Seconds,
@@ -248,12 +261,15 @@ struct BudgetState {
     uid: Option<String>,
     generation: i64,
     exists: bool,
+    /// A ClusterBudget's in one of its namespaces.
+    is_child: bool,
     /// Since when it is metered.
     since: Seconds,
     specs: History<Option<Arc<Budget>>>,
     invalid: Option<String>,
     /// The spec as it was written.
     manifest: Arc<api::BudgetSpec>,
+    mode: api::Mode,
     namespace_selector: Option<LabelSelector>,
     /// As written last, and as seen last.
     status: Arc<BudgetStatus>,
@@ -307,6 +323,7 @@ impl Machine {
             rates: Rates::default(),
             owners: HashMap::new(),
             budgets: BTreeMap::new(),
+            family: children::Family::default(),
             overrides: BTreeMap::new(),
             plans: BTreeMap::new(),
             ledgers: BTreeMap::new(),
@@ -324,6 +341,7 @@ impl Machine {
             cut: Cut::default(),
             seen: Cut::default(),
             listed: BTreeMap::new(),
+            unwatched: BTreeMap::new(),
             heard: BTreeMap::new(),
             running: false,
             leading: false,
@@ -369,6 +387,7 @@ impl Machine {
                 }
                 self.hear(tag, at);
                 self.listed.entry(tag.source).or_insert(at);
+                self.first_list(tag.source, at);
                 if let Some(held) = held {
                     self.miss(tag, &held, at);
                 }
@@ -377,6 +396,7 @@ impl Machine {
                 self.seen.see(tag);
                 self.heard.insert(tag.source, at);
             }
+            Event::Unwatched { source, why } => self.not_watched(source, why, at),
             Event::Done { key, outcome } => self.done(&key, outcome, at),
             Event::Leading(leading) => self.lead(leading, at),
         }
@@ -388,17 +408,13 @@ impl Machine {
             return;
         }
         self.now = at.max(self.now);
+        self.raise_all();
         self.running = true;
         self.begin(self.now);
     }
 
     pub fn is_running(&self) -> bool {
         self.running
-    }
-
-    /// Since when each watch has its first list.
-    pub fn listed(&self) -> &BTreeMap<Source, Seconds> {
-        &self.listed
     }
 
     /// How many pieces of time were worked out so far, in which what an object adds to a ledger stands still: the work
@@ -439,6 +455,7 @@ impl Machine {
             Fact::Pod(pod) => self.apply_pod(tag, id, &pod, at),
             Fact::Claim(claim) => self.apply_claim(tag, id, &claim, at),
             Fact::Service(service) => self.apply_service(tag, id, &service, at),
+            Fact::DeviceClaim(claim) => self.apply_device_claim(tag, id, &claim, at),
             Fact::Node(node) => self.apply_node(tag, id, &node, at),
             Fact::Namespace(namespace) => self.apply_namespace(tag, id, namespace, at),
             Fact::Owner(owner) => self.apply_owner(id, &owner, at),
@@ -466,6 +483,10 @@ impl Machine {
             Fact::Service(service) => {
                 self.apply_service(tag, id, &service, end);
                 self.end_item(tag, &service.namespace, id, end, at);
+            }
+            Fact::DeviceClaim(claim) => {
+                self.apply_device_claim(tag, id, &claim, end);
+                self.end_item(tag, &claim.namespace, id, end, at);
             }
             Fact::Node(node) => self.delete_node(tag, id, &node, end),
             Fact::Namespace(namespace) => self.delete_namespace(tag, &namespace.name, at),
@@ -507,10 +528,12 @@ impl BudgetState {
             uid: None,
             generation: 0,
             exists: true,
+            is_child: false,
             since,
             specs: History::default(),
             invalid: None,
             manifest: Arc::default(),
+            mode: api::Mode::Shared,
             namespace_selector: None,
             status: Arc::default(),
             seen_status: Arc::default(),

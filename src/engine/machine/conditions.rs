@@ -58,7 +58,7 @@ impl Machine {
             _ => (false, "NoLimit", "no limit to compare with".to_owned()),
         };
         let all = [
-            ("Ready", self.ready(state, spec, entry, now)),
+            ("Ready", self.ready(key, state, spec, entry, now)),
             ("Exceeded", exceeded),
             ("ForecastExceeded", ahead),
             ("Enforced", self.enforced(key, state)),
@@ -68,9 +68,19 @@ impl Machine {
         all.map(|(kind, verdict)| condition(&state.status.conditions, kind, verdict, generation, now)).into()
     }
 
-    fn ready(&self, state: &BudgetState, spec: Option<&Budget>, entry: Option<&Entry>, now: Seconds) -> Verdict {
+    fn ready(
+        &self,
+        key: &BudgetKey,
+        state: &BudgetState,
+        spec: Option<&Budget>,
+        entry: Option<&Entry>,
+        now: Seconds,
+    ) -> Verdict {
         if let Some(invalid) = &state.invalid {
             return (false, "InvalidSpec", invalid.clone());
+        }
+        if self.children_of(key).is_some() {
+            return self.all_there(key, now);
         }
         let Some(spec) = spec else { return (false, "InvalidSpec", "the spec cannot be used".to_owned()) };
         let plan = &spec.terms.plan;
@@ -99,6 +109,9 @@ impl Machine {
                 list.currency, list.currency,
             );
             return (false, "CurrencyMismatch", message);
+        }
+        if let Some(unwatched) = self.unwatched(list) {
+            return (true, "NotWatched", unwatched);
         }
         let unpriced = entry.map(|e| e.ledger.unpriced(&self.rates, now)).unwrap_or_default();
         if unpriced.is_empty() {
@@ -196,7 +209,10 @@ impl Machine {
         let kept = needed.clamp(*VERSIONS.start(), *VERSIONS.end());
         let verdict = match &state.invalid {
             Some(invalid) => (false, "InvalidSpec", invalid.clone()),
-            None => (true, "Usable", "the plan can be used".to_owned()),
+            None => match self.world.price_list(name, now).and_then(|list| self.unwatched(list)) {
+                Some(unwatched) => (false, "NotWatched", unwatched),
+                None => (true, "Usable", "the plan can be used".to_owned()),
+            },
         };
         let generation = (state.generation > 0).then_some(state.generation);
         PricePlanStatus {

@@ -190,6 +190,9 @@ impl Machine {
                 None if state.is_none() => {
                     (false, "BudgetNotFound", format!("{} {:?} does not exist", key.kind(), key.name))
                 }
+                None if self.children_of(key).is_some() => {
+                    (false, "PerNamespace", "there is a Budget in each namespace: override those".to_owned())
+                }
                 None => one.verdict(effect, spec.and_then(|spec| spec.limit.as_ref())),
             }
         };
