@@ -27,8 +27,7 @@ use super::statement::BudgetRef;
 pub struct BudgetOverrideSpec {
     /// The Budget or ClusterBudget.
     pub budget_ref: BudgetRef,
-    /// When the override ends, such as 2026-11-28T06:00:00Z; later than its creation, and at most 7 days
-    /// after it.
+    /// When the override ends, such as 2026-11-28T06:00:00Z; at most 7 days after its creation.
     #[schemars(regex(pattern = schema::INSTANT))]
     pub until: Time,
     /// What is added to the limit until then: a whole number, or a decimal number in quotes, in the limit's currency.
