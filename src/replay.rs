@@ -56,6 +56,7 @@ impl Replay {
             from: Some(options.from.as_second()),
             replay: true,
             writes_per_second: i64::MAX,
+            counting: None,
         };
         let mut replay = Self {
             machine: Machine::new(settings),

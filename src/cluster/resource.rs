@@ -16,6 +16,8 @@ const APPS: &str = "apps/v1";
 const BATCH: &str = "batch/v1";
 const ADMISSION: &str = "admissionregistration.k8s.io/v1";
 const OWN: &str = "billing.opex.dev/v1alpha1";
+/// No API group of any server.
+const NOT_SERVED: &str = "";
 
 // === impl Resource ===
 
@@ -32,6 +34,7 @@ impl Resource {
             Source::ReplicaSets => (APPS, "ReplicaSet"),
             Source::StatefulSets => (APPS, "StatefulSet"),
             Source::Jobs => (BATCH, "Job"),
+            Source::Meters => (NOT_SERVED, "Meter"),
             Source::Policies => (ADMISSION, "ValidatingAdmissionPolicy"),
             Source::Bindings => (ADMISSION, "ValidatingAdmissionPolicyBinding"),
             Source::Budgets => (OWN, "Budget"),

@@ -16,6 +16,8 @@ pub enum Source {
     Claims,
     Deployments,
     Jobs,
+    /// What Prometheus counted. It is asked and not watched: a version is the last second of a window.
+    Meters,
     Namespaces,
     Nodes,
     Pods,
@@ -42,6 +44,7 @@ pub struct Cut(BTreeMap<Source, u64>);
 // === impl Source ===
 
 impl Source {
+    /// All that is watched.
     pub const ALL: [Self; 17] = [
         Self::Bindings,
         Self::BudgetOverrides,
@@ -72,6 +75,7 @@ impl Source {
             Self::Claims => "persistentvolumeclaims",
             Self::Deployments => "deployments",
             Self::Jobs => "jobs",
+            Self::Meters => "meters",
             Self::Namespaces => "namespaces",
             Self::Nodes => "nodes",
             Self::Pods => "pods",
@@ -87,7 +91,7 @@ impl Source {
 
     /// The source of that plural name.
     pub fn of_resource(resource: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|s| s.resource() == resource)
+        Self::ALL.into_iter().chain([Self::Meters]).find(|s| s.resource() == resource)
     }
 
     /// Whether its versions change what is metered, and so belong into a Statement's cut.
@@ -97,6 +101,7 @@ impl Source {
             Self::Budgets
                 | Self::ClusterBudgets
                 | Self::Claims
+                | Self::Meters
                 | Self::Namespaces
                 | Self::Nodes
                 | Self::Pods
@@ -136,10 +141,11 @@ impl Cut {
         self.0.entry(tag.source).and_modify(|seen| *seen = tag.version.min(*seen));
     }
 
-    /// Of what is metered, the versions of `other` that are newer.
+    /// Of what is watched and metered, the versions of `other` that are newer. Prometheus can be asked again.
     pub fn behind<'a>(&'a self, other: &'a Self) -> impl Iterator<Item = Tag> + 'a {
         let tags = other.0.iter().map(|(source, version)| Tag { source: *source, version: *version });
-        tags.filter(|tag| tag.source.is_metered() && !self.covers(*tag))
+        let watched = |tag: &Tag| tag.source.is_metered() && tag.source != Source::Meters;
+        tags.filter(move |tag| watched(tag) && !self.covers(*tag))
     }
 
     pub fn get(&self, source: Source) -> Option<u64> {

@@ -7,6 +7,7 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::LabelSelector;
 use num_bigint::BigInt;
 use num_traits::{One, Signed, ToPrimitive};
 
+use super::counted::Meter;
 use super::discount::{Discount, Discounts};
 use super::item::{LOAD_BALANCER, STORAGE};
 use super::money::{Exact, ParsePriceError, Price, Unit, UnitPrice};
@@ -65,6 +66,7 @@ impl PriceList {
             let gross = amount.map_or(Ok(Price::ZERO.into()), |amount| price(amount, &format!("spec.storage[{i}]")));
             Ok(StoragePrice { class, price: discounts.net(gross?, STORAGE), monthly })
         });
+        let meters = spec.meters.iter().map(|meter| compile_meter(meter, &discounts));
         let zone = Zone::named(&spec.time_zone).map_err(PlanError::Zone)?;
         let recurring = spec.recurring.iter().map(|charge| {
             Charge::compile(charge, &zone)
@@ -90,6 +92,7 @@ impl PriceList {
             load_balancer: load_balancer.map(|gross| discounts.net(gross, LOAD_BALANCER)),
             storage: storage.collect::<Result<_, _>>()?,
             recurring: recurring.collect::<Result<_, _>>()?,
+            meters: meters.collect::<Result<_, _>>()?,
             categories: categories.collect::<Result<_, _>>()?,
             discounts,
         })
@@ -165,6 +168,18 @@ fn node_class(class: &api::NodeClass, discounts: &Discounts) -> Result<NodeClass
     };
     let selector = selector(&class.selector, &field("selector"))?;
     Ok(NodeClass { name: class.name.as_str().into(), selector, prices })
+}
+
+fn compile_meter(meter: &api::Meter, discounts: &Discounts) -> Result<Meter, PlanError> {
+    let name: Name = format!("meter/{}", meter.name).into();
+    let gross = price(&meter.price, &format!("spec.meters[{}].price", meter.name))?;
+    Ok(Meter {
+        category: format!("{:?}", meter.category).into(),
+        unit: meter.unit.as_str().into(),
+        price: discounts.net(gross, &name),
+        query: meter.query.as_str().into(),
+        name,
+    })
 }
 
 fn selector(selector: &LabelSelector, field: &str) -> Result<Selector, PlanError> {

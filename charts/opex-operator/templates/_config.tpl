@@ -10,6 +10,21 @@ clusterName: {{ . | quote }}
 namespace: {{ .Release.Namespace }}
 writesPerSecond: {{ .Values.config.writesPerSecond }}
 lag: {{ .Values.config.lag }}
+{{- with .Values.prometheus }}
+{{- if .url }}
+prometheus:
+  url: {{ .url | quote }}
+  {{- with .bearerTokenFile }}
+  bearerTokenFile: {{ . | quote }}
+  {{- end }}
+  {{- with .caFile }}
+  caFile: {{ . | quote }}
+  {{- end }}
+  timeout: {{ .timeout }}
+  window: {{ .window }}
+  delay: {{ .delay }}
+{{- end }}
+{{- end }}
 {{- if or .Values.defaultPricePlan.enabled .Values.showback.enabled }}
 defaults:
 {{- if .Values.defaultPricePlan.enabled }}

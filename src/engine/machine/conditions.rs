@@ -62,7 +62,7 @@ impl Machine {
             ("Exceeded", exceeded),
             ("ForecastExceeded", ahead),
             ("Enforced", self.enforced(key, state)),
-            ("DataFresh", self.fresh(now)),
+            ("DataFresh", self.fresh(entry, now)),
         ];
         let generation = (state.generation > 0).then_some(state.generation);
         all.map(|(kind, verdict)| condition(&state.status.conditions, kind, verdict, generation, now)).into()
@@ -145,9 +145,12 @@ impl Machine {
         }
     }
 
-    fn fresh(&self, now: Seconds) -> Verdict {
+    fn fresh(&self, entry: Option<&Entry>, now: Seconds) -> Verdict {
         let stale: Vec<_> =
             self.heard.iter().filter(|(_, at)| now - **at > FRESH).map(|(source, _)| source.resource()).collect();
+        if let Some(meter) = entry.filter(|_| !self.settings.replay).and_then(|entry| self.stale_meter(entry, now)) {
+            return (false, "MeterStale", meter);
+        }
         if stale.is_empty() || self.settings.replay {
             return (true, "Heard", "every watch was heard within 2 minutes".to_owned());
         }
@@ -196,7 +199,10 @@ impl Machine {
         let kept = needed.clamp(*VERSIONS.start(), *VERSIONS.end());
         let verdict = match &state.invalid {
             Some(invalid) => (false, "InvalidSpec", invalid.clone()),
-            None => (true, "Usable", "the plan can be used".to_owned()),
+            None => match self.meter_problem(name) {
+                Some((reason, message)) => (true, reason, message),
+                None => (true, "Usable", "the plan can be used".to_owned()),
+            },
         };
         let generation = (state.generation > 0).then_some(state.generation);
         PricePlanStatus {
