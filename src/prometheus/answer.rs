@@ -102,7 +102,8 @@ mod tests {
 
     #[test]
     fn a_refusal_is_in_prometheus_words() {
-        let body = r#"{"status":"error","errorType":"bad_data","error":"invalid parameter \"query\": 1:5: parse error"}"#;
+        let body =
+            r#"{"status":"error","errorType":"bad_data","error":"invalid parameter \"query\": 1:5: parse error"}"#;
         assert_eq!(refusal(body), r#"invalid parameter "query": 1:5: parse error"#);
         assert_eq!(refusal("Bad\nGateway "), "BadGateway");
         assert_eq!(refusal(&"x".repeat(5000)).len(), 200);

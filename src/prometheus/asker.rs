@@ -116,7 +116,8 @@ async fn answer(client: &Prometheus, question: Question, given_up: &[Subject]) -
         let query = query.replace(WINDOW, &format!("{length}s"));
         match client.query(&query, to).await {
             Ok(series) if series.is_empty() => {
-                let counted = if has_samples(client, from, to).await? { Ok(nothing(&subject)) } else { Err(Unknown::NoSamples) };
+                let counted =
+                    if has_samples(client, from, to).await? { Ok(nothing(&subject)) } else { Err(Unknown::NoSamples) };
                 Ok((subject, counted))
             }
             Ok(series) => {

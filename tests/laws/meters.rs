@@ -93,9 +93,7 @@ fn objects(start: Seconds) -> Vec<Value> {
 
 /// The plan after so many edits of its price.
 fn plan(start: Seconds, edited: usize) -> Value {
-    let meter = |name: &str, price: String| {
-        json!({"name": name, "unit": "GiB", "price": price, "query": format!("{name}[$window]")})
-    };
+    let meter = |name: &str, price: String| json!({"name": name, "unit": "GiB", "price": price, "query": format!("{name}[$window]")});
     let mut meters = vec![meter("egress", (edited + 1).to_string())];
     if edited % 2 == 1 {
         meters.push(meter("lookups", format!("{edited}00")));
@@ -134,7 +132,8 @@ fn expected(start: Seconds, end: Seconds, edits: &[Seconds]) -> Billed {
         let edited = edits.partition_point(|edit| *edit <= from);
         let meters = [("meter/egress", (edited + 1).to_string()), ("meter/lookups", format!("{edited}00"))];
         for (meter, price) in &meters[..if edited % 2 == 1 { 2 } else { 1 }] {
-            for (budget, namespaces) in [("a/day", &["a"][..]), ("b/week", &["b"]), ("/day", &["a", "b", "elsewhere"])] {
+            for (budget, namespaces) in [("a/day", &["a"][..]), ("b/week", &["b"]), ("/day", &["a", "b", "elsewhere"])]
+            {
                 for namespace in namespaces {
                     if let Some(count) = counted(meter, from, namespace) {
                         *billed.entry((budget.to_owned(), format!("{meter} {price}"))).or_default() += count;

@@ -73,7 +73,15 @@ pub fn live_seldom(trace: &[Event], to: Seconds, replicas: usize, fates: &[(Seco
 
 impl Simulation {
     pub fn new() -> Self {
-        Self { server: Server::default(), replicas: Vec::new(), now: 0, trouble: None, prometheus: None, silent: 0, seldom: false }
+        Self {
+            server: Server::default(),
+            replicas: Vec::new(),
+            now: 0,
+            trouble: None,
+            prometheus: None,
+            silent: 0,
+            seldom: false,
+        }
     }
 
     /// With a Prometheus that answers so.

@@ -89,7 +89,11 @@ impl Machine {
         }
         self.settle(difference, window_until(to), at);
         for (id, gap) in gaps {
-            self.ledgers.get_mut(&id).filter(|e| e.closed_at.is_none()).into_iter().for_each(|e| e.note_gap(gap.clone()));
+            self.ledgers
+                .get_mut(&id)
+                .filter(|e| e.closed_at.is_none())
+                .into_iter()
+                .for_each(|e| e.note_gap(gap.clone()));
         }
         self.skip(from, to);
         self.note_unknown(answer, at);

@@ -326,7 +326,12 @@ impl Machine {
             observed: self.seen_by(entry).to_observed(),
             total: printed.total,
             lines: printed.lines,
-            gaps: entry.gaps.iter().chain(&self.uncounted(entry, t, closed_at.is_some())).map(super::show::gap).collect(),
+            gaps: entry
+                .gaps
+                .iter()
+                .chain(&self.uncounted(entry, t, closed_at.is_some()))
+                .map(super::show::gap)
+                .collect(),
             top_workloads: printed.top,
         }
     }
