@@ -29,6 +29,8 @@ mod lifting;
 mod load;
 #[path = "support/manifests.rs"]
 mod manifests;
+#[path = "operator/meters.rs"]
+mod meters;
 #[path = "operator/moving.rs"]
 mod moving;
 #[path = "operator/plans.rs"]

@@ -18,8 +18,8 @@ use crate::engine::observed::{Cut, Source, Tag};
 use crate::facts::count::{Counts, Unknown};
 use crate::facts::{Name, Seconds};
 
-/// What was not counted for so long is a gap.
-const PATIENCE: Seconds = 300;
+/// What was not counted for so many windows is a gap.
+const PATIENCE: Seconds = 5;
 
 /// Nothing that lies farther back is asked for.
 const LONGEST: Seconds = 7 * 86_400;
@@ -136,7 +136,7 @@ impl Machine {
         let ledger = &entry.ledger;
         let (patience, reason) = match self.settings.counting {
             Some(_) if closed => (0, SILENT),
-            Some(Counting { window, delay }) => (PATIENCE.max(2 * window + delay), SILENT),
+            Some(Counting { window, delay }) => (PATIENCE * window + delay, SILENT),
             None => (0, ABSENT),
         };
         let begin = if self.settings.replay { ledger.span.from } else { entry.counted.max(ledger.span.from) };

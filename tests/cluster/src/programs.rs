@@ -87,7 +87,7 @@ const PROGRAMS: &[Program] = &[
         version: "0.316.0",
         module: "prometheus",
         binaries: &[("prometheus", "github.com/prometheus/prometheus/cmd/prometheus")],
-        minutes: 4.0,
+        minutes: 2.5,
         or_installed: true,
     },
 ];
@@ -209,7 +209,15 @@ impl Program {
     fn compile(&self, into: &Path) -> Result<()> {
         let module = Path::new(env!("CARGO_MANIFEST_DIR")).join("go").join(self.module);
         let mut go = Command::new("go");
-        go.current_dir(&module).env("GOWORK", "off").args(["build", "-trimpath", "-tags", TAGS, "-ldflags", &self.ldflags(), "-o"]);
+        go.current_dir(&module).env("GOWORK", "off").args([
+            "build",
+            "-trimpath",
+            "-tags",
+            TAGS,
+            "-ldflags",
+            &self.ldflags(),
+            "-o",
+        ]);
         match self.binaries {
             [(name, package)] => go.arg(into.join(name)).arg(package),
             several => go.arg(into.join("")).args(several.iter().map(|(_, package)| package)),

@@ -13,7 +13,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
 use std::time::Duration;
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, ensure};
 
 use crate::operator::get;
 use crate::wait::wait_until;
@@ -65,6 +65,17 @@ impl Prometheus {
         format!("http://{}", self.address)
     }
 
+    /// What it answers to an instant query, by the label namespace: numbers as text.
+    pub fn query(&self, query: &str, at: i64) -> Result<BTreeMap<String, String>> {
+        let escaped: String = query.bytes().map(|byte| format!("%{byte:02X}")).collect();
+        let (status, body) = get(&self.address, &format!("/api/v1/query?time={at}&query={escaped}"))?;
+        ensure!(status == 200, "{status}: {body}");
+        let answer: serde_json::Value = serde_json::from_str(&body)?;
+        let series = answer["data"]["result"].as_array().context("no vector")?;
+        let text = |value: &serde_json::Value| value.as_str().unwrap_or_default().to_owned();
+        Ok(series.iter().map(|one| (text(&one["metric"]["namespace"]), text(&one["value"][1]))).collect())
+    }
+
     /// Starts it again after it was killed, where it was.
     pub fn start_again(&mut self, cluster: &Cluster) -> Result<()> {
         self.process = Process::start(cluster, &self.name, &self.run)?;
@@ -75,7 +86,7 @@ impl Prometheus {
         let address = self.address.clone();
         wait_until("Prometheus", Duration::from_mins(1), || {
             let (status, body) = get(&address, "/-/ready")?;
-            anyhow::ensure!(status == 200, "{status}: {body}");
+            ensure!(status == 200, "{status}: {body}");
             Ok(())
         })
         .with_context(|| self.process.log())
