@@ -19,6 +19,8 @@ mod holdings;
 mod leaving;
 #[path = "laws/meters.rs"]
 mod meters;
+#[path = "laws/optional.rs"]
+mod optional;
 #[path = "laws/parts.rs"]
 mod parts;
 #[path = "laws/prices.rs"]
@@ -164,6 +166,7 @@ const BILLED: Features = &[
     Feature::Tiers,
     Feature::Recurring,
     Feature::Until,
+    Feature::Devices,
 ];
 
 /// The same where nothing is seen late, and what is shared by usage as well: of how that is corrected after a Statement

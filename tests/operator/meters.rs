@@ -88,9 +88,7 @@ fn what_prometheus_counts_survives_its_death_and_the_leaders() {
     // A query that is mended is a meter that counts.
     let mended = plan().replace("sum(nothing[$window])", "sum by (namespace) (increase(nothing[$window]))");
     cluster.apply(&mended).expect();
-    scene.count_until("nothing is unknown", |_| {
-        ground.field("priceplan/metered", READY) == "Usable"
-    });
+    scene.count_until("nothing is unknown", |_| ground.field("priceplan/metered", READY) == "Usable");
     ground.settle_within(PATIENCE, "bgt/team", FRESH, "Heard");
     scene.compare();
 }

@@ -100,6 +100,9 @@ impl Machine {
             );
             return (false, "CurrencyMismatch", message);
         }
+        if let Some(unwatched) = self.unwatched(list) {
+            return (true, "NotWatched", unwatched);
+        }
         let unpriced = entry.map(|e| e.ledger.unpriced(&self.rates, now)).unwrap_or_default();
         if unpriced.is_empty() {
             let over = entry.is_some_and(|e| now >= e.ledger.span.until);
@@ -199,9 +202,12 @@ impl Machine {
         let kept = needed.clamp(*VERSIONS.start(), *VERSIONS.end());
         let verdict = match &state.invalid {
             Some(invalid) => (false, "InvalidSpec", invalid.clone()),
-            None => match self.meter_problem(name) {
-                Some((reason, message)) => (true, reason, message),
-                None => (true, "Usable", "the plan can be used".to_owned()),
+            None => match self.world.price_list(name, now).and_then(|list| self.unwatched(list)) {
+                Some(unwatched) => (false, "NotWatched", unwatched),
+                None => self.meter_problem(name).map_or_else(
+                    || (true, "Usable", "the plan can be used".to_owned()),
+                    |(reason, message)| (true, reason, message),
+                ),
             },
         };
         let generation = (state.generation > 0).then_some(state.generation);
