@@ -57,6 +57,7 @@ impl Replay {
             replay: true,
             writes_per_second: i64::MAX,
             counting: None,
+            retained: usize::MAX,
         };
         let mut replay = Self {
             machine: Machine::new(settings),

@@ -31,8 +31,12 @@ mod load;
 mod manifests;
 #[path = "operator/meters.rs"]
 mod meters;
+#[path = "operator/mixed.rs"]
+mod mixed;
 #[path = "operator/moving.rs"]
 mod moving;
+#[path = "operator/per_namespace.rs"]
+mod per_namespace;
 #[path = "operator/plans.rs"]
 mod plans;
 #[path = "operator/quantities.rs"]

@@ -94,6 +94,7 @@ async fn control(
             replay: false,
             writes_per_second: config.writes_per_second,
             counting: config.prometheus.as_ref().map(Endpoint::counting),
+            retained: config.retained_statements,
         }),
         clock: clock.clone(),
         reports: received,

@@ -6,6 +6,7 @@
 
 mod budgets;
 mod change;
+mod children;
 mod conditions;
 mod counting;
 mod decide;
@@ -70,6 +71,8 @@ pub struct Settings {
     pub writes_per_second: i64,
     /// Absent: there is no Prometheus to ask.
     pub counting: Option<Counting>,
+    /// Statements closed longest ago are removed beyond this many of a budget.
+    pub retained: usize,
 }
 
 /// One object as observed.
@@ -150,6 +153,7 @@ pub struct Machine {
     /// ReplicaSets and Jobs: the workload at their top.
     owners: HashMap<ObjectId, Name>,
     budgets: BTreeMap<BudgetKey, BudgetState>,
+    family: children::Family,
     overrides: BTreeMap<(Name, Name), OverrideState>,
     plans: BTreeMap<Name, PlanState>,
     ledgers: BTreeMap<LedgerId, Entry>,
@@ -267,12 +271,15 @@ struct BudgetState {
     uid: Option<String>,
     generation: i64,
     exists: bool,
+    /// A ClusterBudget's in one of its namespaces.
+    is_child: bool,
     /// Since when it is metered.
     since: Seconds,
     specs: History<Option<Arc<Budget>>>,
     invalid: Option<String>,
     /// The spec as it was written.
     manifest: Arc<api::BudgetSpec>,
+    mode: api::Mode,
     namespace_selector: Option<LabelSelector>,
     /// As written last, and as seen last.
     status: Arc<BudgetStatus>,
@@ -337,6 +344,7 @@ impl Machine {
             rates: Rates::default(),
             owners: HashMap::new(),
             budgets: BTreeMap::new(),
+            family: children::Family::default(),
             overrides: BTreeMap::new(),
             plans: BTreeMap::new(),
             ledgers: BTreeMap::new(),
@@ -425,6 +433,7 @@ impl Machine {
             return;
         }
         self.now = at.max(self.now);
+        self.raise_all();
         self.running = true;
         self.begin(self.now);
     }
@@ -544,10 +553,12 @@ impl BudgetState {
             uid: None,
             generation: 0,
             exists: true,
+            is_child: false,
             since,
             specs: History::default(),
             invalid: None,
             manifest: Arc::default(),
+            mode: api::Mode::Shared,
             namespace_selector: None,
             status: Arc::default(),
             seen_status: Arc::default(),

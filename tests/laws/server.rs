@@ -10,6 +10,9 @@ use serde_json::{Value, json};
 
 use crate::reference::Seconds;
 
+/// How many closed Statements of a budget are kept.
+pub const RETAINED: usize = 14;
+
 /// How long before now a replica persists.
 const LAG: Seconds = 10;
 
@@ -45,6 +48,7 @@ impl Server {
             replay: false,
             writes_per_second: i64::MAX / 100,
             counting: Some(Counting { window: 60, delay: 30 }),
+            retained: RETAINED,
         });
         for ((source, _), object) in self.objects.iter().filter(|((source, _), _)| !unwatched.contains(source)) {
             for event in applied(*source, object) {
