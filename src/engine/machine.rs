@@ -22,6 +22,7 @@ mod restore;
 mod rewind;
 mod show;
 mod telling;
+mod totals;
 mod usage;
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};

@@ -38,7 +38,7 @@ pub enum Fate {
 
 /// See the module's documentation.
 pub struct Simulation {
-    server: Server,
+    pub server: Server,
     /// The first one leads.
     replicas: Vec<Replica>,
     now: Seconds,

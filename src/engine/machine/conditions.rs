@@ -57,6 +57,12 @@ impl Machine {
             ),
             _ => (false, "NoLimit", "no limit to compare with".to_owned()),
         };
+        let (exceeded, ahead) = if self.children_of(key).is_some() {
+            let exceeded = self.any_child(key, "Exceeded", ("LimitReached", "WithinLimit"), now);
+            (exceeded, self.any_child(key, "ForecastExceeded", ("AboveLimit", "WithinLimit"), now))
+        } else {
+            (exceeded, ahead)
+        };
         let all = [
             ("Ready", self.ready(key, state, spec, entry, now)),
             ("Exceeded", exceeded),
