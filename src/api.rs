@@ -13,6 +13,7 @@ mod cluster_budget;
 mod columns;
 mod exchange;
 mod limit;
+mod meter;
 mod period;
 mod price_plan;
 mod quantity;
@@ -27,6 +28,7 @@ pub use budget_override::{BudgetOverride, BudgetOverrideSpec, BudgetOverrideStat
 pub use cluster_budget::{ClusterBudget, ClusterBudgetSpec, ClusterBudgetStatus, Mode};
 pub use exchange::ExchangeRate;
 pub use limit::{Limit, OverrideCaps, Peak, PlannedLimit, Rollover};
+pub use meter::Meter;
 pub use period::{Every, PeriodSpec, Weekday};
 pub use price_plan::{
     AllowedNamespaces, CategoryRule, DevicePrice, Discount, NodeClass, PlanVersion, PricePlan, PricePlanSpec,

@@ -9,6 +9,7 @@ use std::sync::Arc;
 
 use num_traits::One;
 
+use super::counted::Meter;
 use super::discount::Discounts;
 use super::exchange::Exchange;
 use super::item::{LOAD_BALANCER, STORAGE};
@@ -109,6 +110,8 @@ pub struct PriceList {
     pub devices: BTreeMap<Name, UnitPrice>,
     pub storage: Vec<StoragePrice>,
     pub recurring: Vec<Charge>,
+    /// What Prometheus counts.
+    pub meters: Vec<Meter>,
     /// Of Pods and claims, by their labels; the first that matches counts.
     pub categories: Vec<(Selector, Name)>,
     /// For what is priced elsewhere.

@@ -66,7 +66,7 @@ impl Machine {
     fn evaluate(&mut self, key: &BudgetKey, now: Seconds) -> Seconds {
         let known = self.budgets.get(key).filter(|state| state.exists && state.latched.is_some());
         let mut since = known.map_or(now, |state| state.evaluated);
-        while let Some(change) = self.next_change(key, since).filter(|change| *change < now) {
+        while let Some(change) = self.next_limit(key, since).filter(|change| *change < now) {
             self.look(key, change);
             since = change;
         }
@@ -193,7 +193,7 @@ impl Machine {
     ) -> Seconds {
         let ledger = &self.ledgers[&id].ledger;
         let state = &self.budgets[key];
-        let changes = [self.next_change(key, now), ledger.next_turn(&self.rates, now)];
+        let changes = [self.next_limit(key, now), ledger.next_turn(&self.rates, now)];
         let mut next = changes.into_iter().flatten().min().unwrap_or(NEVER);
         for threshold in &spec.thresholds {
             let latch = state.latches.get(&(threshold.percent, threshold.of)).copied().unwrap_or_default();

@@ -85,7 +85,7 @@ impl Machine {
 
     /// When the limit of a budget changes by itself next: an override begins or ends, the period does, or a rate of a
     /// later date begins to count.
-    pub(super) fn next_change(&self, key: &BudgetKey, t: Seconds) -> Option<Seconds> {
+    pub(super) fn next_limit(&self, key: &BudgetKey, t: Seconds) -> Option<Seconds> {
         let until = self.current(key, t).map(|id| self.ledgers[&id].ledger.span.until).filter(|until| *until > t);
         [Some(self.next_grant(key, t)), until, self.next_rate(key, t)].into_iter().flatten().min()
     }
