@@ -9,6 +9,8 @@ mod budgets;
 mod case;
 #[path = "operator/clock.rs"]
 mod clock;
+#[path = "operator/devices.rs"]
+mod devices;
 #[path = "operator/failover.rs"]
 mod failover;
 #[path = "operator/figures.rs"]

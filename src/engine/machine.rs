@@ -12,6 +12,7 @@ mod forget;
 mod gates;
 mod leaving;
 mod metered;
+mod objects;
 mod openings;
 mod optional;
 mod persist;
@@ -36,8 +37,8 @@ use super::world::World;
 use super::write::{Outcome, Write, WriteKey};
 use crate::api::{self, BudgetStatus, Measure};
 use crate::facts::{
-    ClaimFact, DeviceClaimFact, Name, NamespaceFact, NodeFact, ObjectId, OwnerFact, PodFact, ScaleFact, Seconds,
-    ServiceFact,
+    ClaimFact, DeviceClaimFact, Name, NamespaceFact, NodeFact, ObjectFact, ObjectId, OwnerFact, PodFact, ScaleFact,
+    Seconds, ServiceFact,
 };
 
 pub use optional::Unwatched;
@@ -76,6 +77,7 @@ pub enum Fact {
     Claim(ClaimFact),
     Service(ServiceFact),
     DeviceClaim(DeviceClaimFact),
+    Object(ObjectFact),
     Owner(OwnerFact),
     Scale(ScaleFact),
     /// A ValidatingAdmissionPolicy or its binding, by name.
@@ -165,6 +167,8 @@ pub struct Machine {
     seen: Cut,
     listed: BTreeMap<Source, Seconds>,
     unwatched: BTreeMap<Source, Unwatched>,
+    /// Objects that are in no Namespace: those that they were billed to.
+    billed_to: HashMap<ObjectId, Vec<Name>>,
     heard: BTreeMap<Source, Seconds>,
     running: bool,
     leading: bool,
@@ -340,6 +344,7 @@ impl Machine {
             seen: Cut::default(),
             listed: BTreeMap::new(),
             unwatched: BTreeMap::new(),
+            billed_to: HashMap::new(),
             heard: BTreeMap::new(),
             running: false,
             leading: false,
@@ -453,6 +458,7 @@ impl Machine {
             Fact::Claim(claim) => self.apply_claim(tag, id, &claim, at),
             Fact::Service(service) => self.apply_service(tag, id, &service, at),
             Fact::DeviceClaim(claim) => self.apply_device_claim(tag, id, &claim, at),
+            Fact::Object(object) => self.apply_object(tag, id, &object, at),
             Fact::Node(node) => self.apply_node(tag, id, &node, at),
             Fact::Namespace(namespace) => self.apply_namespace(tag, id, namespace, at),
             Fact::Owner(owner) => self.apply_owner(id, &owner, at),
@@ -484,6 +490,10 @@ impl Machine {
             Fact::DeviceClaim(claim) => {
                 self.apply_device_claim(tag, id, &claim, end);
                 self.end_item(tag, &claim.namespace, id, end, at);
+            }
+            Fact::Object(object) => {
+                self.apply_object(tag, id, &object, end);
+                self.end_object(tag, id, &object, end, at);
             }
             Fact::Node(node) => self.delete_node(tag, id, &node, end),
             Fact::Namespace(namespace) => self.delete_namespace(tag, &namespace.name, at),

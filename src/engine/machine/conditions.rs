@@ -6,6 +6,7 @@ use super::persist::time;
 use super::{BudgetState, Entry, Machine};
 use crate::api::{BudgetOverrideStatus, BudgetStatus, Gate, PricePlanStatus};
 use crate::engine::budget::{Budget, BudgetKey};
+use crate::engine::observed::Source;
 use crate::engine::write::{Write, WriteKey};
 use crate::facts::{Name, Seconds};
 
@@ -149,8 +150,13 @@ impl Machine {
     }
 
     fn fresh(&self, now: Seconds) -> Verdict {
-        let stale: Vec<_> =
-            self.heard.iter().filter(|(_, at)| now - **at > FRESH).map(|(source, _)| source.resource()).collect();
+        // What need not be watched, or is not to be any more, is told by its plans.
+        let awaited = |source: &Source| match source {
+            Source::Objects(_) => self.billed_at(*source, now) && !self.is_unwatched(*source),
+            source => !self.is_unwatched(*source),
+        };
+        let stale = self.heard.iter().filter(|(source, at)| now - **at > FRESH && awaited(source));
+        let stale: Vec<_> = stale.map(|(source, _)| source.resource()).collect();
         if stale.is_empty() || self.settings.replay {
             return (true, "Heard", "every watch was heard within 2 minutes".to_owned());
         }

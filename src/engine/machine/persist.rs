@@ -323,7 +323,7 @@ impl Machine {
             phase: if closed_at.is_some() { Phase::Closed } else { Phase::Open },
             closed_at: closed_at.map(time),
             watermark: time(ledger.clamp(t)),
-            observed: self.cut.to_observed(),
+            observed: self.observed(),
             total: printed.total,
             lines: printed.lines,
             gaps: entry.gaps.iter().map(super::show::gap).collect(),
