@@ -33,6 +33,8 @@ mod load;
 mod manifests;
 #[path = "operator/moving.rs"]
 mod moving;
+#[path = "operator/objects.rs"]
+mod objects;
 #[path = "operator/plans.rs"]
 mod plans;
 #[path = "operator/quantities.rs"]
