@@ -31,10 +31,14 @@ mod lifting;
 mod load;
 #[path = "support/manifests.rs"]
 mod manifests;
+#[path = "operator/mixed.rs"]
+mod mixed;
 #[path = "operator/moving.rs"]
 mod moving;
 #[path = "operator/objects.rs"]
 mod objects;
+#[path = "operator/per_namespace.rs"]
+mod per_namespace;
 #[path = "operator/plans.rs"]
 mod plans;
 #[path = "operator/quantities.rs"]
