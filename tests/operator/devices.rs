@@ -1,5 +1,7 @@
 //! Devices by Dynamic Resource Allocation: what is allocated to a ResourceClaim costs, as long as it is.
 
+use std::time::Duration;
+
 use opex_cluster::wait_for;
 
 use crate::budgets::{WARN, budget};
@@ -8,6 +10,9 @@ use crate::ground::{Ground, PATIENCE};
 /// A device of this class costs one euro a second; what the other class costs nobody says.
 const PLAN: &str = "{apiVersion: billing.opex.dev/v1alpha1, kind: PricePlan, metadata: {name: opex-devices}, \
                     spec: {currency: EUR, devices: [{deviceClass: gpu.example.com, pricePerHour: 3600}]}}";
+
+/// A Statement that grows is written at least every minute.
+const CHECKPOINT: Duration = Duration::from_secs(90);
 
 fn claim(name: &str) -> String {
     format!(
@@ -52,6 +57,10 @@ fn devices_cost_while_they_are_allocated() {
     ground.condition("bgt/team", "Ready", "True", "Unpriced");
     ground.event("bgt/team", "Ready", "device/mig.example.com");
 
+    let statement = ground.field("bgt/team", ".status.statement");
+    ground.settle_within(CHECKPOINT, &format!("stmt/{statement}"), ".spec.lines[0].rate", "device/gpu.example.com");
+    let seen = ground.field(&format!("stmt/{statement}"), ".spec.observed.resourceclaims");
+    assert!(seen.parse::<u64>().is_ok_and(|version| version > 0), "{seen:?}");
     ground.set_status("train", r#"{"allocation":null}"#);
     let spent = ground.spent_at_rest("bgt/team");
     ground.allocate("train", &["gpu"]);
@@ -59,9 +68,5 @@ fn devices_cost_while_they_are_allocated() {
     ground.kubectl("delete resourceclaim/train").expect();
     ground.spent_at_rest("bgt/team");
 
-    let statement = ground.field("bgt/team", ".status.statement");
-    ground.settle(&format!("stmt/{statement}"), ".spec.lines[0].rate", "device/gpu.example.com");
-    let seen = ground.field(&format!("stmt/{statement}"), ".spec.observed.resourceclaims");
-    assert!(seen.parse::<u64>().is_ok_and(|version| version > 0), "{seen:?}");
     ground.kubectl("delete priceplan/opex-devices").expect();
 }

@@ -1,5 +1,7 @@
 //! Objects of kinds that a plan names: without the right to see them, without the kind itself, and with both.
 
+use std::time::Duration;
+
 use opex_cluster::wait_for;
 
 use crate::budgets::{WARN, budget, shared};
@@ -24,6 +26,9 @@ fn machine(name: &str, namespace: &str) -> String {
          metadata: {{name: {name}, labels: {{opex.dev/namespace: {namespace}}}}}}}"
     )
 }
+
+/// A Statement that grows is written at least every minute.
+const CHECKPOINT: Duration = Duration::from_secs(90);
 
 impl Ground<'_> {
     /// What the chart does for an entry of `rbac.objects`.
@@ -65,7 +70,9 @@ fn objects_cost_once_the_operator_may_see_them() {
     ground.event("bgt/team", "Ready", "NotWatched");
     assert_eq!(ground.field("bgt/team", ".status.spent"), "0.00");
     for operator in &shared().operators {
-        assert_eq!(operator.http("/readyz").unwrap().0, 200, "nothing waits for what a plan names");
+        let ready = || operator.http("/readyz").is_ok_and(|(status, _)| status == 200);
+        let answer = || operator.http("/readyz").map(|(_, body)| body).unwrap_or_default();
+        wait_for("an operator to be ready", PATIENCE, ready).unwrap_or_else(|error| panic!("{error}: {}", answer()));
     }
 
     ground.grant("databases.example.com");
@@ -83,8 +90,7 @@ fn objects_cost_once_the_operator_may_see_them() {
     ground.make(&machine("vm", ground.namespace));
     let statement = format!("stmt/{}", ground.field("bgt/team", ".status.statement"));
     ground.kubectl("delete database/db").expect();
-    let rates = "-ojsonpath={.spec.lines[*].rate}";
-    ground.hear(&format!("get {statement} {rates}"), "object/db object/vm");
+    ground.settle_within(CHECKPOINT, &statement, ".spec.lines[1].rate", "object/vm");
     let seen = ground.field(&statement, r".spec.observed.Machine\.machines\.example\.com");
     assert!(seen.parse::<u64>().is_ok_and(|version| version > 0), "{seen:?}");
 
