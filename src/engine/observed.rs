@@ -18,6 +18,8 @@ pub enum Source {
     Claims,
     Deployments,
     Jobs,
+    /// What Prometheus counted. It is asked and not watched: a version is the last second of a window.
+    Meters,
     Namespaces,
     Nodes,
     Pods,
@@ -79,6 +81,7 @@ impl Source {
             Self::Claims => "persistentvolumeclaims",
             Self::Deployments => "deployments",
             Self::Jobs => "jobs",
+            Self::Meters => "meters",
             Self::Namespaces => "namespaces",
             Self::Nodes => "nodes",
             Self::Pods => "pods",
@@ -99,7 +102,7 @@ impl Source {
         if resource.starts_with(|first: char| first.is_ascii_uppercase()) {
             return Kind::named(resource).map(Self::Objects);
         }
-        Self::ALL.into_iter().find(|s| s.resource() == resource)
+        Self::ALL.into_iter().chain([Self::Meters]).find(|s| s.resource() == resource)
     }
 
     /// Whether some API servers do not have it, or need not let the operator see it: nothing waits for it then.
@@ -119,6 +122,7 @@ impl Source {
             Self::Budgets
                 | Self::ClusterBudgets
                 | Self::Claims
+                | Self::Meters
                 | Self::Namespaces
                 | Self::Nodes
                 | Self::Objects(_)
@@ -160,9 +164,10 @@ impl Cut {
         self.0.entry(tag.source).and_modify(|seen| *seen = tag.version.min(*seen));
     }
 
-    /// Of what is metered, the versions of `other` that are newer.
+    /// Of what is watched and metered, the versions of `other` that are newer. Prometheus can be asked again.
     pub fn behind<'a>(&'a self, other: &'a Self) -> impl Iterator<Item = Tag> + 'a {
-        other.tags().filter(|tag| tag.source.is_metered() && !self.covers(*tag))
+        let watched = |tag: &Tag| tag.source.is_metered() && tag.source != Source::Meters;
+        other.tags().filter(move |tag| watched(tag) && !self.covers(*tag))
     }
 
     /// Every version, one for each resource.

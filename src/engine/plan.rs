@@ -7,6 +7,7 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::LabelSelector;
 use num_bigint::BigInt;
 use num_traits::{One, Signed, ToPrimitive};
 
+use super::counted::Meter;
 use super::discount::{Discount, Discounts};
 use super::item::{LOAD_BALANCER, STORAGE};
 use super::money::{Exact, ParsePriceError, Price, Unit, UnitPrice};
@@ -62,6 +63,7 @@ impl PriceList {
         let discounts = Discounts::new(spec.discounts.iter().map(discount).collect::<Result<_, _>>()?);
         let base = prices(&spec.prices_per_hour, |resource| format!("spec.pricesPerHour[{resource}]"))?;
         let classes = spec.node_classes.iter().map(|class| node_class(class, &discounts));
+        let meters = spec.meters.iter().map(|meter| compile_meter(meter, &discounts));
         let storage = spec.storage.iter().enumerate().map(|(i, entry)| storage(i, entry, &discounts));
         let devices = spec.devices.iter().map(|entry| {
             let gross = price(&entry.price_per_hour, &format!("spec.devices[{}].pricePerHour", entry.device_class))?;
@@ -96,6 +98,7 @@ impl PriceList {
             storage: storage.collect::<Result<_, _>>()?,
             objects: objects.collect::<Result<_, _>>()?,
             recurring: recurring.collect::<Result<_, _>>()?,
+            meters: meters.collect::<Result<_, _>>()?,
             categories: categories.collect::<Result<_, _>>()?,
             discounts,
         })
@@ -199,6 +202,18 @@ fn object(entry: &api::ObjectPrice, discounts: &Discounts) -> Result<ObjectPrice
         selector: selector.unwrap_or_default(),
         price: discounts.net(price(&entry.price_per_hour, &field("pricePerHour"))?, &name),
         category: format!("{:?}", entry.category).into(),
+        name,
+    })
+}
+
+fn compile_meter(meter: &api::Meter, discounts: &Discounts) -> Result<Meter, PlanError> {
+    let name: Name = format!("meter/{}", meter.name).into();
+    let gross = price(&meter.price, &format!("spec.meters[{}].price", meter.name))?;
+    Ok(Meter {
+        category: format!("{:?}", meter.category).into(),
+        unit: meter.unit.as_str().into(),
+        price: discounts.net(gross, &name),
+        query: meter.query.as_str().into(),
         name,
     })
 }

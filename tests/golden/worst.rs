@@ -118,7 +118,7 @@ impl Row {
             .as_array()
             .into_iter()
             .flatten()
-            .find(|one| one["spec"]["budgetRef"]["kind"] == "Budget");
+            .find(|one| one["metadata"]["namespace"] == "a" && one["spec"]["budgetRef"]["name"] == "team");
         let Some(statement) = statement else { return vec!["there is no Statement".to_owned()] };
         let lines: Vec<_> = statement["spec"]["lines"].as_array().into_iter().flatten().collect();
         let good = lines.iter().find(|line| line["workload"] == "Pod/good" && line["quantity"] == "3600000");
@@ -146,7 +146,9 @@ impl Row {
 
     fn said(&self, report: &Value) -> Option<String> {
         let (reason, message) = self.ready.as_ref()?;
-        let conditions = report["budgets"][0]["status"]["conditions"].as_array().cloned().unwrap_or_default();
+        let budgets = report["budgets"].as_array().into_iter().flatten();
+        let budget = budgets.into_iter().find(|one| one["metadata"]["name"] == "team").cloned().unwrap_or_default();
+        let conditions = budget["status"]["conditions"].as_array().cloned().unwrap_or_default();
         let ready = conditions.into_iter().find(|condition| condition["type"] == "Ready").unwrap_or_default();
         let says = ready["reason"] == reason.as_str() && ready["message"].as_str().is_some_and(|m| m.contains(message));
         (!says).then(|| format!("Ready is {ready}"))

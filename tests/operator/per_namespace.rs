@@ -1,6 +1,8 @@
 //! A ClusterBudget of mode PerNamespace on the real API server: its Budgets come, are put back, and go; nobody else's is
 //! touched.
 
+use std::time::Duration;
+
 use opex_cluster::{wait_for, wait_until};
 use serde_json::Value;
 
@@ -67,6 +69,7 @@ fn each_namespace_has_a_budget_of_its_own() {
     assert_eq!(calm.label(), "");
     calm.condition("clusterbudget/each", "Ready", "True", "PerNamespace");
     calm.settle("clusterbudget/each", ".status.namespaces", "2");
+    calm.settle_within(Duration::from_mins(2), "clusterbudget/each", ".status.limit", "6.00");
 
     // An edit of the ClusterBudget reaches all; one of a child is put back, and counts for nothing.
     calm.patch("clusterbudget/each", r#"{"spec":{"limit":{"amount":1000000}}}"#);

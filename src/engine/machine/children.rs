@@ -323,7 +323,23 @@ impl Machine {
         (true, "PerNamespace", format!("namespaces with a Budget of their own: {}", selected.len()))
     }
 
-    fn selected(&self, key: &BudgetKey, now: Seconds) -> Vec<Name> {
+    /// Whether a condition of that kind holds for any of them.
+    pub(super) fn any_child(
+        &self,
+        key: &BudgetKey,
+        kind: &str,
+        (reason, otherwise): (&'static str, &'static str),
+        now: Seconds,
+    ) -> (bool, &'static str, String) {
+        let names = self.children_with(key, kind, now);
+        let names: Vec<_> = names.iter().map(AsRef::as_ref).collect();
+        if names.is_empty() {
+            return (false, otherwise, "none of its Budgets".to_owned());
+        }
+        (true, reason, format!("the Budgets in {}", some_of(&names)))
+    }
+
+    pub(super) fn selected(&self, key: &BudgetKey, now: Seconds) -> Vec<Name> {
         let Some(children) = self.children_of(key) else { return Vec::new() };
         let matches = |name: &&Name| children.selector.matches(&self.world.namespace_labels(name, now));
         self.namespaces.keys().filter(matches).cloned().collect()

@@ -58,12 +58,18 @@ impl Machine {
             ),
             _ => (false, "NoLimit", "no limit to compare with".to_owned()),
         };
+        let (exceeded, ahead) = if self.children_of(key).is_some() {
+            let exceeded = self.any_child(key, "Exceeded", ("LimitReached", "WithinLimit"), now);
+            (exceeded, self.any_child(key, "ForecastExceeded", ("AboveLimit", "WithinLimit"), now))
+        } else {
+            (exceeded, ahead)
+        };
         let all = [
             ("Ready", self.ready(key, state, spec, entry, now)),
             ("Exceeded", exceeded),
             ("ForecastExceeded", ahead),
             ("Enforced", self.enforced(key, state)),
-            ("DataFresh", self.fresh(now)),
+            ("DataFresh", self.fresh(entry, now)),
         ];
         let generation = (state.generation > 0).then_some(state.generation);
         all.map(|(kind, verdict)| condition(&state.status.conditions, kind, verdict, generation, now)).into()
@@ -159,7 +165,7 @@ impl Machine {
         }
     }
 
-    fn fresh(&self, now: Seconds) -> Verdict {
+    fn fresh(&self, entry: Option<&Entry>, now: Seconds) -> Verdict {
         // What need not be watched, or is not to be any more, is told by its plans.
         let awaited = |source: &Source| match source {
             Source::Objects(_) => self.billed_at(*source, now) && !self.is_unwatched(*source),
@@ -167,6 +173,9 @@ impl Machine {
         };
         let stale = self.heard.iter().filter(|(source, at)| now - **at > FRESH && awaited(source));
         let stale: Vec<_> = stale.map(|(source, _)| source.resource()).collect();
+        if let Some(meter) = entry.filter(|_| !self.settings.replay).and_then(|entry| self.stale_meter(entry, now)) {
+            return (false, "MeterStale", meter);
+        }
         if stale.is_empty() || self.settings.replay {
             return (true, "Heard", "every watch was heard within 2 minutes".to_owned());
         }
@@ -217,7 +226,10 @@ impl Machine {
             Some(invalid) => (false, "InvalidSpec", invalid.clone()),
             None => match self.world.price_list(name, now).and_then(|list| self.unwatched(list)) {
                 Some(unwatched) => (false, "NotWatched", unwatched),
-                None => (true, "Usable", "the plan can be used".to_owned()),
+                None => self.meter_problem(name).map_or_else(
+                    || (true, "Usable", "the plan can be used".to_owned()),
+                    |(reason, message)| (true, reason, message),
+                ),
             },
         };
         let generation = (state.generation > 0).then_some(state.generation);

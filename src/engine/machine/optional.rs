@@ -104,12 +104,12 @@ impl Machine {
     }
 
     /// Up to which versions everything is seen, as a Statement says it; of what no plan ever named nothing.
-    pub(super) fn observed(&self) -> BTreeMap<String, String> {
-        let mut cut = self.cut.clone();
-        for tag in self.cut.tags().filter(|tag| matches!(tag.source, Source::Objects(_))) {
-            if !self.world.lists().any(|list| list.bills(tag.source)) {
-                cut.forget(tag.source);
-            }
+    pub(super) fn observed(&self, mut cut: Cut) -> BTreeMap<String, String> {
+        let nobodys = |tag: &Tag| {
+            matches!(tag.source, Source::Objects(_)) && !self.world.lists().any(|list| list.bills(tag.source))
+        };
+        for tag in cut.tags().filter(nobodys).collect::<Vec<_>>() {
+            cut.forget(tag.source);
         }
         cut.to_observed().into_iter().take(MOST_OBSERVED).collect()
     }

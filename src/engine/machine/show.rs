@@ -114,6 +114,9 @@ impl Machine {
         if let (Some(spec), Some(entry)) = (spec, entry) {
             self.fill_status(&mut status, key, state, spec, entry, now);
         }
+        if spec.is_none() && self.children_of(key).is_some() {
+            self.fill_totals(&mut status, key, now);
+        }
         status.conditions = self.conditions(key, state, spec, entry, &status, now);
         status
     }
