@@ -31,8 +31,8 @@ pub use limit::{Limit, OverrideCaps, Peak, PlannedLimit, Rollover};
 pub use meter::Meter;
 pub use period::{Every, PeriodSpec, Weekday};
 pub use price_plan::{
-    AllowedNamespaces, CategoryRule, DevicePrice, Discount, NodeClass, PlanVersion, PricePlan, PricePlanSpec,
-    PricePlanStatus, StoragePrice, Tier,
+    AllowedNamespaces, CategoryRule, DevicePrice, Discount, NodeClass, ObjectPrice, PlanVersion, PricePlan,
+    PricePlanSpec, PricePlanStatus, StoragePrice, Tier,
 };
 pub use quantity::Quantity;
 pub use recurring::{AllocateBy, Allocation, Booking, RecurringCharge};

@@ -8,6 +8,7 @@ pub mod driver;
 pub mod follow;
 pub mod lease;
 pub mod list;
+pub mod objects;
 pub mod record;
 mod request;
 pub mod resource;

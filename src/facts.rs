@@ -8,6 +8,7 @@ use std::sync::{Arc, LazyLock};
 pub mod count;
 pub mod devices;
 pub mod identity;
+pub mod kind;
 pub mod labels;
 pub mod metadata;
 pub mod nullable;
@@ -19,6 +20,7 @@ pub mod resources;
 pub mod time;
 pub mod workload;
 
+pub use kind::Kind;
 pub use labels::LabelSet;
 
 #[cfg(test)]
@@ -175,6 +177,19 @@ pub struct Allocated {
     pub since: Option<Seconds>,
     /// How many devices of each DeviceClass are billed.
     pub devices: Amounts,
+}
+
+/// An object of a kind that only a plan knows.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[allow(missing_docs)]
+pub struct ObjectFact {
+    pub kind: Kind,
+    /// Absent where it is in none.
+    pub namespace: Option<Name>,
+    pub name: Name,
+    pub labels: Labels,
+    pub created: Seconds,
+    pub problems: Vec<Problem>,
 }
 
 /// A ReplicaSet or Job: leads from a Pod to the controller at the top.

@@ -10,13 +10,14 @@ use crate::engine::machine::Fact;
 use crate::engine::observed::{Source, Tag};
 use crate::facts::devices::SlimDeviceClaim;
 use crate::facts::metadata::Metadata;
-use crate::facts::objects::{SlimClaim, SlimNamespace, SlimNode, SlimService};
+use crate::facts::objects::{SlimClaim, SlimNamespace, SlimNode, SlimObject, SlimService};
 use crate::facts::pod::SlimPod;
 use crate::facts::workload::{
     Scalable, SlimDeployment, SlimJob, SlimReplicaSet, SlimReplicationController, SlimStatefulSet,
 };
 use crate::facts::{
-    ClaimFact, DeviceClaimFact, NamespaceFact, NodeFact, ObjectId, OwnerFact, PodFact, ScaleFact, ServiceFact,
+    ClaimFact, DeviceClaimFact, Kind, NamespaceFact, NodeFact, ObjectFact, ObjectId, OwnerFact, PodFact, ScaleFact,
+    ServiceFact,
 };
 
 /// One version of an object.
@@ -56,7 +57,7 @@ struct Named {
 // === impl TypeMeta ===
 
 impl TypeMeta {
-    /// The resource that is watched for this kind; none where it is of no interest.
+    /// The resource that is watched for this kind, or would be if a plan named it; none where no plan can.
     pub fn source(&self) -> Option<Source> {
         let group = self.api_version.split_once('/').map_or("", |(group, _)| group);
         Some(match (group, self.kind.as_str()) {
@@ -78,7 +79,8 @@ impl TypeMeta {
             (api::GROUP, "BudgetOverride") => Source::BudgetOverrides,
             (api::GROUP, "PricePlan") => Source::PricePlans,
             (api::GROUP, "Statement") => Source::Statements,
-            _ => return None,
+            (_, "") => return None,
+            (group, kind) => return Kind::of(group, kind).map(Source::Objects),
         })
     }
 }
@@ -144,6 +146,9 @@ impl Observed {
             }
             Source::PricePlans => own(source, "PricePlan", object, |plan| Fact::PricePlan(Box::new(plan))),
             Source::Statements => own(source, "Statement", object, |statement| Fact::Statement(Box::new(statement))),
+            Source::Objects(kind) => slim(source, kind.name(), object, |object: &SlimObject| {
+                (&object.metadata, Fact::Object(ObjectFact::project(kind, object)))
+            }),
         }
     }
 

@@ -172,6 +172,7 @@ const BILLED: Features = &[
     Feature::Recurring,
     Feature::Until,
     Feature::Devices,
+    Feature::Objects,
 ];
 
 /// The same where nothing is seen late, and what is shared by usage as well: of how that is corrected after a Statement

@@ -9,6 +9,8 @@ mod budgets;
 mod case;
 #[path = "operator/clock.rs"]
 mod clock;
+#[path = "operator/devices.rs"]
+mod devices;
 #[path = "operator/failover.rs"]
 mod failover;
 #[path = "operator/figures.rs"]
@@ -35,6 +37,8 @@ mod meters;
 mod mixed;
 #[path = "operator/moving.rs"]
 mod moving;
+#[path = "operator/objects.rs"]
+mod objects;
 #[path = "operator/per_namespace.rs"]
 mod per_namespace;
 #[path = "operator/plans.rs"]

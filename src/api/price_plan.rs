@@ -93,6 +93,12 @@ pub struct PricePlanSpec {
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(length(max = 64), extend("x-kubernetes-list-type" = "atomic"))]
     pub storage: Vec<StoragePrice>,
+    /// Prices of anything else that exists as a Kubernetes object: databases, Crossplane's resources, virtual machines.
+    /// An object costs from its creation until it is gone; the first entry that matches it counts. The operator watches
+    /// their kinds if it is granted that (chart value rbac.objects).
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(max = 64), extend("x-kubernetes-list-type" = "map", "x-kubernetes-list-map-keys" = ["name"]))]
+    pub objects: Vec<ObjectPrice>,
     /// The price per hour of a Service of type LoadBalancer.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub price_per_load_balancer_hour: Option<Amount>,
@@ -214,6 +220,61 @@ pub struct StoragePrice {
     pub price_per_gib_month: Option<Amount>,
 }
 
+/// The price of objects of one kind. What is in no namespace is billed to the one that its label
+/// crossplane.io/claim-namespace or opex.dev/namespace names, else to none.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, KubeSchema)]
+#[serde(rename_all = "camelCase")]
+#[x_kube(validation = (
+    "!((has(self.group) && self.group != '' ? self.group + '/' : '') + self.kind in ['Pod', 'Node', 'Namespace', 'PersistentVolumeClaim', 'Service', 'ReplicationController', 'apps/Deployment', 'apps/ReplicaSet', 'apps/StatefulSet', 'apps/DaemonSet', 'batch/Job', 'batch/CronJob', 'resource.k8s.io/ResourceClaim'])",
+    "what is billed already, or makes Pods, is no object: price Pods in pricesPerHour, claims in storage, Services in pricePerLoadBalancerHour, ResourceClaims in devices",
+))]
+#[x_kube(validation = (
+    "!has(self.group) || !(self.group in ['billing.opex.dev', 'metrics.k8s.io'])",
+    "what this operator keeps books in, or measures by, is no object: name another group",
+))]
+pub struct ObjectPrice {
+    /// The entry's name; its rate is object/NAME.
+    #[schemars(length(min = 1, max = 63), regex(pattern = r"^[A-Za-z0-9]([-A-Za-z0-9_.]*[A-Za-z0-9])?$"))]
+    pub name: String,
+    /// The API group, such as rds.aws.upbound.io; the core group without it.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    #[schemars(
+        length(max = 253),
+        regex(pattern = r"^([a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*)?$")
+    )]
+    pub group: String,
+    /// The kind, such as Instance.
+    #[schemars(length(min = 1, max = 63), regex(pattern = r"^[A-Z][A-Za-z0-9]*$"))]
+    pub kind: String,
+    /// Which objects, by their labels at each instant; without it, all of the kind.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(schema_with = "schema::selector")]
+    pub selector: Option<LabelSelector>,
+    /// The price of one for an hour.
+    pub price_per_hour: Amount,
+    /// What kind of cost it is.
+    #[serde(default)]
+    pub category: Category,
+}
+
+/// What is billed already, or makes Pods, which are.
+const BILLED: &[(&str, &[&str])] = &[
+    ("", &["Pod", "Node", "Namespace", "PersistentVolumeClaim", "Service", "ReplicationController"]),
+    ("apps", &["Deployment", "ReplicaSet", "StatefulSet", "DaemonSet"]),
+    ("batch", &["Job", "CronJob"]),
+    ("resource.k8s.io", &["ResourceClaim"]),
+];
+
+// === impl ObjectPrice ===
+
+impl ObjectPrice {
+    /// Whether the kind can be no object of a plan, as its rules say.
+    pub fn is_billed_already(&self) -> bool {
+        let same = |(group, kinds): &(&str, &[&str])| *group == self.group && kinds.contains(&&*self.kind);
+        BILLED.iter().any(same) || matches!(&*self.group, "billing.opex.dev" | "metrics.k8s.io")
+    }
+}
+
 /// The category of what a selector picks.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
@@ -237,12 +298,13 @@ pub struct Discount {
     #[schemars(schema_with = "schema::percent")]
     pub percent: Amount,
     /// What it is taken off: resources by their names (cpu, memory, nvidia.com/gpu), storage, load-balancer, devices as
-    /// device/CLASS, meters as meter/NAME. Without it the discount applies to everything that is used.
+    /// device/CLASS, objects as object/NAME, meters as meter/NAME. Without it the discount applies to everything that is
+    /// used.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(schema_with = "schema::discounted")]
     #[x_kube(validation = (
         "self.all(name, !name.startsWith('storage/') && !name.startsWith('recurring/') && !name.startsWith('shared/') && !name.startsWith('idle/'))",
-        "a discount names a resource such as cpu, or storage for claims of all classes, or load-balancer, or device/CLASS or meter/NAME; recurring and shared costs are not discounted, and idle follows its resource",
+        "a discount names a resource such as cpu, or storage for claims of all classes, or load-balancer, or device/CLASS, object/NAME or meter/NAME; recurring and shared costs are not discounted, and idle follows its resource",
     ))]
     pub resources: Option<Vec<String>>,
 }

@@ -51,9 +51,9 @@ pub struct StatementSpec {
     /// The instant up to which everything is counted.
     #[x_kube(validation = ("self >= oldSelf", "a watermark never goes back: what was counted would be counted twice"))]
     pub watermark: Time,
-    /// For each watched resource the resourceVersion up to which it was seen.
+    /// For each watched resource the resourceVersion up to which it was seen; what a plan's objects name, by its kind.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
-    #[schemars(schema_with = "observed", extend("maxProperties" = 64))]
+    #[schemars(schema_with = "observed", extend("maxProperties" = 256))]
     pub observed: BTreeMap<String, String>,
     /// The exact sum of all lines, rounded once, with 10 decimals.
     #[schemars(length(max = 64), regex(pattern = r"^-?[0-9]+\.[0-9]{10}$"))]
@@ -143,7 +143,7 @@ pub enum Phase {
 #[serde(rename_all = "camelCase")]
 #[schemars(inline)]
 pub struct Line {
-    /// The namespace that used it.
+    /// The namespace that used it; empty where several were merged, or an object is nobody's.
     #[schemars(length(max = 63))]
     pub namespace: String,
     /// The PricePlan that priced it; absent where there was none.

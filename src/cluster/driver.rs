@@ -15,6 +15,7 @@ use tokio::task::JoinSet;
 use tokio::time::{sleep_until, timeout_at};
 
 use super::follow::{News, Report};
+use super::objects::Billed;
 use super::record::Recorder;
 use super::write::Writer;
 use crate::clock::Clock;
@@ -73,6 +74,8 @@ pub struct Parts {
     pub machine: Machine,
     pub clock: Clock,
     pub reports: mpsc::Receiver<Report>,
+    /// What plans name is watched.
+    pub billed: Billed,
     pub queries: mpsc::Receiver<Query>,
     pub leading: watch::Receiver<bool>,
     /// To ask the leader for a checkpoint, and what others asked for.
@@ -294,6 +297,7 @@ impl Driver {
             self.stop_recording().await;
         }
         let at = now.as_second();
+        self.parts.billed.note(&report.news);
         let machine = &mut self.parts.machine;
         match report.news {
             News::Applied(observed) => {

@@ -58,6 +58,7 @@ pub enum Halt {
 #[derive(Debug)]
 pub struct Follower {
     source: Source,
+    resource: Resource,
     recording: bool,
     known: HashMap<ObjectId, Known>,
     /// Of a list under way: what it held so far.
@@ -123,7 +124,19 @@ struct UnreadableMeta {
 
 impl Follower {
     pub fn new(source: Source, recording: bool) -> Self {
-        Self { source, recording, known: HashMap::new(), listing: None, listed: false, version: 0, heard: 0 }
+        let resource = Resource::of(source);
+        Self { source, resource, recording, known: HashMap::new(), listing: None, listed: false, version: 0, heard: 0 }
+    }
+
+    /// The resource as this API server spells it.
+    pub fn spell(&mut self, resource: Resource) {
+        self.resource = resource;
+    }
+
+    /// It was heard until now, and is not watched for a while.
+    pub fn pause(&mut self, at: Seconds) {
+        self.heard = at;
+        self.listing = Some(HashSet::new());
     }
 
     /// The version from which to watch on; none where a list is due.
@@ -251,7 +264,7 @@ impl Follower {
     fn missed(&mut self, ids: &HashSet<ObjectId>, version: u64, out: &mut Vec<Report>) {
         let gone: Vec<_> = self.known.extract_if(|id, _| !ids.contains(id)).collect();
         for (id, known) in gone {
-            let line = self.recording.then(|| known.missed(self.source, id, version, self.heard));
+            let line = self.recording.then(|| known.missed(&self.resource, id, version, self.heard));
             let news = if misses_itself(self.source) {
                 News::Missed
             } else if let Some(observed) = known.observed(self.source, id, version) {
@@ -282,7 +295,7 @@ impl Follower {
         if named {
             return format!(r#""type":"{change}","object":{object}}}"#);
         }
-        let Resource { api_version, kind, .. } = Resource::of(self.source);
+        let Resource { api_version, kind, .. } = &self.resource;
         let rest = object.trim_start().trim_start_matches('{');
         format!(r#""type":"{change}","object":{{"kind":"{kind}","apiVersion":"{api_version}",{rest}}}"#)
     }
@@ -313,7 +326,7 @@ impl Change {
 
 /// Kinds of which the engine itself finds out what a relist no longer holds.
 fn misses_itself(source: Source) -> bool {
-    matches!(source, Source::Pods | Source::Claims | Source::Services | Source::ResourceClaims | Source::Nodes)
+    source.holds_items() || source == Source::Nodes
 }
 
 /// Type and object of a line. As the API server writes them no second look at the object is needed.

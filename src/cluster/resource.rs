@@ -1,11 +1,13 @@
 //! How each watched resource is spelled: in URLs, in objects, and in what is left of an object that was missed.
 
+use std::borrow::Cow;
+
 use crate::engine::observed::Source;
 
 /// A watched resource.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Resource {
-    pub api_version: &'static str,
+    pub api_version: Cow<'static, str>,
     pub kind: &'static str,
     /// The least that a spec of this kind holds, as JSON.
     pub least_spec: &'static str,
@@ -44,6 +46,8 @@ impl Resource {
             Source::BudgetOverrides => (OWN, "BudgetOverride"),
             Source::PricePlans => (OWN, "PricePlan"),
             Source::Statements => (OWN, "Statement"),
+            // Which version is served is found out when it is watched.
+            Source::Objects(kind) => return Self::of_object(kind.parts()),
         };
         let least_spec = match source {
             Source::PricePlans => r#"{"currency":"XXX"}"#,
@@ -55,20 +59,29 @@ impl Resource {
             }
             _ => "{}",
         };
-        Self { api_version, kind, least_spec }
+        Self { api_version: api_version.into(), kind, least_spec }
+    }
+
+    fn of_object((group, kind): (&str, &'static str)) -> Self {
+        let api_version = if group.is_empty() { CORE.into() } else { format!("{group}/v1").into() };
+        Self { api_version, kind, least_spec: "{}" }
     }
 
     /// The kinds of ours: their absence is waited for.
-    pub fn is_own(self) -> bool {
+    pub fn is_own(&self) -> bool {
         self.api_version == OWN
     }
 }
 
 /// The URL path of all objects of a resource.
 pub fn path(source: Source) -> String {
-    let version = Resource::of(source).api_version;
-    let root = if version == CORE { "api" } else { "apis" };
-    format!("/{root}/{version}/{source}")
+    path_of(&Resource::of(source).api_version, source.resource())
+}
+
+/// The same of a resource by its plural name.
+pub fn path_of(api_version: &str, plural: &str) -> String {
+    let root = if api_version.contains('/') { "apis" } else { "api" };
+    format!("/{root}/{api_version}/{plural}")
 }
 
 /// The URL path of one object.
@@ -96,7 +109,7 @@ mod tests {
     fn every_resource_is_spelled_as_its_kind_is_read() {
         for source in Source::ALL {
             let Resource { api_version, kind, .. } = Resource::of(source);
-            let named = TypeMeta { api_version: api_version.to_owned(), kind: kind.to_owned() };
+            let named = TypeMeta { api_version: api_version.into_owned(), kind: kind.to_owned() };
             assert_eq!(named.source(), Some(source), "{source}");
         }
         assert_eq!(OWN, format!("{}/{}", api::GROUP, api::VERSION));

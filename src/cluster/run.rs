@@ -80,7 +80,7 @@ async fn control(
     tracing::info!(cluster, namespace = config.namespace, me, version = env!("CARGO_PKG_VERSION"), "starting");
     let (reports, received) = mpsc::channel(REPORTS);
     let watches = Watches { reports, board: web.board.clone(), clock: clock.clone(), recording: recorder.is_some() };
-    watches.spawn(&client);
+    let billed = watches.spawn(&client);
     let election = Election::stand(client.clone(), clock.clone(), &config.namespace, me.clone());
     tokio::spawn(defaults::create(client.clone(), config.defaults, election.leading.clone()));
     let (queries, asked) = mpsc::channel::<Query>(16);
@@ -98,6 +98,7 @@ async fn control(
         }),
         clock: clock.clone(),
         reports: received,
+        billed,
         queries: asked,
         leading: election.leading.clone(),
         ask: election.ask.clone(),
@@ -120,11 +121,12 @@ pub async fn record(client: &Client, clock: &Clock, recorder: Recorder) -> Resul
     let mut stop = Box::pin(stopped().map_err(RunError::Signals)?);
     let (reports, mut received) = mpsc::channel(REPORTS);
     let watches = Watches { reports, board: Board::default(), clock: clock.clone(), recording: true };
-    watches.spawn(client);
+    let mut billed = watches.spawn(client);
     loop {
         tokio::select! {
             () = &mut stop => break,
             Some(report) = received.recv() => {
+                billed.note(&report.news);
                 if let News::Trouble(Trouble { class, about, message }) = &report.news {
                     tracing::warn!(class, about, error = message, "left out of the trace");
                 }

@@ -1,14 +1,15 @@
-//! One watch for each resource, for the life of the process.
+//! One watch for each resource, for the life of the process; of kinds that plans name, while one does.
 //!
 //! Where the server grants it the list comes as a stream, object by object; where it refuses that to the first watch of
 //! a kind, in pages. Nothing is kept of an object but what [`super::follow`] keeps, and nothing here can fail: what
 //! goes wrong is shown on the [`Board`] and tried again.
 
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use futures::{AsyncBufRead, AsyncBufReadExt};
 use kube::Client;
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, watch};
 use tokio::time::timeout;
 
 use super::backoff::{Backoff, random};
@@ -16,11 +17,13 @@ use super::board::{Board, State};
 use super::connect::said;
 use super::follow::{Follower, Halt, News, Report};
 use super::list::Page;
+use super::objects::{Billed, discover};
 use super::request::get;
 use super::resource::path;
 use crate::clock::Clock;
 use crate::engine::machine::Unwatched;
 use crate::engine::observed::Source;
+use crate::facts::Kind;
 
 /// A watch that says nothing for this long is opened again: a bookmark comes every minute, most of the time.
 const SILENCE: Duration = Duration::from_secs(75);
@@ -57,6 +60,10 @@ pub struct Watches {
 struct Watch {
     client: Client,
     source: Source,
+    /// Where it is; of a kind that a plan names, once that is found out.
+    path: Option<String>,
+    /// What plans name, where that decides.
+    named: Option<watch::Receiver<BTreeSet<Kind>>>,
     follower: Follower,
     shared: Watches,
     /// The server refuses lists as streams.
@@ -67,7 +74,7 @@ struct Watch {
 
 /// Why a watch ended.
 #[derive(Debug, thiserror::Error)]
-enum WatchError {
+pub(super) enum WatchError {
     #[error("{}", said(.0))]
     Request(kube::Error),
     #[error("read: {0}")]
@@ -76,6 +83,8 @@ enum WatchError {
     ReadList(serde_json::Error),
     #[error("{message} ({code})")]
     Refused { code: u16, message: String },
+    #[error("no such kind")]
+    NoSuchKind,
     #[error("expired")]
     Expired,
     #[error("no answer within {} s", .0.as_secs())]
@@ -91,20 +100,38 @@ enum WatchError {
 // === impl Watches ===
 
 impl Watches {
-    /// Watches everything, until nobody listens any more.
-    pub fn spawn(&self, client: &Client) {
+    /// Watches everything, until nobody listens any more; what plans name, as long as it is told of them.
+    pub fn spawn(&self, client: &Client) -> Billed {
         for source in Source::ALL {
-            self.board.set(source, State::Listing);
-            let watch = Watch {
-                client: client.clone(),
-                source,
-                follower: Follower::new(source, self.recording),
-                shared: self.clone(),
-                paged: false,
-                refusals: 0,
-                backoff: Backoff::default(),
-            };
-            tokio::spawn(watch.run());
+            tokio::spawn(self.watch(client, source, None).run());
+        }
+        let (billed, mut named) = Billed::new();
+        let (watches, client) = (self.clone(), client.clone());
+        tokio::spawn(async move {
+            let mut known = BTreeSet::new();
+            while named.changed().await.is_ok() {
+                let kinds = named.borrow_and_update().clone();
+                for kind in kinds.into_iter().filter(|kind| known.insert(*kind)) {
+                    let watch = watches.watch(&client, Source::Objects(kind), Some(named.clone()));
+                    tokio::spawn(watch.run());
+                }
+            }
+        });
+        billed
+    }
+
+    fn watch(&self, client: &Client, source: Source, named: Option<watch::Receiver<BTreeSet<Kind>>>) -> Watch {
+        self.board.set(source, State::Listing);
+        Watch {
+            client: client.clone(),
+            source,
+            path: named.is_none().then(|| path(source)),
+            named,
+            follower: Follower::new(source, self.recording),
+            shared: self.clone(),
+            paged: false,
+            refusals: 0,
+            backoff: Backoff::default(),
         }
     }
 }
@@ -114,7 +141,12 @@ impl Watches {
 impl Watch {
     async fn run(mut self) {
         loop {
-            let wait = match self.once().await {
+            let unnamed = unnamed(self.source, self.named.clone());
+            let ended = tokio::select! {
+                ended = self.once() => ended,
+                () = unnamed => self.pause().await,
+            };
+            let wait = match ended {
                 // The server ends each watch after a while.
                 Ok(()) => Duration::ZERO,
                 Err(WatchError::Stopped) => return,
@@ -149,6 +181,7 @@ impl Watch {
             Some(404) => {
                 self.follower.begin_list();
                 self.shared.board.set(self.source, State::Missing);
+                self.path = self.path.take().filter(|_| self.named.is_none());
                 return if self.source.is_optional() { NOT_SERVED } else { MISSING };
             }
             // The server has only just begun to serve this kind.
@@ -171,18 +204,39 @@ impl Watch {
         let why = match error.code() {
             Some(404) => Unwatched::NotServed,
             Some(403) => Unwatched::Forbidden,
-            _ if self.follower.is_listing() => Unwatched::Failed,
+            _ if self.follower.version().is_none() => Unwatched::Failed,
             _ => return Ok(()),
         };
         let report = Report { source: self.source, news: News::Unwatched(why), line: None };
         if self.source.is_optional() { self.report(&mut vec![report]).await } else { Ok(()) }
     }
 
+    /// Waits until a plan names it again. What it was then is listed anew: what is gone ended when no plan named it.
+    async fn pause(&mut self) -> Result<(), WatchError> {
+        tracing::info!(source = %self.source, "no plan names it any more: not watched");
+        self.follower.pause(self.shared.clock.second());
+        let (Some(named), Source::Objects(kind)) = (&mut self.named, self.source) else { return Ok(()) };
+        named.wait_for(|kinds| kinds.contains(&kind)).await.map_err(|_| WatchError::Stopped)?;
+        Ok(())
+    }
+
+    async fn path(&mut self) -> Result<String, WatchError> {
+        match (&self.path, self.source) {
+            (None, Source::Objects(kind)) => {
+                let (resource, path) = discover(&self.client, kind).await?;
+                self.follower.spell(resource);
+                Ok(self.path.insert(path).clone())
+            }
+            (known, source) => Ok(known.clone().unwrap_or_else(|| path(source))),
+        }
+    }
+
     async fn once(&mut self) -> Result<(), WatchError> {
+        let path = self.path().await?;
         let query = match self.follower.version() {
             Some(version) => watch_from(version),
             None if self.paged => {
-                self.list().await?;
+                self.list(&path).await?;
                 return Ok(());
             }
             None => {
@@ -191,7 +245,7 @@ impl Watch {
             }
         };
         let seconds = 300 + random() % 300;
-        let request = get(&format!("{}?{query}&timeoutSeconds={seconds}", path(self.source)));
+        let request = get(&format!("{path}?{query}&timeoutSeconds={seconds}"));
         let answer = timeout(ANSWER, self.client.request_stream(request)).await;
         let lines = answer.map_err(|_| WatchError::NoAnswer(ANSWER))?.map_err(WatchError::Request)?;
         self.lines(std::pin::pin!(lines)).await
@@ -228,11 +282,11 @@ impl Watch {
     }
 
     /// Lists in pages; the watch goes on from there.
-    async fn list(&mut self) -> Result<(), WatchError> {
+    async fn list(&mut self, path: &str) -> Result<(), WatchError> {
         self.follower.begin_list();
         let (mut next, mut reports) = (String::new(), Vec::new());
         loop {
-            let request = get(&format!("{}?limit={PAGE}&continue={next}", path(self.source)));
+            let request = get(&format!("{path}?limit={PAGE}&continue={next}"));
             let answer = timeout(SILENCE, self.client.request_text(request)).await;
             let text = answer.map_err(|_| WatchError::NoAnswer(SILENCE))?.map_err(WatchError::Request)?;
             let page: Page<'_> = serde_json::from_str(&text).map_err(WatchError::ReadList)?;
@@ -273,6 +327,7 @@ impl WatchError {
         match self {
             Self::Request(kube::Error::Api(status)) => Some(status.code),
             Self::Refused { code, .. } => Some(*code),
+            Self::NoSuchKind => Some(404),
             Self::Expired => Some(410),
             Self::Request(_) | Self::Read(_) | Self::ReadList(_) | Self::NoAnswer(_) | Self::Silent | Self::Stopped => {
                 None
@@ -287,6 +342,14 @@ impl From<Halt> for WatchError {
             Halt::Expired => Self::Expired,
             Halt::Refused { code, message } => Self::Refused { code, message },
         }
+    }
+}
+
+/// Resolves when plans name it no more; of what is always watched, never.
+async fn unnamed(source: Source, named: Option<watch::Receiver<BTreeSet<Kind>>>) {
+    match (source, named) {
+        (Source::Objects(kind), Some(mut named)) => drop(named.wait_for(|kinds| !kinds.contains(&kind)).await),
+        _ => std::future::pending().await,
     }
 }
 

@@ -8,9 +8,10 @@ use std::sync::{Arc, LazyLock};
 
 use super::history::History;
 use super::observed::{Source, Tag};
-use super::rate;
+use super::rate::{self, PriceList};
 use crate::facts::{
-    Amounts, ClaimFact, DeviceClaimFact, Labels, Name, PodFact, Seconds, ServiceFact, UNDATED, no_amounts, no_labels,
+    Amounts, ClaimFact, DeviceClaimFact, Labels, Name, ObjectFact, PodFact, Seconds, ServiceFact, UNDATED, no_amounts,
+    no_labels,
 };
 
 /// The end of what has not ended.
@@ -19,6 +20,7 @@ pub const NEVER: Seconds = Seconds::MAX;
 /// Resources under which what is no Pod holds its amount.
 pub const STORAGE: &str = "storage";
 pub const LOAD_BALANCER: &str = "load-balancer";
+const OBJECT: &str = "object";
 
 /// A metered object, for as long as it is metered.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -197,12 +199,49 @@ impl Item {
         }
     }
 
-    /// What of it is priced as something else than a Pod's resource.
-    pub fn other<'a>(&'a self, resource: &'a str) -> Option<rate::Held<'a>> {
+    /// An object of a kind that a plan may name, as it is billed to a namespace.
+    pub fn of_object(object: &ObjectFact, billed_to: &Name, version: u64, at: Seconds) -> Self {
+        let mut item = Self {
+            source: Source::Objects(object.kind),
+            namespace: billed_to.clone(),
+            workload: None,
+            site: None,
+            start: dated(object.created, at),
+            end: NEVER,
+            terminal: false,
+            allocated: false,
+            undated: object.created == UNDATED,
+            version,
+            status_written: None,
+            held: Held::Always(Holding::nothing()),
+        };
+        item.follow_object(object, version);
+        item
+    }
+
+    pub fn follow_object(&mut self, object: &ObjectFact, version: u64) {
+        self.version = version;
+        self.held = Held::Always(Holding { labels: object.labels.clone(), amounts: ONE_OBJECT.clone() });
+    }
+
+    /// It is billed to another namespace.
+    pub fn leave(&mut self, version: u64) {
+        self.version = version;
+        self.held = Held::Always(Holding::nothing());
+    }
+
+    /// What a list prices of what is no Pod's; none where it does not bill it.
+    pub fn priced_as<'a>(
+        &'a self,
+        resource: &'a str,
+        labels: &Labels,
+        list: Option<&'a PriceList>,
+    ) -> Option<rate::Held<'a>> {
         match self.source {
             Source::Claims => Some(rate::Held::Storage { class: self.site.as_deref().unwrap_or_default() }),
             Source::Services => Some(rate::Held::LoadBalancer),
             Source::ResourceClaims => Some(rate::Held::Devices { class: resource }),
+            Source::Objects(kind) => Some(rate::Held::Object(list?.object(kind, labels)?)),
             _ => None,
         }
     }
@@ -353,6 +392,7 @@ impl Held {
 
 static STORAGE_NAME: LazyLock<Name> = LazyLock::new(|| STORAGE.into());
 static LOAD_BALANCER_NAME: LazyLock<Name> = LazyLock::new(|| LOAD_BALANCER.into());
+static ONE_OBJECT: LazyLock<Amounts> = LazyLock::new(|| Arc::new([(OBJECT.into(), 1)]));
 static ONE_LOAD_BALANCER: LazyLock<Amounts> = LazyLock::new(|| Arc::new([(LOAD_BALANCER_NAME.clone(), 1)]));
 
 /// What bears no time of its own begins when it was first observed.

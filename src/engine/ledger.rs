@@ -22,7 +22,7 @@ pub use condense::OTHER;
 /// Which line of a ledger.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct LineKey {
-    /// Absent where the smallest of several namespaces were merged.
+    /// Absent where the smallest of several namespaces were merged, and of what is nobody's.
     pub namespace: Option<Name>,
     pub workload: Option<Name>,
     pub rate: RateId,

@@ -15,6 +15,7 @@ mod gates;
 mod leaving;
 mod limits;
 mod metered;
+mod objects;
 mod openings;
 mod optional;
 mod overrides;
@@ -43,8 +44,8 @@ use super::write::{Outcome, Write, WriteKey};
 use crate::api::{self, BudgetStatus, Measure};
 use crate::facts::count::Unknown;
 use crate::facts::{
-    ClaimFact, DeviceClaimFact, Name, NamespaceFact, NodeFact, ObjectId, OwnerFact, PodFact, ScaleFact, Seconds,
-    ServiceFact,
+    ClaimFact, DeviceClaimFact, Name, NamespaceFact, NodeFact, ObjectFact, ObjectId, OwnerFact, PodFact, ScaleFact,
+    Seconds, ServiceFact,
 };
 
 pub use optional::Unwatched;
@@ -87,6 +88,7 @@ pub enum Fact {
     Claim(ClaimFact),
     Service(ServiceFact),
     DeviceClaim(DeviceClaimFact),
+    Object(ObjectFact),
     Owner(OwnerFact),
     Scale(ScaleFact),
     /// A ValidatingAdmissionPolicy or its binding, by name.
@@ -186,6 +188,8 @@ pub struct Machine {
     seen: Cut,
     listed: BTreeMap<Source, Seconds>,
     unwatched: BTreeMap<Source, Unwatched>,
+    /// Objects that are in no Namespace: those that they were billed to.
+    billed_to: HashMap<ObjectId, Vec<Name>>,
     heard: BTreeMap<Source, Seconds>,
     running: bool,
     leading: bool,
@@ -360,6 +364,7 @@ impl Machine {
             seen: Cut::default(),
             listed: BTreeMap::new(),
             unwatched: BTreeMap::new(),
+            billed_to: HashMap::new(),
             heard: BTreeMap::new(),
             running: false,
             leading: false,
@@ -476,6 +481,7 @@ impl Machine {
             Fact::Claim(claim) => self.apply_claim(tag, id, &claim, at),
             Fact::Service(service) => self.apply_service(tag, id, &service, at),
             Fact::DeviceClaim(claim) => self.apply_device_claim(tag, id, &claim, at),
+            Fact::Object(object) => self.apply_object(tag, id, &object, at),
             Fact::Node(node) => self.apply_node(tag, id, &node, at),
             Fact::Namespace(namespace) => self.apply_namespace(tag, id, namespace, at),
             Fact::Owner(owner) => self.apply_owner(id, &owner, at),
@@ -507,6 +513,10 @@ impl Machine {
             Fact::DeviceClaim(claim) => {
                 self.apply_device_claim(tag, id, &claim, end);
                 self.end_item(tag, &claim.namespace, id, end, at);
+            }
+            Fact::Object(object) => {
+                self.apply_object(tag, id, &object, end);
+                self.end_object(tag, id, &object, end, at);
             }
             Fact::Node(node) => self.delete_node(tag, id, &node, end),
             Fact::Namespace(namespace) => self.delete_namespace(tag, &namespace.name, at),

@@ -146,10 +146,11 @@ impl Span {
 // === impl Scope ===
 
 impl Scope {
-    /// Whether it covers a namespace at `t`.
+    /// Whether it covers a namespace at `t`; what is nobody's, if it covers everything.
     pub fn holds(&self, world: &World, namespace: &Name, t: Seconds) -> bool {
         match self {
             Self::Namespace(own) => own == namespace,
+            Self::Namespaces(selector) if namespace.is_empty() => selector.is_everything(),
             Self::Namespaces(selector) => selector.matches(&world.namespace_labels(namespace, t)),
         }
     }
@@ -204,16 +205,18 @@ impl Piece<'_> {
             _ => holding.amounts.clone(),
         };
         for (resource, amount) in billed.iter() {
-            let rate = match item.other(resource) {
-                Some(held) => rates.id(PriceList::rate(list.map(AsRef::as_ref), &terms.plan, held, category)),
-                None => {
-                    let rate = rates.resource(list, &terms.plan, resource, on, category);
-                    let graduated = regimes.map(|regimes| regimes.rate(rates, rate, resource, on.labels, from));
-                    graduated.unwrap_or(rate)
-                }
+            let rate = if item.source == Source::Pods {
+                let rate = rates.resource(list, &terms.plan, resource, on, category);
+                let graduated = regimes.map(|regimes| regimes.rate(rates, rate, resource, on.labels, from));
+                graduated.unwrap_or(rate)
+            } else {
+                let list = list.map(AsRef::as_ref);
+                let Some(held) = item.priced_as(resource, &holding.labels, list) else { continue };
+                rates.id(PriceList::rate(list, &terms.plan, held, category))
             };
             let per_second = amount * rates.get(rate).unit.per_second();
-            let line = LineKey { namespace: Some(item.namespace.clone()), workload: item.workload.clone(), rate };
+            let namespace = Some(&item.namespace).filter(|namespace| !namespace.is_empty()).cloned();
+            let line = LineKey { namespace, workload: item.workload.clone(), rate };
             // What runs to the end of the span has no end in it: a ledger is never read beyond.
             if to < span.until {
                 out.push(Growth { line: line.clone(), at: to, rate: -sign * per_second, step: 0 });

@@ -6,7 +6,9 @@
 use std::collections::BTreeMap;
 use std::fmt;
 
-/// What is watched. The order is that of the letters, the number an index.
+use crate::facts::Kind;
+
+/// What is watched, in the order of the letters.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Source {
     Bindings,
@@ -29,6 +31,8 @@ pub enum Source {
     Services,
     StatefulSets,
     Statements,
+    /// Of a kind that a plan names: watched while one does.
+    Objects(Kind),
 }
 
 /// A version of an object: the resource and its resourceVersion.
@@ -45,7 +49,7 @@ pub struct Cut(BTreeMap<Source, u64>);
 // === impl Source ===
 
 impl Source {
-    /// All that is watched.
+    /// Those that are always watched.
     pub const ALL: [Self; 18] = [
         Self::Bindings,
         Self::BudgetOverrides,
@@ -67,7 +71,7 @@ impl Source {
         Self::Statements,
     ];
 
-    /// The resource's plural name, as in URLs and in `spec.observed`.
+    /// The resource's plural name, as in URLs and in `spec.observed`; of what a plan names, its kind.
     pub fn resource(self) -> &'static str {
         match self {
             Self::Bindings => "validatingadmissionpolicybindings",
@@ -89,22 +93,26 @@ impl Source {
             Self::Services => "services",
             Self::StatefulSets => "statefulsets",
             Self::Statements => "statements",
+            Self::Objects(kind) => kind.name(),
         }
     }
 
-    /// The source of that plural name.
+    /// The source that is called so. Kinds begin with a capital letter.
     pub fn of_resource(resource: &str) -> Option<Self> {
+        if resource.starts_with(|first: char| first.is_ascii_uppercase()) {
+            return Kind::named(resource).map(Self::Objects);
+        }
         Self::ALL.into_iter().chain([Self::Meters]).find(|s| s.resource() == resource)
     }
 
     /// Whether some API servers do not have it, or need not let the operator see it: nothing waits for it then.
     pub fn is_optional(self) -> bool {
-        self == Self::ResourceClaims
+        matches!(self, Self::ResourceClaims | Self::Objects(_))
     }
 
     /// Whether its objects are items: what comes and goes unseen is missing from what is metered.
     pub fn holds_items(self) -> bool {
-        matches!(self, Self::Claims | Self::Pods | Self::ResourceClaims | Self::Services)
+        matches!(self, Self::Claims | Self::Objects(_) | Self::Pods | Self::ResourceClaims | Self::Services)
     }
 
     /// Whether its versions change what is metered, and so belong into a Statement's cut.
@@ -117,6 +125,7 @@ impl Source {
                 | Self::Meters
                 | Self::Namespaces
                 | Self::Nodes
+                | Self::Objects(_)
                 | Self::Pods
                 | Self::PricePlans
                 | Self::ResourceClaims

@@ -13,13 +13,13 @@ use super::exchange::{Exchange, ExchangeError};
 use super::item::{LOAD_BALANCER, STORAGE};
 use super::money::{Exact, ParsePriceError, Price, Unit, UnitPrice};
 use super::period::{PeriodError, Zone};
-use super::rate::{ClassPrices, NodeClass, PriceList, StoragePrice, device_name, unit_of};
+use super::rate::{ClassPrices, NodeClass, ObjectPrice, PriceList, StoragePrice, device_name, unit_of};
 use super::recurring::{Charge, ChargeError};
 use super::selector::{Selector, UnknownOperator};
 use super::tiers::Step;
 use crate::api::{self, Amount, PricePlanSpec};
 use crate::facts::quantity::{Quantity, QuantityError};
-use crate::facts::{Amounts, Name, resources};
+use crate::facts::{Amounts, Kind, Name, resources};
 
 /// Why a plan cannot be priced with.
 #[derive(Debug, thiserror::Error)]
@@ -36,6 +36,8 @@ pub enum PlanError {
     Selector { field: String, source: UnknownOperator },
     #[error("spec.discounts[{discount}].percent: {percent} is more than 100")]
     Percent { discount: String, percent: String },
+    #[error("spec.objects[{0}]: what is billed already, or makes Pods, is no object")]
+    Object(String),
     #[error("spec.{0}")]
     Zone(#[source] PeriodError),
     #[error("spec.recurring[{charge}].{source}")]
@@ -71,6 +73,7 @@ impl PriceList {
             let class = entry.device_class.as_str();
             Ok((class.into(), discounts.net(gross, &device_name(class))))
         });
+        let objects = spec.objects.iter().map(|entry| object(entry, &discounts));
         let zone = Zone::named(&spec.time_zone).map_err(PlanError::Zone)?;
         let recurring = spec.recurring.iter().map(|charge| {
             Charge::compile(charge, &zone)
@@ -97,6 +100,7 @@ impl PriceList {
             load_balancer: load_balancer.map(|gross| discounts.net(gross, LOAD_BALANCER)),
             devices: devices.collect::<Result<_, _>>()?,
             storage: storage.collect::<Result<_, _>>()?,
+            objects: objects.collect::<Result<_, _>>()?,
             recurring: recurring.collect::<Result<_, _>>()?,
             meters: meters.collect::<Result<_, _>>()?,
             categories: categories.collect::<Result<_, _>>()?,
@@ -190,6 +194,21 @@ fn node_class(class: &api::NodeClass, discounts: &Discounts) -> Result<NodeClass
     };
     let selector = selector(&class.selector, &field("selector"))?;
     Ok(NodeClass { name: class.name.as_str().into(), selector, prices })
+}
+
+fn object(entry: &api::ObjectPrice, discounts: &Discounts) -> Result<ObjectPrice, PlanError> {
+    let field = |what: &str| format!("spec.objects[{}].{what}", entry.name);
+    let kind = Some(entry).filter(|entry| !entry.is_billed_already());
+    let kind = kind.and_then(|entry| Kind::of(&entry.group, &entry.kind));
+    let name: Name = format!("object/{}", entry.name).into();
+    let selector = entry.selector.as_ref().map(|labels| selector(labels, &field("selector"))).transpose()?;
+    Ok(ObjectPrice {
+        kind: kind.ok_or_else(|| PlanError::Object(entry.name.clone()))?,
+        selector: selector.unwrap_or_default(),
+        price: discounts.net(price(&entry.price_per_hour, &field("pricePerHour"))?, &name),
+        category: format!("{:?}", entry.category).into(),
+        name,
+    })
 }
 
 fn compile_meter(meter: &api::Meter, discounts: &Discounts) -> Result<Meter, PlanError> {

@@ -20,7 +20,7 @@ use super::recurring::Charge;
 use super::selector::Selector;
 use super::tiers::{Grade, Step};
 use crate::api::ChargeFrequency;
-use crate::facts::{Amounts, Labels, Name, Seconds};
+use crate::facts::{Amounts, Kind, Labels, Name, Seconds};
 
 /// A unit price with everything a ledger line says about it.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -88,6 +88,7 @@ pub enum Held<'a> {
     Devices {
         class: &'a str,
     },
+    Object(&'a ObjectPrice),
 }
 
 /// One version of a PricePlan, ready to price: net of its discounts.
@@ -109,6 +110,8 @@ pub struct PriceList {
     /// Of one device, by its DeviceClass.
     pub devices: BTreeMap<Name, UnitPrice>,
     pub storage: Vec<StoragePrice>,
+    /// Of objects of any kind; the first that matches counts.
+    pub objects: Vec<ObjectPrice>,
     pub recurring: Vec<Charge>,
     /// What Prometheus counts.
     pub meters: Vec<Meter>,
@@ -145,6 +148,17 @@ pub struct StoragePrice {
     pub price: UnitPrice,
     /// Per GiB and month of 730 h, not per hour.
     pub monthly: bool,
+}
+
+/// The price of an object that is there.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ObjectPrice {
+    /// `object/NAME`.
+    pub name: Name,
+    pub kind: Kind,
+    pub selector: Selector,
+    pub price: UnitPrice,
+    pub category: Name,
 }
 
 // === impl Rates ===
@@ -298,12 +312,22 @@ impl PriceList {
                 let price = list.and_then(|list| list.devices.get(class).cloned());
                 rate(device_name(class), "Compute", price, Unit::DeviceMilliseconds { replicas: 1 })
             }
+            Held::Object(entry) => rate(entry.name.clone(), &entry.category, Some(entry.price.clone()), Unit::Seconds),
         }
     }
 
     /// Whether it prices objects of this source that not every API server serves.
     pub fn bills(&self, source: Source) -> bool {
-        source == Source::ResourceClaims && !self.devices.is_empty()
+        match source {
+            Source::ResourceClaims => !self.devices.is_empty(),
+            Source::Objects(kind) => self.objects.iter().any(|entry| entry.kind == kind),
+            _ => false,
+        }
+    }
+
+    /// The entry that prices an object (COST_RULES 42).
+    pub fn object(&self, kind: Kind, labels: &Labels) -> Option<&ObjectPrice> {
+        self.objects.iter().find(|entry| entry.kind == kind && entry.selector.matches(labels))
     }
 
     /// What a Pod that requests so much is billed for (COST_RULES 40).

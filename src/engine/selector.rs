@@ -56,6 +56,11 @@ impl Selector {
         Ok(Self(requirements))
     }
 
+    /// Whether it asks for nothing.
+    pub fn is_everything(&self) -> bool {
+        self.0.is_empty()
+    }
+
     pub fn matches(&self, labels: &Labels) -> bool {
         self.0.iter().all(|r| r.matches(labels))
     }

@@ -13,7 +13,7 @@ use crate::facts::{Amounts, Labels, Name, NamespaceFact, NodeFact, ObjectId, Sec
 /// Everything observed that metering depends on.
 #[derive(Debug, Default)]
 pub struct World {
-    /// By Namespace. Pods and all else alike: a UID is one object's alone.
+    /// By Namespace, nobody's under none. Pods and all else alike: a UID is one object's alone.
     pub items: HashMap<Name, BTreeMap<ObjectId, Box<Item>>>,
     pub nodes: HashMap<Name, Vec<Node>>,
     pub namespaces: HashMap<Name, Namespace>,

@@ -7,7 +7,7 @@ use serde::Deserialize;
 use super::metadata::Metadata;
 use super::resources::{ResourceList, Resources};
 use super::time::Time;
-use super::{ClaimFact, NamespaceFact, NodeFact, ServiceFact, nullable};
+use super::{ClaimFact, Kind, Name, NamespaceFact, NodeFact, ObjectFact, ServiceFact, nullable};
 
 /// A Node as it is read from the API server or from a trace.
 #[derive(Clone, Debug, Default, Deserialize, Resource)]
@@ -91,6 +91,35 @@ pub struct SlimService {
 pub struct ServiceSpec {
     #[serde(rename = "type", deserialize_with = "nullable::or_default")]
     pub kind: String,
+}
+
+/// An object of any kind, likewise.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(default)]
+#[allow(missing_docs)]
+pub struct SlimObject {
+    #[serde(deserialize_with = "nullable::or_default")]
+    pub metadata: Metadata,
+}
+
+impl ObjectFact {
+    /// What one version of an object of this kind says.
+    pub fn project(kind: Kind, object: &SlimObject) -> Self {
+        let metadata = &object.metadata;
+        let created = metadata.created();
+        let mut problems = Vec::new();
+        metadata.check(created, &mut problems);
+        let namespace = Some(metadata.namespace()).filter(|namespace| !namespace.is_empty());
+        Self { kind, namespace, name: metadata.name(), labels: metadata.labels.clone(), created, problems }
+    }
+
+    /// The namespace that it is billed to (COST_RULES 42): its own, or the one that its labels name; nobody's is
+    /// empty.
+    pub fn billed_to(&self) -> Name {
+        let labels = ["crossplane.io/claim-namespace", "opex.dev/namespace"];
+        let named = || labels.iter().find_map(|label| self.labels.get(label)).cloned();
+        self.namespace.clone().or_else(named).unwrap_or_default()
+    }
 }
 
 impl NodeFact {

@@ -47,6 +47,7 @@ const ONE_OF: &str =
     "set either every (Day, Week, Month, Quarter or Year), or start and end of a fixed window, not both";
 const PODS_MAY_NOT_BLOCK: &str = "with a podSelector a budget may only Notify and Warn, because a gate closes the whole namespace: use Notify or Warn, or remove the podSelector";
 
+const BILLED_ALREADY: &str = "what is billed already, or makes Pods, is no object";
 const EVERY_TIER_BUT_THE_LAST: &str = "every tier but the last has an upTo, and the last has none";
 const UP_TO_ASCENDS: &str = "upTo counts from 0 and ascends: each is above the one before";
 
@@ -103,6 +104,10 @@ pub const ACCEPTED: &[Case] = &[
         "",
     ),
     plan("{currency: EUR, allowedNamespaces: {selector: {matchLabels: {a: b}}}}", ""),
+    plan(
+        "{currency: EUR, objects: [{name: a, kind: ConfigMap, pricePerHour: 1}, {name: b, group: '', kind: Secret, pricePerHour: 1}, {name: c, group: rds.aws.upbound.io, kind: Instance, selector: {matchLabels: {a: b}}, pricePerHour: '0.34', category: Database}, {name: d, group: example.com, kind: Pod, pricePerHour: 0}]}",
+        "",
+    ),
     plan(
         "{currency: EUR, devices: [{deviceClass: gpu.nvidia.com, pricePerHour: '0.95'}, {deviceClass: x, pricePerHour: 0}], discounts: [{name: a, percent: 5, resources: [device/gpu.nvidia.com]}]}",
         "",
@@ -337,6 +342,41 @@ pub const REFUSED: &[Case] = &[
         "spec.pricesPerHour.cpu in body must be of type integer,string",
     ),
     plan("{currency: EUR, pricesPerHour: {cpu: '1.2345678901234567890123456789'}}", SHORTEN),
+    // objects
+    plan("{currency: EUR, objects: [{name: a, kind: ConfigMap}]}", "pricePerHour: Required value"),
+    plan("{currency: EUR, objects: [{name: a, pricePerHour: 1}]}", "kind: Required value"),
+    plan("{currency: EUR, objects: [{kind: ConfigMap, pricePerHour: 1}]}", "name: Required value"),
+    plan("{currency: EUR, objects: [{name: a/b, kind: ConfigMap, pricePerHour: 1}]}", "name in body should match"),
+    plan("{currency: EUR, objects: [{name: a, kind: configmaps, pricePerHour: 1}]}", "kind in body should match"),
+    plan(
+        "{currency: EUR, objects: [{name: a, group: apps/v1, kind: X, pricePerHour: 1}]}",
+        "group in body should match",
+    ),
+    plan("{currency: EUR, objects: [{name: a, kind: Pod, pricePerHour: 1}]}", BILLED_ALREADY),
+    plan("{currency: EUR, objects: [{name: a, group: '', kind: Service, pricePerHour: 1}]}", BILLED_ALREADY),
+    plan("{currency: EUR, objects: [{name: a, kind: PersistentVolumeClaim, pricePerHour: 1}]}", BILLED_ALREADY),
+    plan("{currency: EUR, objects: [{name: a, group: apps, kind: Deployment, pricePerHour: 1}]}", BILLED_ALREADY),
+    plan(
+        "{currency: EUR, objects: [{name: a, group: resource.k8s.io, kind: ResourceClaim, pricePerHour: 1}]}",
+        BILLED_ALREADY,
+    ),
+    plan(
+        "{currency: EUR, objects: [{name: a, group: billing.opex.dev, kind: Budget, pricePerHour: 1}]}",
+        "name another group",
+    ),
+    plan(
+        "{currency: EUR, objects: [{name: a, kind: ConfigMap, pricePerHour: 1, category: Databases}]}",
+        "Unsupported value",
+    ),
+    plan("{currency: EUR, objects: [{name: a, kind: ConfigMap, pricePerHour: '-1'}]}", WHOLE_OR_QUOTED),
+    plan(
+        "{currency: EUR, objects: [{name: a, kind: ConfigMap, pricePerHour: 1, selector: {matchExpressions: [{key: a, operator: In}]}}]}",
+        "In and NotIn need at least one entry in values",
+    ),
+    plan(
+        "{currency: EUR, objects: [{name: a, kind: ConfigMap, pricePerHour: 1}, {name: a, kind: Secret, pricePerHour: 2}]}",
+        "Duplicate value",
+    ),
     // devices
     plan("{currency: EUR, devices: [{deviceClass: gpu.nvidia.com}]}", "pricePerHour: Required value"),
     plan("{currency: EUR, devices: [{pricePerHour: 1}]}", "deviceClass: Required value"),

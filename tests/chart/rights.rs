@@ -59,6 +59,26 @@ fn the_operator_may_do_what_it_does_and_no_more() {
     }
 }
 
+/// What plans name it may see where the values say so.
+#[test]
+fn the_operator_may_see_what_the_values_name() {
+    let plain = granted(&render(OPERATOR, &[]), "ClusterRole");
+    let values = [
+        "rbac.objects[0].group=rds.aws.upbound.io",
+        "rbac.objects[0].resources={instances,clusters}",
+        "rbac.objects[1].group=",
+        "rbac.objects[1].resources={configmaps}",
+    ];
+    let more: Vec<_> = granted(&render(OPERATOR, &values), "ClusterRole").difference(&plain).cloned().collect();
+    let mut expected = Vec::new();
+    for verb in ["list", "watch"] {
+        expected.push(row(verb, "rds.aws.upbound.io", "clusters"));
+        expected.push(row(verb, "", "configmaps"));
+        expected.push(row(verb, "rds.aws.upbound.io", "instances"));
+    }
+    assert_eq!(more, expected);
+}
+
 /// The account has these two roles, and they are bound to nobody else.
 #[test]
 fn the_operator_alone_has_its_rights() {

@@ -61,6 +61,7 @@ fn expand(short: &Value, at: &Value, whole: bool) -> Value {
         "claim",
         "service",
         "deviceClaim",
+        "object",
         "plan",
         "budget",
         "clusterBudget",
@@ -70,8 +71,13 @@ fn expand(short: &Value, at: &Value, whole: bool) -> Value {
     ];
     let short_kind = kinds.into_iter().find(|kind| fields.contains_key(*kind));
     let short_kind = short_kind.unwrap_or_else(|| panic!("of no kind: {short}"));
-    let name = fields.remove(short_kind).expect("there");
+    let mut name = fields.remove(short_kind).expect("there");
+    let of = fields.remove("of");
     let mut object = named(short_kind, name.as_str().expect("a name"));
+    if let Some(of) = of {
+        object = of_any_kind(name.as_str().expect("GROUP/KIND"), of.as_str().expect("a name"));
+        name = of;
+    }
     if whole {
         let uid = format!("{short_kind}-{}", name.as_str().expect("a name"));
         overlay(&mut object, &json!({"metadata": {"uid": uid, "creationTimestamp": at}}));
@@ -124,6 +130,15 @@ fn named(short_kind: &str, name: &str) -> Value {
         None => json!({"name": name}),
     };
     json!({"apiVersion": version, "kind": kind, "metadata": metadata})
+}
+
+/// `{object: GROUP/KIND, of: NAMESPACE/NAME}`, without a namespace for what is in none.
+fn of_any_kind(kind: &str, name: &str) -> Value {
+    let (group, kind) = kind.split_once('/').expect("GROUP/KIND");
+    let mut object = named("object", name);
+    object["apiVersion"] = if group.is_empty() { json!("v1") } else { json!(format!("{group}/v1beta1")) };
+    object["kind"] = json!(kind);
+    object
 }
 
 /// A running Pod on n1, a bound claim, a plan in euros.

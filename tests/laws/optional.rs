@@ -1,7 +1,11 @@
 //! What an API server need not serve, or not to the operator: what comes late is neither lost nor counted twice.
 
-use opex_operator::engine::machine::{Event as News, Machine};
+use std::collections::HashSet;
+
+use opex_operator::api::Line;
+use opex_operator::engine::machine::{Event as News, Machine, Relist};
 use opex_operator::engine::observed::{Source, Tag};
+use opex_operator::facts::{Kind, ObjectId};
 use serde_json::{Value, json};
 
 use crate::leaving::lived;
@@ -33,21 +37,26 @@ fn ended(since: impl Fn(Seconds) -> Option<Seconds>) -> (Server, Seconds) {
     (simulation.backup(), start)
 }
 
-/// For how many seconds a device is billed by the day, as of `at`.
+/// For how many seconds a device, or an object, is billed by the day, as of `at`.
 fn billed(machine: &mut Machine, at: Seconds) -> i64 {
     machine.pass(at);
     let shown = machine.statements(at).into_iter().find(|shown| shown.name.starts_with("day-")).expect("a Statement");
-    let lines = shown.spec.lines.iter().filter(|line| line.rate.starts_with("device/"));
-    lines.map(|line| line.quantity.as_ref().expect("a quantity").parse::<i64>().expect("a number") / 1000).sum()
+    let lines = shown.spec.lines.iter().filter(|line| !line.rate.starts_with("cpu"));
+    let quantity = |line: &Line| line.quantity.as_ref().expect("a quantity").parse::<i64>().expect("a number");
+    lines.map(|line| quantity(line) / if line.rate.starts_with("device/") { 1000 } else { 1 }).sum()
 }
 
 fn list_late(machine: &mut Machine, server: &Server, at: Seconds) {
-    for ((source, _), object) in server.objects.iter().filter(|((source, _), _)| *source == Source::ResourceClaims) {
+    list_of(Source::ResourceClaims, machine, server, at);
+}
+
+fn list_of(listed: Source, machine: &mut Machine, server: &Server, at: Seconds) {
+    for ((source, _), object) in server.objects.iter().filter(|((source, _), _)| *source == listed) {
         for event in applied(*source, object) {
             machine.ingest(event, at);
         }
     }
-    let tag = Tag { source: Source::ResourceClaims, version: server.version };
+    let tag = Tag { source: listed, version: server.version };
     machine.ingest(News::Listed { tag, held: None }, at);
 }
 
@@ -130,4 +139,73 @@ fn a_plan_that_bills_what_is_not_watched_says_so() {
     list_late(&mut machine, &server, start + 330);
     machine.pass(start + 340);
     assert_eq!(ready(&machine, start + 340).1, "Unpriced");
+}
+
+fn database(at: Seconds) -> Value {
+    json!({
+        "apiVersion": "db.example.com/v1", "kind": "Postgres",
+        "metadata": {"namespace": "a", "name": "db", "uid": "db", "creationTimestamp": text(at)},
+    })
+}
+
+fn databases() -> Source {
+    Source::Objects(Kind::of("db.example.com", "Postgres").expect("a kind"))
+}
+
+/// The plan is edited: it names databases, or not any more.
+fn edit(server: &mut Server, names: bool) -> Vec<News> {
+    let key = (Source::PricePlans, "/default".to_owned());
+    let mut plan = server.objects[&key].clone();
+    let entry = json!({"name": "db", "group": "db.example.com", "kind": "Postgres", "pricePerHour": 1});
+    plan["spec"]["objects"] = if names { json!([entry]) } else { json!([]) };
+    server.stamp(&mut plan);
+    plan["metadata"]["generation"] = json!(server.version);
+    let events = applied(Source::PricePlans, &plan);
+    server.objects.insert(key, plan);
+    events
+}
+
+/// A kind that no plan names for a while is not watched then. What went meanwhile ended when nobody named it, what is
+/// still there counts again, and nothing is a gap.
+#[test]
+fn a_kind_counts_while_a_plan_names_it() {
+    for stays in [false, true] {
+        let start = window().0 / DAY * DAY + 3600;
+        let mut server = lived(start, start + 1, vec![database(start)]).backup();
+        edit(&mut server, true);
+        let mut machine = server.listed(start + 10, true);
+        assert_eq!(billed(&mut machine, start + 100), 90, "since the edit was seen");
+        for event in edit(&mut server, false) {
+            machine.ingest(event, start + 100);
+        }
+        assert_eq!(billed(&mut machine, start + 300), 90);
+        for event in edit(&mut server, true) {
+            machine.ingest(event, start + 300);
+        }
+        let ids = if stays { [ObjectId::of(Some("db"), "", None, "db")].into() } else { HashSet::new() };
+        let tag = Tag { source: databases(), version: server.version };
+        machine.ingest(News::Listed { tag, held: Some(Relist { ids, last_heard: start + 101 }) }, start + 301);
+        assert_eq!(billed(&mut machine, start + 400), if stays { 190 } else { 90 });
+        let statement = &machine.statements(start + 400)[0].spec;
+        assert!(statement.gaps.is_empty(), "{:?}", statement.gaps);
+        assert_eq!(statement.observed["Postgres.db.example.com"], server.version.to_string());
+    }
+}
+
+/// It is waited for at the start, but not in vain; what was metered is not counted twice when it comes late.
+#[test]
+fn a_restart_goes_on_from_what_a_statement_had_seen_of_a_kind() {
+    let start = window().0 / DAY * DAY + 3600;
+    let mut simulation = lived(start, start + 1, vec![database(start)]);
+    let mut server = simulation.backup();
+    edit(&mut server, true);
+    simulation.restore_and_end(server);
+    simulation.join();
+    simulation.pass_until(start + 300);
+    let server = simulation.backup();
+    let mut machine = server.listed_but(start + 310, true, &[databases()]);
+    let metered = billed(&mut machine, start + 400);
+    assert!((200..300).contains(&metered), "{metered}");
+    list_of(databases(), &mut machine, &server, start + 420);
+    assert_eq!(billed(&mut machine, start + 500), 499, "since the edit a second after the beginning");
 }

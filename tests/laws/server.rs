@@ -1,6 +1,6 @@
 //! What a tiny API server holds, and what a machine is told of it.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use opex_operator::engine::counted::Counting;
 use opex_operator::engine::machine::{Event as News, Machine, Settings, Unwatched};
@@ -55,7 +55,9 @@ impl Server {
                 machine.ingest(event, at);
             }
         }
-        for source in Source::ALL.into_iter().filter(|source| !unwatched.contains(source)) {
+        let named: BTreeSet<_> = self.objects.keys().map(|(source, _)| *source).collect();
+        let all: BTreeSet<_> = Source::ALL.into_iter().chain(named).collect();
+        for source in all.into_iter().filter(|source| !unwatched.contains(source)) {
             let tag = Tag { source, version: self.version };
             machine.ingest(News::Listed { tag, held: None }, at);
         }

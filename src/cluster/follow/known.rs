@@ -31,18 +31,18 @@ impl Known {
 
     /// What is left of it, as if read from the API server at `version`.
     pub fn observed(&self, source: Source, id: ObjectId, version: u64) -> Option<Observed> {
-        Observed::read(source, &self.object(source, id, version)).ok()
+        Observed::read(source, &self.object(&Resource::of(source), id, version)).ok()
     }
 
     /// Its end as a trace has it, but for its `at`.
-    pub fn missed(&self, source: Source, id: ObjectId, version: u64, last_seen: Seconds) -> String {
+    pub fn missed(&self, resource: &Resource, id: ObjectId, version: u64, last_seen: Seconds) -> String {
         let last_seen = text(last_seen);
-        let object = self.object(source, id, version);
+        let object = self.object(resource, id, version);
         format!(r#""type":"DELETED","lastSeen":"{last_seen}","object":{object}}}"#)
     }
 
-    fn object(&self, source: Source, ObjectId(id): ObjectId, version: u64) -> String {
-        let Resource { api_version, kind, least_spec } = Resource::of(source);
+    fn object(&self, resource: &Resource, ObjectId(id): ObjectId, version: u64) -> String {
+        let Resource { api_version, kind, least_spec } = resource;
         let mut metadata = serde_json::json!({
             "name": self.name.rsplit('/').next(),
             "uid": uuid(id),
@@ -71,6 +71,7 @@ fn names(fact: &Fact) -> (Name, Name) {
         Fact::Namespace(namespace) => ("".into(), namespace.name.clone()),
         Fact::Claim(claim) => (claim.namespace.clone(), claim.name.clone()),
         Fact::DeviceClaim(claim) => (claim.namespace.clone(), claim.name.clone()),
+        Fact::Object(object) => (object.namespace.clone().unwrap_or_default(), object.name.clone()),
         Fact::Service(service) => (service.namespace.clone(), service.name.clone()),
         Fact::Owner(owner) => (owner.namespace.clone(), owner.workload.clone()),
         Fact::Scale(scale) => (scale.namespace.clone(), scale.target.clone()),

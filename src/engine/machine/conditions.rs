@@ -6,6 +6,7 @@ use super::persist::time;
 use super::{BudgetState, Entry, Machine};
 use crate::api::{BudgetStatus, Gate, PricePlanStatus};
 use crate::engine::budget::{Budget, BudgetKey};
+use crate::engine::observed::Source;
 use crate::engine::write::{Write, WriteKey};
 use crate::facts::{Name, Seconds};
 
@@ -165,8 +166,13 @@ impl Machine {
     }
 
     fn fresh(&self, entry: Option<&Entry>, now: Seconds) -> Verdict {
-        let stale: Vec<_> =
-            self.heard.iter().filter(|(_, at)| now - **at > FRESH).map(|(source, _)| source.resource()).collect();
+        // What need not be watched, or is not to be any more, is told by its plans.
+        let awaited = |source: &Source| match source {
+            Source::Objects(_) => self.billed_at(*source, now) && !self.is_unwatched(*source),
+            source => !self.is_unwatched(*source),
+        };
+        let stale = self.heard.iter().filter(|(source, at)| now - **at > FRESH && awaited(source));
+        let stale: Vec<_> = stale.map(|(source, _)| source.resource()).collect();
         if let Some(meter) = entry.filter(|_| !self.settings.replay).and_then(|entry| self.stale_meter(entry, now)) {
             return (false, "MeterStale", meter);
         }

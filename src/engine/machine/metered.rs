@@ -165,6 +165,10 @@ impl Machine {
     pub(super) fn delete_namespace(&mut self, tag: Tag, name: &Name, at: Seconds) {
         // Their own watches may tell of them later than the Namespace's does.
         for (namespace, id) in self.in_namespace(name) {
+            if self.billed_to.contains_key(&id) {
+                // What is in no Namespace does not go with one.
+                continue;
+            }
             self.stop_item(tag, &namespace, id, at, at);
             self.gone.insert((at + LAGGING, (namespace, id)));
         }
@@ -224,6 +228,7 @@ impl Machine {
             .collect();
         for (namespace, id) in missing {
             self.end_item(tag, &namespace, id, held.last_heard, at);
+            self.billed_to.remove(&id);
         }
         if tag.source == Source::Nodes {
             self.miss_nodes(tag, held);
@@ -233,7 +238,8 @@ impl Machine {
 
     /// A watch that was broken for more than a minute is a gap: what came and went meanwhile is not known.
     pub(super) fn unheard(&mut self, source: Source, from: Seconds, to: Seconds) {
-        if source.holds_items() && to - from > BROKEN {
+        let billed = !matches!(source, Source::Objects(_)) || self.billed_at(source, from);
+        if source.holds_items() && billed && to - from > BROKEN {
             self.gap_everywhere(from, to, &format!("watch of {source} was broken"));
         }
     }
@@ -252,13 +258,13 @@ impl Machine {
     }
 
     /// What the first version of an object holds, it held from its start.
-    fn replace(&mut self, tag: Tag, id: ObjectId, new: Item, at: Seconds) {
+    pub(super) fn replace(&mut self, tag: Tag, id: ObjectId, new: Item, at: Seconds) {
         let known = self.world.item(&new.namespace, id).is_some();
         self.hold(tag, id, new, if known { at } else { Seconds::MIN }, at);
     }
 
     /// An item as it is now, holding from `from` on what is held now.
-    fn hold(&mut self, tag: Tag, id: ObjectId, new: Item, from: Seconds, at: Seconds) {
+    pub(super) fn hold(&mut self, tag: Tag, id: ObjectId, new: Item, from: Seconds, at: Seconds) {
         let mut since = Seconds::MIN;
         if let Some(item) = self.world.items.get_mut(&new.namespace).and_then(|items| items.get_mut(&id)) {
             let Some(first) = item.differs(&new, from) else {
@@ -293,7 +299,7 @@ impl Machine {
         self.owners.get(&owner.id).cloned().unwrap_or_else(|| format!("{}/{}", owner.kind, owner.name).into())
     }
 
-    fn report(&mut self, problems: &[Problem], about: impl Fn() -> String) {
+    pub(super) fn report(&mut self, problems: &[Problem], about: impl Fn() -> String) {
         for problem in problems {
             self.trouble("Quantity", about(), format!("{}: {}", problem.field, problem.message));
         }

@@ -4,12 +4,17 @@
 //! it is not free. What a Statement had seen of it stays metered up to the Statement's watermark, until the first list
 //! shows what is there.
 
+use std::collections::BTreeMap;
+
 use super::metered::BROKEN;
 use super::{Entry, Machine};
 use crate::engine::ledger::Gap;
 use crate::engine::observed::{Cut, Source, Tag};
 use crate::engine::rate::PriceList;
 use crate::facts::{Name, Seconds};
+
+/// Most resources that a Statement names.
+const MOST_OBSERVED: usize = 256;
 
 /// Why a resource is not watched.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -24,12 +29,16 @@ pub enum Unwatched {
 
 impl Unwatched {
     fn said(self, source: Source) -> String {
-        match self {
-            Self::NotServed => format!("{source}: the API server does not serve them"),
-            Self::Forbidden => {
-                format!("{source}: the operator may not list and watch them, grant it that (chart value rbac)")
+        match (self, source) {
+            (Self::NotServed, Source::Objects(_)) => {
+                format!("{source}: the API server knows no such kind, install it or correct group and kind")
             }
-            Self::Failed => format!("{source}: the watch fails, and is tried again"),
+            (Self::NotServed, _) => format!("{source}: the API server does not serve them"),
+            (Self::Forbidden, Source::Objects(_)) => {
+                format!("{source}: the operator may not list and watch them, grant it that (chart value rbac.objects)")
+            }
+            (Self::Forbidden, _) => format!("{source}: the operator may not list and watch them, grant it that"),
+            (Self::Failed, _) => format!("{source}: the watch fails, and is tried again"),
         }
     }
 }
@@ -42,7 +51,8 @@ impl Machine {
         let is_known = |source: &Source| {
             self.listed.contains_key(source) || (source.is_optional() && self.unwatched.contains_key(source))
         };
-        Source::ALL.iter().all(is_known)
+        let kinds: Vec<_> = self.kinds().into_iter().map(Source::Objects).collect();
+        Source::ALL.iter().chain(&kinds).all(is_known)
     }
 
     /// When the last of the first lists was complete that everything waits for.
@@ -82,11 +92,26 @@ impl Machine {
         (cut, apart.into_iter().map(|tag| tag.source).collect())
     }
 
+    pub(super) fn is_unwatched(&self, source: Source) -> bool {
+        self.unwatched.contains_key(&source)
+    }
+
     /// What a price list bills and nobody watches, in words.
     pub(super) fn unwatched(&self, list: &PriceList) -> Option<String> {
         let missing = self.unwatched.iter().filter(|(source, _)| list.bills(**source));
         let said: Vec<_> = missing.map(|(source, why)| why.said(*source)).collect();
         (!said.is_empty()).then(|| format!("not watched, and not counted: {}", said.join("; ")))
+    }
+
+    /// Up to which versions everything is seen, as a Statement says it; of what no plan ever named nothing.
+    pub(super) fn observed(&self, mut cut: Cut) -> BTreeMap<String, String> {
+        let nobodys = |tag: &Tag| {
+            matches!(tag.source, Source::Objects(_)) && !self.world.lists().any(|list| list.bills(tag.source))
+        };
+        for tag in cut.tags().filter(nobodys).collect::<Vec<_>>() {
+            cut.forget(tag.source);
+        }
+        cut.to_observed().into_iter().take(MOST_OBSERVED).collect()
     }
 
     fn wake_billing(&mut self, source: Source, at: Seconds) {

@@ -322,7 +322,7 @@ impl Machine {
             phase: if closed_at.is_some() { Phase::Closed } else { Phase::Open },
             closed_at: closed_at.map(time),
             watermark: time(ledger.clamp(t)),
-            observed: self.seen_by(entry).to_observed(),
+            observed: self.observed(self.seen_by(entry)),
             total: printed.total,
             lines: printed.lines,
             gaps: entry

@@ -219,10 +219,10 @@ fn edges(told: &Told, status: &BudgetStatus) -> Vec<(&'static str, bool, String)
     let ready = status.conditions.iter().find(|condition| condition.type_ == "Ready");
     if let Some(now) = ready
         && told.ready.as_ref().map(|(status, reason)| (status, reason)) != Some((&now.status, &now.reason))
-        && (told.ready.is_some() || now.status == "False" || now.reason == "Unpriced")
+        && (told.ready.is_some() || now.status == "False" || is_incomplete(&now.reason))
     {
         let reason = if now.status == "False" { "NotReady" } else { "Ready" };
-        let warning = now.status == "False" || now.reason == "Unpriced";
+        let warning = now.status == "False" || is_incomplete(&now.reason);
         edges.push((reason, warning, format!("{}: {}", now.reason, now.message)));
     }
     let now = status.gate.unwrap_or_default();
@@ -236,6 +236,11 @@ fn edges(told: &Told, status: &BudgetStatus) -> Vec<(&'static str, bool, String)
         edges.push((reason, now > told.gate, note));
     }
     edges
+}
+
+/// Whether a budget that is ready for this reason shows less than is used.
+fn is_incomplete(reason: &str) -> bool {
+    matches!(reason, "Unpriced" | "NotWatched")
 }
 
 fn crossing_note(status: &BudgetStatus, percent: i32, of: Measure, action: Action, at: Seconds) -> String {

@@ -38,6 +38,23 @@ fn a_namespace_has_a_gate() {
     assert_eq!((going.gate_message, going.ceilings, going.deleting), (None, None, true));
 }
 
+#[test]
+fn rule_42_what_is_in_no_namespace_is_billed_to_the_one_that_its_labels_name() {
+    let kind = Kind::of("rds.aws.upbound.io", "Instance").unwrap();
+    let of = |metadata: Value| ObjectFact::project(kind, &read(&json!({"metadata": metadata, "spec": 7})));
+    let labelled = |labels: Value| of(json!({"name": "db", "labels": labels}));
+    for (object, to) in [
+        (of(json!({"name": "db", "namespace": "a", "labels": {"opex.dev/namespace": "b"}})), "a"),
+        (labelled(json!({"opex.dev/namespace": "b", "crossplane.io/claim-namespace": "c"})), "c"),
+        (labelled(json!({"opex.dev/namespace": "b"})), "b"),
+        (labelled(json!({"crossplane.io/claim-name": "b"})), ""),
+        (of(Value::Null), ""),
+    ] {
+        assert_eq!(&*object.billed_to(), to, "{object:?}");
+        assert_eq!((object.created, fields(&object.problems)), (UNDATED, vec!["metadata.creationTimestamp"]));
+    }
+}
+
 fn claim(spec: &Value, phase: &str) -> ClaimFact {
     ClaimFact::project(&read(&json!({
         "metadata": {"name": "data", "namespace": "team-a", "creationTimestamp": CREATED},
