@@ -20,7 +20,7 @@ mod statement;
 mod status;
 
 pub use amount::{Amount, AmountError};
-pub use budget::{Action, Budget, BudgetSpec, Limit, Measure, ScaleCeiling, Threshold};
+pub use budget::{Action, Basis, Budget, BudgetSpec, Limit, Measure, ScaleCeiling, Threshold};
 pub use budget_override::{BudgetOverride, BudgetOverrideSpec, BudgetOverrideStatus};
 pub use cluster_budget::{ClusterBudget, ClusterBudgetSpec, ClusterBudgetStatus, Mode};
 pub use period::{Every, PeriodSpec, Weekday};

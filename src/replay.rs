@@ -11,6 +11,7 @@ use std::io::BufRead;
 use jiff::Timestamp;
 
 use crate::engine::machine::{Event, Fact, Machine, Settings};
+use crate::engine::sampling::INTERVAL;
 use crate::facts::ObjectId;
 use crate::observe::{Names, Observed, TypeMeta};
 use manifest::Manifest;
@@ -55,6 +56,7 @@ impl Replay {
             lag: 0,
             from: Some(options.from.as_second()),
             replay: true,
+            sample_interval: INTERVAL,
             writes_per_second: i64::MAX,
         };
         let mut replay = Self {

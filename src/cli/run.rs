@@ -28,6 +28,9 @@ pub struct RunArgs {
     /// How far behind now the ledger is persisted; default: 10s.
     #[arg(long, value_name = "DURATION", env = "OPEX_LAG")]
     lag: Option<SignedDuration>,
+    /// How often metrics.k8s.io is asked what Pods use, where a Budget's basis asks for it; default: 60s.
+    #[arg(long, value_name = "DURATION", env = "OPEX_SAMPLE_INTERVAL")]
+    sample_interval: Option<SignedDuration>,
     /// Where /metrics, /livez and /readyz are served; default: :8080.
     #[arg(long, value_name = "ADDRESS:PORT", env = "OPEX_LISTEN")]
     listen: Option<String>,
@@ -50,6 +53,7 @@ impl RunArgs {
             namespace: self.namespace,
             writes_per_second: self.writes_per_second,
             lag: self.lag,
+            sample_interval: self.sample_interval,
             listen: self.listen,
             log_level: self.log_level,
             record: self.record,

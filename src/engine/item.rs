@@ -8,10 +8,13 @@ use std::sync::{Arc, LazyLock};
 
 use super::history::History;
 use super::observed::{Source, Tag};
-use crate::facts::{Amounts, ClaimFact, Labels, Name, PodFact, Seconds, ServiceFact, UNDATED};
+use crate::facts::{Amounts, ClaimFact, Labels, Name, ObjectId, PodFact, Seconds, ServiceFact, UNDATED};
 
 /// The end of what has not ended.
 pub const NEVER: Seconds = Seconds::MAX;
+
+/// What no sample tells of.
+const NAMELESS: ObjectId = ObjectId(0);
 
 /// Resources under which what is no Pod holds its amount.
 pub const STORAGE: &str = "storage";
@@ -26,6 +29,8 @@ pub struct Item {
     pub workload: Option<Name>,
     /// The Node of a Pod, the StorageClass of a claim.
     pub site: Option<Name>,
+    /// Of a Pod: who it is by name, as samples of what it uses know it.
+    pub called: ObjectId,
     pub start: Seconds,
     /// [`NEVER`] while it runs.
     pub end: Seconds,
@@ -66,6 +71,7 @@ impl Item {
             namespace: pod.namespace.clone(),
             workload: None,
             site: Some(site),
+            called: ObjectId::named("Pod", &pod.namespace, &pod.name),
             start: dated(pod.start, at),
             end: NEVER,
             terminal: false,
@@ -104,6 +110,7 @@ impl Item {
             namespace: claim.namespace.clone(),
             workload: None,
             site: Some(claim.class.clone()),
+            called: NAMELESS,
             start: dated(claim.created, at),
             end: NEVER,
             terminal: false,
@@ -131,6 +138,7 @@ impl Item {
             namespace: service.namespace.clone(),
             workload: None,
             site: None,
+            called: NAMELESS,
             start: dated(service.created, at),
             end: NEVER,
             terminal: false,
@@ -153,6 +161,7 @@ impl Item {
             namespace: self.namespace.clone(),
             workload: self.workload.clone(),
             site: self.site.clone(),
+            called: self.called,
             start: self.start,
             end: self.end,
             terminal: self.terminal,

@@ -17,6 +17,7 @@ mod persist;
 mod queue;
 mod restore;
 mod rewind;
+mod samples;
 mod show;
 mod telling;
 mod usage;
@@ -31,11 +32,12 @@ use super::history::History;
 use super::ledger::{Gap, Ledger, LineKey};
 use super::observed::{Cut, Source, Tag};
 use super::rate::{RateId, Rates};
+use super::sampling::Sampling;
 use super::world::World;
 use super::write::{Outcome, Write, WriteKey};
 use crate::api::{self, BudgetStatus, Measure};
 use crate::facts::{
-    ClaimFact, Name, NamespaceFact, NodeFact, ObjectId, OwnerFact, PodFact, ScaleFact, Seconds, ServiceFact,
+    ClaimFact, Name, NamespaceFact, NodeFact, ObjectId, OwnerFact, PodFact, ScaleFact, Seconds, ServiceFact, UsageFact,
 };
 
 pub use restore::FIELD_MANAGER;
@@ -60,6 +62,8 @@ pub struct Settings {
     pub from: Option<Seconds>,
     /// Nobody writes: a replay takes for written what would have been.
     pub replay: bool,
+    /// How often what Pods use is sampled. A sample stands for two such intervals at most.
+    pub sample_interval: Seconds,
     /// Most writes a second, gates apart.
     pub writes_per_second: i64,
 }
@@ -68,6 +72,7 @@ pub struct Settings {
 #[derive(Clone, Debug)]
 pub enum Fact {
     Pod(PodFact),
+    Usage(UsageFact),
     Node(NodeFact),
     Namespace(NamespaceFact),
     Claim(ClaimFact),
@@ -93,8 +98,10 @@ pub enum Event {
     /// A list is complete. Of a relist, `held` is everything that still exists, and `last_heard` when the broken watch
     /// was last heard.
     Listed { tag: Tag, held: Option<Relist> },
-    /// A bookmark.
+    /// A bookmark, or the end of a list of samples.
     Heard { tag: Tag },
+    /// Samples cannot be had.
+    Unsampled { why: String },
     /// What became of a write.
     Done { key: WriteKey, outcome: Outcome },
     /// Whether this replica is the one that writes.
@@ -139,6 +146,7 @@ pub struct Machine {
     plans: BTreeMap<Name, PlanState>,
     ledgers: BTreeMap<LedgerId, Entry>,
     next_ledger: u32,
+    sampler: samples::Sampler,
     /// Plans whose usage is kept, by the number in the key.
     usages: Vec<usage::Usage>,
     /// Ledgers by budget, oldest first, and by the namespace and name of their Statement.
@@ -307,9 +315,11 @@ struct NamespaceState {
 
 impl Machine {
     pub fn new(settings: Settings) -> Self {
+        let mut world = World::default();
+        world.sampling = Sampling::every(settings.sample_interval);
         Self {
             settings,
-            world: World::default(),
+            world,
             rates: Rates::default(),
             owners: HashMap::new(),
             budgets: BTreeMap::new(),
@@ -317,6 +327,7 @@ impl Machine {
             plans: BTreeMap::new(),
             ledgers: BTreeMap::new(),
             next_ledger: 0,
+            sampler: samples::Sampler::default(),
             usages: Vec::new(),
             billing: HashMap::new(),
             named: HashMap::new(),
@@ -379,10 +390,12 @@ impl Machine {
                     self.miss(tag, &held, at);
                 }
             }
+            Event::Heard { tag } if tag.source == Source::PodMetrics => self.samples_read(at),
             Event::Heard { tag } => {
                 self.seen.see(tag);
                 self.heard.insert(tag.source, at);
             }
+            Event::Unsampled { why } => self.samples_unread(why, at),
             Event::Done { key, outcome } => self.done(&key, outcome, at),
             Event::Leading(leading) => self.lead(leading, at),
         }
@@ -426,6 +439,7 @@ impl Machine {
             return Pass::default();
         }
         self.advance(now);
+        self.want_samples(now);
         self.decide(now);
         let writes = self.wanted(now);
         if self.settings.replay {
@@ -437,12 +451,15 @@ impl Machine {
     fn hear(&mut self, tag: Tag, at: Seconds) {
         self.cut.see(tag);
         self.seen.see(tag);
-        self.heard.insert(tag.source, at);
+        if tag.source.is_watched() {
+            self.heard.insert(tag.source, at);
+        }
     }
 
     fn apply(&mut self, tag: Tag, id: ObjectId, fact: Fact, at: Seconds) {
         match fact {
             Fact::Pod(pod) => self.apply_pod(tag, id, &pod, at),
+            Fact::Usage(usage) => self.apply_usage(tag, &usage, at),
             Fact::Claim(claim) => self.apply_claim(tag, id, &claim, at),
             Fact::Service(service) => self.apply_service(tag, id, &service, at),
             Fact::Node(node) => self.apply_node(tag, id, &node, at),
@@ -473,6 +490,8 @@ impl Machine {
                 self.apply_service(tag, id, &service, end);
                 self.end_item(tag, &service.namespace, id, end, at);
             }
+            // What was sampled was.
+            Fact::Usage(usage) => self.apply_usage(tag, &usage, at),
             Fact::Node(node) => self.delete_node(tag, id, &node, end),
             Fact::Namespace(namespace) => self.delete_namespace(tag, &namespace.name, at),
             Fact::Owner(_) => {

@@ -6,7 +6,7 @@
 use std::collections::BTreeMap;
 use std::fmt;
 
-/// What is watched. The order is that of the letters, the number an index.
+/// Where facts come from. The order is that of the letters, the number an index.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Source {
     Bindings,
@@ -18,6 +18,8 @@ pub enum Source {
     Jobs,
     Namespaces,
     Nodes,
+    /// Samples of what Pods use. They are asked for now and then, and their version is the second of the asking.
+    PodMetrics,
     Pods,
     Policies,
     PricePlans,
@@ -42,6 +44,7 @@ pub struct Cut(BTreeMap<Source, u64>);
 // === impl Source ===
 
 impl Source {
+    /// Those that are watched.
     pub const ALL: [Self; 17] = [
         Self::Bindings,
         Self::BudgetOverrides,
@@ -74,6 +77,7 @@ impl Source {
             Self::Jobs => "jobs",
             Self::Namespaces => "namespaces",
             Self::Nodes => "nodes",
+            Self::PodMetrics => "podmetrics",
             Self::Pods => "pods",
             Self::Policies => "validatingadmissionpolicies",
             Self::PricePlans => "priceplans",
@@ -87,7 +91,12 @@ impl Source {
 
     /// The source of that plural name.
     pub fn of_resource(resource: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|s| s.resource() == resource)
+        Self::ALL.into_iter().chain([Self::PodMetrics]).find(|s| s.resource() == resource)
+    }
+
+    /// Whether its versions are resourceVersions, which a watch hands out.
+    pub fn is_watched(self) -> bool {
+        self != Self::PodMetrics
     }
 
     /// Whether its versions change what is metered, and so belong into a Statement's cut.
@@ -99,6 +108,7 @@ impl Source {
                 | Self::Claims
                 | Self::Namespaces
                 | Self::Nodes
+                | Self::PodMetrics
                 | Self::Pods
                 | Self::PricePlans
                 | Self::Services

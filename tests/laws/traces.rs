@@ -5,7 +5,7 @@ use proptest::prelude::*;
 use serde_json::{Map, Value, json};
 
 use crate::cluster::{Cluster, Manner};
-use crate::features::Features;
+use crate::features::{Feature, Features};
 use crate::reference::{Change, Event, Input, Seconds};
 
 /// How many events set the scene, the same in every trace.
@@ -49,18 +49,23 @@ pub fn made(steps: &[Step], manner: Manner, features: Features) -> Input {
 
 /// A trace of some hours around midnight, as a watch shows it; at its end nothing happens for a while.
 pub fn calm(steps: &[Step]) -> Input {
-    calmly(steps, Manner::Calm, |gap| gap / 20)
+    calmly(steps, Manner::Calm, &[], |gap| gap / 20)
+}
+
+/// The same where samples are taken.
+pub fn sampled(steps: &[Step]) -> Input {
+    calmly(steps, Manner::Calm, &[Feature::Samples], |gap| gap / 20)
 }
 
 /// The same over days, no more than of which a Statement is kept; now and then something is seen days late.
 pub fn long(steps: &[Step]) -> Input {
-    calmly(steps, Manner::Belated, |gap| gap * 5)
+    calmly(steps, Manner::Belated, &[], |gap| gap * 5)
 }
 
-fn calmly(steps: &[Step], manner: Manner, gap: impl Fn(Seconds) -> Seconds) -> Input {
+fn calmly(steps: &[Step], manner: Manner, features: Features, gap: impl Fn(Seconds) -> Seconds) -> Input {
     // A little before midnight in Berlin.
     let from = window().0 + 10_000;
-    let mut cluster = Cluster::new(from, manner, &[]);
+    let mut cluster = Cluster::new(from, manner, features);
     for (between, choice) in steps {
         cluster.at += 1 + gap(Seconds::from(*between));
         if cluster.at > from + 11 * 86_400 {

@@ -10,6 +10,7 @@ clusterName: {{ . | quote }}
 namespace: {{ .Release.Namespace }}
 writesPerSecond: {{ .Values.config.writesPerSecond }}
 lag: {{ .Values.config.lag }}
+sampleInterval: {{ .Values.config.sampleInterval }}
 {{- if or .Values.defaultPricePlan.enabled .Values.showback.enabled }}
 defaults:
 {{- if .Values.defaultPricePlan.enabled }}

@@ -82,7 +82,7 @@ impl Machine {
             return;
         }
         self.settle_before_edit(key, at);
-        self.dirty_plans = true;
+        (self.dirty_plans, self.sampler.dirty) = (true, true);
         let fresh = self.budgets.get(key).is_none_or(|state| !state.exists && state.specs.last().is_none());
         let again = self.budgets.get(key).is_some_and(|state| !state.exists || state.id != id);
         let state = self.budgets.entry(key.clone()).or_insert_with(|| BudgetState::new(created));
@@ -171,13 +171,14 @@ impl Machine {
         }
         state.exists = false;
         state.specs.set(at, None);
-        self.dirty_plans = true;
+        (self.dirty_plans, self.sampler.dirty) = (true, true);
         self.set_terms(key, tag, at, None);
         self.dirty_scope(key);
         self.wake_budget(key, at);
     }
 
     pub(super) fn forget_budget(&mut self, key: &BudgetKey, at: Seconds) {
+        self.sampler.dirty = true;
         if let Some(state) = self.budgets.get_mut(key) {
             state.exists = false;
             state.specs.set(at, None);

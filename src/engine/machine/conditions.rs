@@ -16,7 +16,7 @@ const FRESH: Seconds = 120;
 const VERSIONS: std::ops::RangeInclusive<usize> = 5..=20;
 
 /// Status, reason and message of a condition.
-type Verdict = (bool, &'static str, String);
+pub(super) type Verdict = (bool, &'static str, String);
 
 impl Machine {
     pub(super) fn conditions(
@@ -62,7 +62,7 @@ impl Machine {
             ("Exceeded", exceeded),
             ("ForecastExceeded", ahead),
             ("Enforced", self.enforced(key, state)),
-            ("DataFresh", self.fresh(now)),
+            ("DataFresh", self.fresh(spec, now)),
         ];
         let generation = (state.generation > 0).then_some(state.generation);
         all.map(|(kind, verdict)| condition(&state.status.conditions, kind, verdict, generation, now)).into()
@@ -145,11 +145,13 @@ impl Machine {
         }
     }
 
-    fn fresh(&self, now: Seconds) -> Verdict {
+    fn fresh(&self, spec: Option<&Budget>, now: Seconds) -> Verdict {
         let stale: Vec<_> =
             self.heard.iter().filter(|(_, at)| now - **at > FRESH).map(|(source, _)| source.resource()).collect();
         if stale.is_empty() || self.settings.replay {
-            return (true, "Heard", "every watch was heard within 2 minutes".to_owned());
+            let spec = spec.filter(|spec| spec.terms.basis.is_sampled() && !self.settings.replay);
+            let unsampled = spec.and_then(|spec| self.samples_fresh(spec, now));
+            return unsampled.unwrap_or_else(|| (true, "Heard", "every watch was heard within 2 minutes".to_owned()));
         }
         (false, "Stale", format!("not heard for more than 2 minutes: {}", stale.join(", ")))
     }

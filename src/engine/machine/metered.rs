@@ -125,6 +125,7 @@ impl Machine {
             self.leave(&name, at);
         }
         if fresh || !same {
+            self.sampler.dirty = true;
             self.wake_wide(at);
         }
     }
@@ -152,6 +153,7 @@ impl Machine {
         self.namespaces.remove(name);
         self.dirty_gates.remove(name);
         self.scales.remove(name);
+        self.sampler.dirty = true;
         self.wake_wide(at);
     }
 
@@ -262,7 +264,7 @@ impl Machine {
         self.owners.get(&owner.id).cloned().unwrap_or_else(|| format!("{}/{}", owner.kind, owner.name).into())
     }
 
-    fn report(&mut self, problems: &[Problem], about: impl Fn() -> String) {
+    pub(super) fn report(&mut self, problems: &[Problem], about: impl Fn() -> String) {
         for problem in problems {
             self.trouble("Quantity", about(), format!("{}: {}", problem.field, problem.message));
         }

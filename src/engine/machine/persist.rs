@@ -262,7 +262,8 @@ impl Machine {
         }
         let Some(persisted) = &entry.persisted else { return true };
         // It holds what this replica has yet to see: what it would write now could not say what is in it.
-        if persisted.behind.is_some() && self.seen.behind(&persisted.cut).next().is_some() {
+        let mut unseen = self.seen.behind(&persisted.cut).filter(|tag| tag.source.is_watched());
+        if persisted.behind.is_some() && unseen.next().is_some() {
             return false;
         }
         // A watermark never goes back: one ahead of time is waited for.
@@ -326,7 +327,7 @@ impl Machine {
             observed: self.cut.to_observed(),
             total: printed.total,
             lines: printed.lines,
-            gaps: entry.gaps.iter().map(super::show::gap).collect(),
+            gaps: entry.gaps.iter().chain(&ledger.estimated(t).collect::<Vec<_>>()).map(super::show::gap).collect(),
             top_workloads: printed.top,
         }
     }

@@ -27,7 +27,8 @@ impl Machine {
         let written = statement.spec.watermark.0.as_second() + self.settings.lag;
         let before_the_list =
             |tag: &Tag| self.listed.get(&tag.source).is_some_and(|listed| written + LISTING < *listed);
-        let unreached = self.seen.behind(&cut).any(|tag| tag.version > own || before_the_list(&tag));
+        let unreached =
+            self.seen.behind(&cut).any(|tag| tag.source.is_watched() && (tag.version > own || before_the_list(&tag)));
         (!unreached).then_some(cut)
     }
 
@@ -66,6 +67,7 @@ mod tests {
     use super::*;
     use crate::engine::machine::{Event, Settings};
     use crate::engine::observed::Source;
+    use crate::engine::sampling::INTERVAL;
 
     #[test]
     fn a_cut_that_the_cluster_never_reached_says_nothing() {
@@ -76,6 +78,7 @@ mod tests {
             lag: 10,
             from: None,
             replay: false,
+            sample_interval: INTERVAL,
             writes_per_second: 20,
         });
         machine.ingest(Event::Listed { tag: Tag { source: Source::Pods, version: 100 }, held: None }, listed);
