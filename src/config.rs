@@ -8,7 +8,7 @@ use serde::{Deserialize, Deserializer};
 use serde_json::Value;
 
 use crate::cluster::defaults::{DefaultError, DefaultObject};
-use crate::engine::sampling::INTERVAL;
+use crate::cluster::sample::INTERVAL;
 use crate::facts::Seconds;
 
 /// How the operator runs.
@@ -121,9 +121,9 @@ impl Config {
         if !(0..=300).contains(&lag) {
             return Err(ConfigError::OutOfRange { name: "lag", expected: "0s to 5m", got: format!("{lag}s") });
         }
-        if !(10..=300).contains(&sample_interval) {
+        if !(10..=60).contains(&sample_interval) {
             let got = format!("{sample_interval}s");
-            return Err(ConfigError::OutOfRange { name: "sampleInterval", expected: "10s to 5m", got });
+            return Err(ConfigError::OutOfRange { name: "sampleInterval", expected: "10s to 60s", got });
         }
         if !(1..=1000).contains(&writes_per_second) {
             let got = writes_per_second.to_string();
@@ -188,7 +188,7 @@ defaults:
         }
         let cases = [
             ("lag: 1h", "lag must be 0s to 5m, not 3600s"),
-            ("sampleInterval: 1s", "sampleInterval must be 10s to 5m, not 1s"),
+            ("sampleInterval: 1s", "sampleInterval must be 10s to 60s, not 1s"),
             ("writesPerSecond: 0", "writesPerSecond must be 1 to 1000, not 0"),
             ("defaults: [{kind: Pod}]", "defaults[0]"),
         ];

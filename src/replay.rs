@@ -11,7 +11,6 @@ use std::io::BufRead;
 use jiff::Timestamp;
 
 use crate::engine::machine::{Event, Fact, Machine, Settings};
-use crate::engine::sampling::INTERVAL;
 use crate::facts::ObjectId;
 use crate::observe::{Names, Observed, TypeMeta};
 use manifest::Manifest;
@@ -56,7 +55,6 @@ impl Replay {
             lag: 0,
             from: Some(options.from.as_second()),
             replay: true,
-            sample_interval: INTERVAL,
             writes_per_second: i64::MAX,
         };
         let mut replay = Self {

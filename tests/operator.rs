@@ -41,3 +41,5 @@ mod quiet;
 mod replicas;
 #[path = "operator/restarts.rs"]
 mod restarts;
+#[path = "operator/usage.rs"]
+mod usage;

@@ -6,7 +6,6 @@ use jiff::Timestamp;
 use opex_operator::api;
 use opex_operator::engine::machine::{Event, Machine, Settings};
 use opex_operator::engine::observed::{Source, Tag};
-use opex_operator::engine::sampling::INTERVAL;
 use opex_operator::engine::write::{Outcome, Write};
 use opex_operator::observe::Observed;
 use serde_json::{Value, json};
@@ -81,7 +80,6 @@ impl Cluster {
             lag: 10,
             from: None,
             replay: false,
-            sample_interval: INTERVAL,
             writes_per_second: 20,
         };
         let mut cluster = Self { machine: Machine::new(settings), now: BEGIN + 2_000_000, version: 2_000_000 };

@@ -14,14 +14,14 @@ use super::driver::{Driver, Parts, Query};
 use super::follow::News;
 use super::lease::Election;
 use super::record::Recorder;
-use super::sample::Sampler;
+use super::sample::{INTERVAL, Sampler};
 use super::watch::Watches;
 use super::write::Writer;
 use super::{board::Board, defaults};
 use crate::clock::Clock;
 use crate::config::Config;
 use crate::engine::machine::{self, Fact, Machine, Trouble};
-use crate::engine::sampling::{INTERVAL, Wanted};
+use crate::engine::sampling::Wanted;
 use crate::facts::ObjectId;
 use crate::web::{self, Web};
 
@@ -102,7 +102,6 @@ async fn control(
             cluster: cluster.clone(),
             namespace: config.namespace.as_str().into(),
             lag: config.lag,
-            sample_interval: config.sample_interval,
             from: None,
             replay: false,
             writes_per_second: config.writes_per_second,

@@ -23,6 +23,9 @@ use crate::engine::sampling::Wanted;
 use crate::facts::Seconds;
 use crate::observe::Observed;
 
+/// How often it is asked by default, and at least: two such intervals are what a sample stands for.
+pub const INTERVAL: Seconds = 60;
+
 /// Up to so many Namespaces are asked for one by one.
 const FEW: usize = 16;
 

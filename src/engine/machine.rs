@@ -32,7 +32,6 @@ use super::history::History;
 use super::ledger::{Gap, Ledger, LineKey};
 use super::observed::{Cut, Source, Tag};
 use super::rate::{RateId, Rates};
-use super::sampling::Sampling;
 use super::world::World;
 use super::write::{Outcome, Write, WriteKey};
 use crate::api::{self, BudgetStatus, Measure};
@@ -62,8 +61,6 @@ pub struct Settings {
     pub from: Option<Seconds>,
     /// Nobody writes: a replay takes for written what would have been.
     pub replay: bool,
-    /// How often what Pods use is sampled. A sample stands for two such intervals at most.
-    pub sample_interval: Seconds,
     /// Most writes a second, gates apart.
     pub writes_per_second: i64,
 }
@@ -315,11 +312,9 @@ struct NamespaceState {
 
 impl Machine {
     pub fn new(settings: Settings) -> Self {
-        let mut world = World::default();
-        world.sampling = Sampling::every(settings.sample_interval);
         Self {
             settings,
-            world,
+            world: World::default(),
             rates: Rates::default(),
             owners: HashMap::new(),
             budgets: BTreeMap::new(),

@@ -1,7 +1,7 @@
 //! What Pods use, as metrics.k8s.io samples it.
 //!
-//! A sample stands from when it was taken until the next one was, but for two intervals at most; at any other time
-//! nothing is known of what the Pod uses, and nothing is guessed (COST_RULES 24). It bears the name of a Pod and no
+//! A sample stands from when it was taken until the next one was, but for two minutes at most; at any other time nothing
+//! is known of what the Pod uses, and nothing is guessed (COST_RULES 24). It bears the name of a Pod and no
 //! UID: it is that of the Pod that ran under the name when it was taken.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
@@ -12,8 +12,8 @@ use super::observed::Source;
 use crate::api::Basis;
 use crate::facts::{Amounts, Name, ObjectId, Sample, Seconds};
 
-/// The interval that COST_RULES 24 reckons with.
-pub const INTERVAL: Seconds = 60;
+/// How long a sample stands at most: two intervals of a minute, live as in a replay.
+const STANDS: Seconds = 120;
 
 static CPU: LazyLock<Name> = LazyLock::new(|| "cpu".into());
 static MEMORY: LazyLock<Name> = LazyLock::new(|| "memory".into());
@@ -28,14 +28,9 @@ pub enum Wanted {
     Everybody,
 }
 
-/// All samples that are kept.
-#[derive(Debug)]
-pub struct Sampling {
-    /// How long a sample stands at most.
-    stands: Seconds,
-    /// By Namespace, of those that have samples, and [named](ObjectId::named) Pod.
-    pods: HashMap<Name, HashMap<ObjectId, Sampled>>,
-}
+/// All samples that are kept: by Namespace, of those that have samples, and [named](ObjectId::named) Pod.
+#[derive(Debug, Default)]
+pub struct Sampling(HashMap<Name, HashMap<ObjectId, Sampled>>);
 
 /// What is known under the name of one Pod.
 #[derive(Debug, Default)]
@@ -50,24 +45,13 @@ struct Sampled {
 #[derive(Clone, Copy, Debug)]
 pub struct Use<'a> {
     samples: &'a [Sample],
-    stands: Seconds,
     /// Before this instant they do not count.
     since: Seconds,
 }
 
 // === impl Sampling ===
 
-impl Default for Sampling {
-    fn default() -> Self {
-        Self::every(INTERVAL)
-    }
-}
-
 impl Sampling {
-    pub fn every(interval: Seconds) -> Self {
-        Self { stands: 2 * interval, pods: HashMap::new() }
-    }
-
     /// The items that a sample of this Pod tells of; none where it is known already. `present` is what there is in the
     /// Namespace.
     pub fn touches<'a>(
@@ -77,20 +61,20 @@ impl Sampling {
         sample: &Sample,
         present: impl Iterator<Item = (&'a ObjectId, &'a Item)>,
     ) -> Option<Vec<ObjectId>> {
-        if !self.pods.contains_key(namespace) {
+        if !self.0.contains_key(namespace) {
             let mut pods: HashMap<_, Sampled> = HashMap::new();
             for (id, item) in present.filter(|(_, item)| item.source == Source::Pods) {
                 pods.entry(item.called).or_default().items.push(*id);
             }
-            self.pods.insert(namespace.clone(), pods);
+            self.0.insert(namespace.clone(), pods);
         }
-        let sampled = self.pods.get_mut(namespace)?.entry(pod).or_default();
+        let sampled = self.0.get_mut(namespace)?.entry(pod).or_default();
         let known = sampled.samples.iter().rev().find(|known| known.taken == sample.taken);
         (known != Some(sample)).then(|| sampled.items.clone())
     }
 
     pub fn add(&mut self, namespace: &Name, pod: ObjectId, sample: Sample) {
-        let samples = &mut self.pods.entry(namespace.clone()).or_default().entry(pod).or_default().samples;
+        let samples = &mut self.0.entry(namespace.clone()).or_default().entry(pod).or_default().samples;
         let before = samples.partition_point(|known| known.taken < sample.taken);
         match samples.get_mut(before).filter(|known| known.taken == sample.taken) {
             Some(known) => *known = sample,
@@ -100,7 +84,7 @@ impl Sampling {
 
     /// An item that is there from now on.
     pub fn meet(&mut self, item: &Item, id: ObjectId) {
-        if let Some(pods) = self.pods.get_mut(&item.namespace)
+        if let Some(pods) = self.0.get_mut(&item.namespace)
             && item.source == Source::Pods
         {
             pods.entry(item.called).or_default().items.push(id);
@@ -108,7 +92,7 @@ impl Sampling {
     }
 
     pub fn part(&mut self, item: &Item, id: ObjectId) {
-        if let Some(sampled) = self.pods.get_mut(&item.namespace).and_then(|pods| pods.get_mut(&item.called)) {
+        if let Some(sampled) = self.0.get_mut(&item.namespace).and_then(|pods| pods.get_mut(&item.called)) {
             sampled.items.retain(|known| *known != id);
         }
     }
@@ -116,19 +100,18 @@ impl Sampling {
     /// The samples of an item that are its own: those taken before `end`, and not before it began. They count from
     /// `since` on.
     pub fn of(&self, item: &Item, end: Seconds, since: Seconds) -> Use<'_> {
-        let sampled = self.pods.get(&item.namespace).and_then(|pods| pods.get(&item.called));
+        let sampled = self.0.get(&item.namespace).and_then(|pods| pods.get(&item.called));
         let samples = sampled.map_or(&[][..], |sampled| &sampled.samples);
         let first = samples.partition_point(|sample| sample.taken < item.start);
         let own = samples[first..].partition_point(|sample| sample.taken < end);
-        Use { samples: &samples[first..first + own], stands: self.stands, since }
+        Use { samples: &samples[first..first + own], since }
     }
 
     /// Forgets what no longer stands at `t`.
     pub fn forget_before(&mut self, t: Seconds) {
-        let stands = self.stands;
-        self.pods.retain(|_, pods| {
+        self.0.retain(|_, pods| {
             pods.retain(|_, Sampled { items, samples }| {
-                let past = samples.partition_point(|sample| sample.taken + stands <= t);
+                let past = samples.partition_point(|sample| sample.taken + STANDS <= t);
                 // One that ends with the next may stand no more either.
                 let past = past.max(samples.partition_point(|sample| sample.taken <= t).saturating_sub(1));
                 samples.drain(..past);
@@ -166,7 +149,7 @@ impl Use<'_> {
     /// What stands at `t`.
     pub fn at(&self, t: Seconds) -> Option<&Sample> {
         let newest = self.samples[..self.samples.partition_point(|sample| sample.taken <= t)].last();
-        newest.filter(|sample| t < sample.taken + self.stands && t >= self.since)
+        newest.filter(|sample| t < sample.taken + STANDS && t >= self.since)
     }
 
     /// Whether samples count at `t`, should there be any.
@@ -176,9 +159,9 @@ impl Use<'_> {
 
     /// Instants within `(from, to)` at which something else may stand.
     pub fn changes(&self, from: Seconds, to: Seconds) -> impl Iterator<Item = Seconds> {
-        let first = self.samples.partition_point(|sample| sample.taken + self.stands <= from);
+        let first = self.samples.partition_point(|sample| sample.taken + STANDS <= from);
         let near = self.samples[first..].iter().take_while(move |sample| sample.taken < to);
-        let instants = near.flat_map(|sample| [sample.taken, sample.taken + self.stands]);
+        let instants = near.flat_map(|sample| [sample.taken, sample.taken + STANDS]);
         instants.chain([self.since]).filter(move |t| from < *t && *t < to)
     }
 }
@@ -219,7 +202,7 @@ mod tests {
     #[test]
     fn a_sample_stands_until_the_next_or_two_intervals() {
         let samples = [sample(10), sample(70), sample(500)];
-        let used = |since| Use { samples: &samples, stands: 120, since };
+        let used = |since| Use { samples: &samples, since };
         let at = |since, t| used(since).at(t).map(|sample| sample.taken);
         for (t, taken) in
             [(9, None), (10, Some(10)), (69, Some(10)), (70, Some(70)), (189, Some(70)), (190, None), (619, Some(500))]
@@ -241,7 +224,7 @@ mod tests {
             sampling.add(&"a".into(), pod, sample(taken));
         }
         let kept = |sampling: &Sampling| {
-            let of = sampling.pods.get("a").and_then(|pods| pods.get(&pod));
+            let of = sampling.0.get("a").and_then(|pods| pods.get(&pod));
             of.map(|sampled| sampled.samples.iter().map(|sample| sample.taken).collect::<Vec<_>>())
         };
         for (t, left) in [
@@ -255,7 +238,7 @@ mod tests {
             sampling.forget_before(t);
             assert_eq!(kept(&sampling), left, "{t}");
         }
-        assert!(sampling.pods.is_empty());
+        assert!(sampling.0.is_empty());
     }
 
     #[test]

@@ -4,7 +4,6 @@ use std::collections::BTreeMap;
 
 use opex_operator::engine::machine::{Event as News, Machine, Settings};
 use opex_operator::engine::observed::{Source, Tag};
-use opex_operator::engine::sampling::INTERVAL;
 use opex_operator::observe::{Observed, TypeMeta};
 use serde_json::{Value, json};
 
@@ -38,7 +37,6 @@ impl Server {
             lag: LAG,
             from: None,
             replay: false,
-            sample_interval: INTERVAL,
             writes_per_second: i64::MAX / 100,
         });
         for ((source, _), object) in &self.objects {

@@ -67,7 +67,6 @@ mod tests {
     use super::*;
     use crate::engine::machine::{Event, Settings};
     use crate::engine::observed::Source;
-    use crate::engine::sampling::INTERVAL;
 
     #[test]
     fn a_cut_that_the_cluster_never_reached_says_nothing() {
@@ -78,7 +77,6 @@ mod tests {
             lag: 10,
             from: None,
             replay: false,
-            sample_interval: INTERVAL,
             writes_per_second: 20,
         });
         machine.ingest(Event::Listed { tag: Tag { source: Source::Pods, version: 100 }, held: None }, listed);

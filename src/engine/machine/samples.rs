@@ -97,7 +97,7 @@ impl Machine {
     /// Whether a Budget that takes samples has what it takes.
     pub(super) fn samples_fresh(&self, spec: &Budget, now: Seconds) -> Option<Verdict> {
         let Sampler { read, fault, pods, .. } = &self.sampler;
-        let late = read.is_none_or(|read| now - read > FRESH.max(2 * self.settings.sample_interval));
+        let late = read.is_none_or(|read| now - read > FRESH);
         if let Some(fault) = fault.as_ref().filter(|_| late) {
             let message = format!(
                 "what Pods use cannot be read, and of that time only what they request is counted where the basis takes it: {fault}"
