@@ -63,6 +63,7 @@ fn told(report: &Report) -> String {
         News::Heard(_) => return "heard".to_owned(),
         News::Sampled { .. } | News::Unsampled(_) => unreachable!("no watch tells it"),
         News::Missed => "missed",
+        News::Unwatched(why) => return format!("unwatched: {why:?}"),
         News::Trouble(trouble) => return format!("{} {}", trouble.class, trouble.message),
     };
     let Some(line) = &report.line else { return kind.to_owned() };

@@ -12,7 +12,7 @@ use serde_json::value::RawValue;
 
 use super::resource::Resource;
 use super::sample::Samples;
-use crate::engine::machine::{Relist, Trouble};
+use crate::engine::machine::{Relist, Trouble, Unwatched};
 use crate::engine::observed::{Source, Tag};
 use crate::facts::{ObjectId, Seconds};
 use crate::observe::{Observed, TypeMeta};
@@ -46,6 +46,8 @@ pub enum News {
     },
     /// Why there are none.
     Unsampled(String),
+    /// An optional resource cannot be watched.
+    Unwatched(Unwatched),
     /// A relist no longer holds it, which the engine learns from the list as a whole.
     Missed,
     Trouble(Trouble),
@@ -335,7 +337,7 @@ pub(super) fn entry(source: Source, change: &str, object: &str) -> String {
 
 /// Kinds of which the engine itself finds out what a relist no longer holds.
 fn misses_itself(source: Source) -> bool {
-    matches!(source, Source::Pods | Source::Claims | Source::Services | Source::Nodes)
+    matches!(source, Source::Pods | Source::Claims | Source::Services | Source::ResourceClaims | Source::Nodes)
 }
 
 /// Type and object of a line. As the API server writes them no second look at the object is needed.

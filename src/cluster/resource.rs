@@ -15,6 +15,7 @@ const CORE: &str = "v1";
 const APPS: &str = "apps/v1";
 const BATCH: &str = "batch/v1";
 const METRICS: &str = "metrics.k8s.io/v1beta1";
+const RESOURCE: &str = "resource.k8s.io/v1";
 const ADMISSION: &str = "admissionregistration.k8s.io/v1";
 const OWN: &str = "billing.opex.dev/v1alpha1";
 
@@ -34,6 +35,7 @@ impl Resource {
             Source::ReplicaSets => (APPS, "ReplicaSet"),
             Source::StatefulSets => (APPS, "StatefulSet"),
             Source::Jobs => (BATCH, "Job"),
+            Source::ResourceClaims => (RESOURCE, "ResourceClaim"),
             Source::Policies => (ADMISSION, "ValidatingAdmissionPolicy"),
             Source::Bindings => (ADMISSION, "ValidatingAdmissionPolicyBinding"),
             Source::Budgets => (OWN, "Budget"),

@@ -14,7 +14,7 @@ use crate::facts::{Amounts, Labels, Name, NamespaceFact, NodeFact, ObjectId, Sam
 /// Everything observed that metering depends on.
 #[derive(Debug, Default)]
 pub struct World {
-    /// By Namespace. Claims, Pods and Services alike: a UID is one object's alone.
+    /// By Namespace. Pods and all else alike: a UID is one object's alone.
     pub items: HashMap<Name, BTreeMap<ObjectId, Box<Item>>>,
     pub nodes: HashMap<Name, Vec<Node>>,
     pub namespaces: HashMap<Name, Namespace>,
@@ -96,16 +96,19 @@ impl World {
         self.items.get(namespace)?.get(&id).map(Box::as_ref)
     }
 
-    /// An item as it is now; one that is known goes on so, holding from `at` on what is held now.
-    pub fn put(&mut self, id: ObjectId, mut item: Item, at: Seconds) {
+    /// An item as it is now, holding from `from` on what is held now: before, what it held if it is known.
+    pub fn put(&mut self, id: ObjectId, mut item: Item, from: Seconds) {
         item.namespace = self.name(&item.namespace);
         item.site = item.site.as_ref().map(|site| self.name(site));
         item.workload = item.workload.as_ref().map(|w| self.name(w));
         item.held = Held::Always(self.share(item.held.last()));
         match self.items.entry(item.namespace.clone()).or_default().entry(id) {
-            Entry::Occupied(mut known) => known.get_mut().go_on(item, at),
+            Entry::Occupied(mut known) => known.get_mut().go_on(item, from),
             Entry::Vacant(vacant) => {
                 self.sampling.meet(&item, id);
+                if from > item.start {
+                    item.held = Held::starting(from, item.held.last());
+                }
                 vacant.insert(Box::new(item));
             }
         }
