@@ -53,7 +53,7 @@ fn what_pods_use_is_billed_by_samples() {
         ground.settle_within(SCRAPED, name, fresh, "True");
         ground.event(name, "SamplesBack", "is known again");
     }
-    wait_for("what is used", PATIENCE, || ground.spent("bgt/used") > 0).unwrap();
+    wait_for("what is used", SCRAPED, || ground.spent("bgt/used") > 0).unwrap();
     ground.kubectl("annotate pods -l app=busy --overwrite kwok.x-k8s.io/usage-cpu=4m").expect();
     let lowered = ground.now();
     ground.wait_until(lowered + SignedDuration::from_secs(45));
