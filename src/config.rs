@@ -22,6 +22,8 @@ pub struct Config {
     pub lag: Seconds,
     /// How often it is asked what Pods use.
     pub sample_interval: Seconds,
+    /// Closed Statements of a budget that are kept.
+    pub retained_statements: usize,
     /// Where `/metrics`, `/livez` and `/readyz` are served: `ADDRESS:PORT`, or `:PORT` on every address.
     pub listen: String,
     pub log_level: Option<String>,
@@ -40,6 +42,7 @@ pub struct Said {
     pub lag: Option<SignedDuration>,
     #[serde(deserialize_with = "sample_interval")]
     pub sample_interval: Option<SignedDuration>,
+    pub retained_statements: Option<usize>,
     pub listen: Option<String>,
     pub log_level: Option<String>,
     #[serde(skip)]
@@ -106,6 +109,7 @@ impl Config {
         let interval = first.sample_interval.or(then.sample_interval);
         let sample_interval = interval.map_or(INTERVAL, |interval| interval.as_secs());
         let writes_per_second = first.writes_per_second.or(then.writes_per_second).unwrap_or(20);
+        let retained_statements = first.retained_statements.or(then.retained_statements).unwrap_or(13);
         let defaults = if first.defaults.is_empty() { then.defaults } else { first.defaults };
         let config = Self {
             cluster_name: full(first.cluster_name).or(full(then.cluster_name)),
@@ -113,6 +117,7 @@ impl Config {
             writes_per_second,
             lag,
             sample_interval,
+            retained_statements,
             listen: full(first.listen).or(full(then.listen)).unwrap_or_else(|| ":8080".to_owned()),
             log_level: full(first.log_level).or(full(then.log_level)),
             record: first.record.or(then.record),
@@ -129,6 +134,10 @@ impl Config {
             let got = writes_per_second.to_string();
             return Err(ConfigError::OutOfRange { name: "writesPerSecond", expected: "1 to 1000", got });
         }
+        if !(12..=1000).contains(&retained_statements) {
+            let got = retained_statements.to_string();
+            return Err(ConfigError::OutOfRange { name: "retainedStatements", expected: "12 to 1000", got });
+        }
         Ok(config)
     }
 }
@@ -142,6 +151,7 @@ clusterName: "prod-eu-1"
 namespace: opex-system
 writesPerSecond: 20
 lag: 10s
+retainedStatements: 24
 defaults:
 - apiVersion: billing.opex.dev/v1alpha1
   kind: PricePlan
@@ -157,6 +167,7 @@ defaults:
         let config = Config::of(Said::default(), Said::parse(CHART).unwrap()).unwrap();
         assert_eq!(config.cluster_name.as_deref(), Some("prod-eu-1"));
         assert_eq!((config.writes_per_second, config.lag, config.defaults.len()), (20, 10, 1));
+        assert_eq!(config.retained_statements, 24);
         assert_eq!(config.listen, ":8080");
     }
 
@@ -171,6 +182,7 @@ defaults:
         let config = Config::of(Said::default(), Said::parse("").unwrap()).unwrap();
         assert_eq!((config.cluster_name, config.lag, config.writes_per_second), (None, 10, 20));
         assert_eq!(config.sample_interval, 60);
+        assert_eq!(config.retained_statements, 13);
     }
 
     #[test]
@@ -190,6 +202,7 @@ defaults:
             ("lag: 1h", "lag must be 0s to 5m, not 3600s"),
             ("sampleInterval: 1s", "sampleInterval must be 10s to 60s, not 1s"),
             ("writesPerSecond: 0", "writesPerSecond must be 1 to 1000, not 0"),
+            ("retainedStatements: 11", "retainedStatements must be 12 to 1000, not 11"),
             ("defaults: [{kind: Pod}]", "defaults[0]"),
         ];
         for (text, expected) in cases {

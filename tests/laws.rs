@@ -1,6 +1,8 @@
 //! Laws that hold for every trace, whatever happened in it. A failing case is shrunk to the shortest trace that still
 //! fails, and printed line by line.
 
+#[path = "laws/children.rs"]
+mod children;
 #[path = "laws/cluster.rs"]
 mod cluster;
 #[path = "laws/disorder.rs"]
@@ -175,6 +177,7 @@ const BILLED: Features = &[
     Feature::Minimums,
     Feature::Categories,
     Feature::NodePrices,
+    Feature::PerNamespace,
     Feature::AllowedNamespaces,
     Feature::Tiers,
     Feature::Recurring,
@@ -190,6 +193,7 @@ const BILLED_IN_TIME: Features = &[
     Feature::Minimums,
     Feature::Categories,
     Feature::NodePrices,
+    Feature::PerNamespace,
     Feature::AllowedNamespaces,
     Feature::Recurring,
     Feature::Until,
@@ -309,7 +313,7 @@ proptest! {
         fates in fates(&[Fate::Pass, Fate::Sweep, Fate::Lost, Fate::Unanswered], 12),
     ) {
         lives_as_it_replays(&traces::calm(&steps), 1, &fates)?;
-        lives_as_it_replays(&traces::sampled(&steps), 1, &fates)?;
+        lives_as_it_replays(&traces::calm_with(&steps, &[Feature::Samples]), 1, &fates)?;
     }
 
     /// Nor on what is forgotten of the past, over days.
@@ -333,7 +337,16 @@ proptest! {
     ) {
         lives_as_it_replays(&traces::calm(&steps), 2, &fates)?;
         lives_as_it_replays(&with_charges(traces::calm(&steps)), 2, &fates)?;
-        lives_as_it_replays(&traces::sampled(&steps), 2, &apart(&fates))?;
+        lives_as_it_replays(&traces::calm_with(&steps, &[Feature::Samples]), 2, &apart(&fates))?;
+    }
+
+    /// Nor when the Budgets of a ClusterBudget were written.
+    #[test]
+    fn when_a_child_is_written_does_not_matter(
+        steps in traces::steps(40),
+        fates in fates(&[Fate::Pass, Fate::Sweep, Fate::Failover, Fate::Lost, Fate::Unanswered], 12),
+    ) {
+        lives_as_it_replays(&traces::calm_with(&steps, &[Feature::PerNamespace]), 2, &fates)?;
     }
 
     /// Nor does how far its watches were behind when it took over.

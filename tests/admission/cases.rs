@@ -79,6 +79,10 @@ pub const ACCEPTED: &[Case] = &[
         "{mode: Shared, namespaceSelector: {matchLabels: {department: shop}}, limit: {amount: 1, currency: EUR}}",
         "",
     ),
+    cluster_budget(
+        "{mode: PerNamespace, podSelector: {matchLabels: {app: web}}, limit: {amount: 1, currency: EUR}}",
+        "",
+    ),
     plan("{currency: EUR, estimate: true, pricesPerHour: {cpu: 1, memory: '0.004237', nvidia.com/gpu: '0'}}", ""),
     plan("{currency: EUR, storage: [{className: fast, pricePerGiBHour: '0.1'}, {pricePerGiBMonth: '0.04'}]}", ""),
     plan(
@@ -248,7 +252,10 @@ pub const REFUSED: &[Case] = &[
         "{podSelector: {matchLabels: {app: web}}, thresholds: [{percent: 100, action: Block}]}",
         PODS_MAY_NOT_BLOCK,
     ),
-    cluster_budget("{mode: Private}", r#"spec.mode: Unsupported value: "Private": supported values: "Shared""#),
+    cluster_budget(
+        "{mode: Private}",
+        r#"spec.mode: Unsupported value: "Private": supported values: "Shared", "PerNamespace""#,
+    ),
     // price plans
     plan("{}", "spec.currency: Required value"),
     plan("{currency: EUR, timeZone: Mars/Phobos}", NOT_ACTUAL_ZONE),

@@ -5,7 +5,7 @@ use proptest::prelude::*;
 use serde_json::{Map, Value, json};
 
 use crate::cluster::{Cluster, Manner};
-use crate::features::{Feature, Features};
+use crate::features::Features;
 use crate::reference::{Change, Event, Input, Seconds};
 
 /// How many events set the scene, the same in every trace.
@@ -49,12 +49,11 @@ pub fn made(steps: &[Step], manner: Manner, features: Features) -> Input {
 
 /// A trace of some hours around midnight, as a watch shows it; at its end nothing happens for a while.
 pub fn calm(steps: &[Step]) -> Input {
-    calmly(steps, Manner::Calm, &[], |gap| gap / 20)
+    calm_with(steps, &[])
 }
 
-/// The same where samples are taken.
-pub fn sampled(steps: &[Step]) -> Input {
-    calmly(steps, Manner::Calm, &[Feature::Samples], |gap| gap / 20)
+pub fn calm_with(steps: &[Step], features: Features) -> Input {
+    calmly(steps, Manner::Calm, features, |gap| gap / 20)
 }
 
 /// The same over days, no more than of which a Statement is kept; now and then something is seen days late.

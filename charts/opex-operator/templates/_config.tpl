@@ -11,6 +11,7 @@ namespace: {{ .Release.Namespace }}
 writesPerSecond: {{ .Values.config.writesPerSecond }}
 lag: {{ .Values.config.lag }}
 sampleInterval: {{ .Values.config.sampleInterval }}
+retainedStatements: {{ .Values.config.retainedStatements }}
 {{- if or .Values.defaultPricePlan.enabled .Values.showback.enabled }}
 defaults:
 {{- if .Values.defaultPricePlan.enabled }}
