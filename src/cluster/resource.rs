@@ -18,6 +18,8 @@ const METRICS: &str = "metrics.k8s.io/v1beta1";
 const RESOURCE: &str = "resource.k8s.io/v1";
 const ADMISSION: &str = "admissionregistration.k8s.io/v1";
 const OWN: &str = "billing.opex.dev/v1alpha1";
+/// No API group of any server.
+const NOT_SERVED: &str = "";
 
 // === impl Resource ===
 
@@ -35,6 +37,7 @@ impl Resource {
             Source::ReplicaSets => (APPS, "ReplicaSet"),
             Source::StatefulSets => (APPS, "StatefulSet"),
             Source::Jobs => (BATCH, "Job"),
+            Source::Meters => (NOT_SERVED, "Meter"),
             Source::ResourceClaims => (RESOURCE, "ResourceClaim"),
             Source::Policies => (ADMISSION, "ValidatingAdmissionPolicy"),
             Source::Bindings => (ADMISSION, "ValidatingAdmissionPolicyBinding"),

@@ -23,6 +23,8 @@ use crate::config::Config;
 use crate::engine::machine::{self, Fact, Machine, Trouble};
 use crate::engine::sampling::Wanted;
 use crate::facts::ObjectId;
+use crate::prometheus::Endpoint;
+use crate::prometheus::asker::Asker;
 use crate::web::{self, Web};
 
 /// Reports on their way to the driver.
@@ -105,6 +107,7 @@ async fn control(
             from: None,
             replay: false,
             writes_per_second: config.writes_per_second,
+            counting: config.prometheus.as_ref().map(Endpoint::counting),
             retained: config.retained_statements,
         }),
         clock: clock.clone(),
@@ -117,6 +120,7 @@ async fn control(
         lag: config.lag,
         writer: Arc::new(Writer::new(client, election.claim.clone(), clock, me, counters.clone())),
         recorder,
+        asker: config.prometheus.map(Asker::new),
         counters,
         pulse: web.pulse.clone(),
     });

@@ -16,6 +16,8 @@ pub enum Source {
     Claims,
     Deployments,
     Jobs,
+    /// What Prometheus counted. It is asked and not watched: a version is the last second of a window.
+    Meters,
     Namespaces,
     Nodes,
     /// Samples of what Pods use. They are asked for now and then, and their version is the second of the asking.
@@ -45,7 +47,7 @@ pub struct Cut(BTreeMap<Source, u64>);
 // === impl Source ===
 
 impl Source {
-    /// Those that are watched.
+    /// All that is watched.
     pub const ALL: [Self; 18] = [
         Self::Bindings,
         Self::BudgetOverrides,
@@ -77,6 +79,7 @@ impl Source {
             Self::Claims => "persistentvolumeclaims",
             Self::Deployments => "deployments",
             Self::Jobs => "jobs",
+            Self::Meters => "meters",
             Self::Namespaces => "namespaces",
             Self::Nodes => "nodes",
             Self::PodMetrics => "podmetrics",
@@ -94,12 +97,12 @@ impl Source {
 
     /// The source of that plural name.
     pub fn of_resource(resource: &str) -> Option<Self> {
-        Self::ALL.into_iter().chain([Self::PodMetrics]).find(|s| s.resource() == resource)
+        Self::ALL.into_iter().chain([Self::Meters, Self::PodMetrics]).find(|s| s.resource() == resource)
     }
 
     /// Whether its versions are resourceVersions, which a watch hands out.
     pub fn is_watched(self) -> bool {
-        self != Self::PodMetrics
+        !matches!(self, Self::Meters | Self::PodMetrics)
     }
 
     /// Whether some API servers do not have it, or need not let the operator see it: nothing waits for it then.
@@ -119,6 +122,7 @@ impl Source {
             Self::Budgets
                 | Self::ClusterBudgets
                 | Self::Claims
+                | Self::Meters
                 | Self::Namespaces
                 | Self::Nodes
                 | Self::PodMetrics
@@ -160,9 +164,10 @@ impl Cut {
         self.0.entry(tag.source).and_modify(|seen| *seen = tag.version.min(*seen));
     }
 
-    /// Of what is metered, the versions of `other` that are newer.
+    /// Of what is watched and metered, the versions of `other` that are newer. Prometheus can be asked again.
     pub fn behind<'a>(&'a self, other: &'a Self) -> impl Iterator<Item = Tag> + 'a {
-        other.tags().filter(|tag| tag.source.is_metered() && !self.covers(*tag))
+        let watched = |tag: &Tag| tag.source.is_metered() && tag.source != Source::Meters;
+        other.tags().filter(move |tag| watched(tag) && !self.covers(*tag))
     }
 
     /// Every version, one for each resource.

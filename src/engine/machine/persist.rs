@@ -281,7 +281,7 @@ impl Machine {
         let watermark =
             if close { entry.ledger.span.until } else { entry.ledger.clamp(now - self.settings.lag).max(floor) };
         let spec = Arc::new(self.statement_spec(entry, watermark, close.then_some(now)));
-        let cut = self.cut.clone();
+        let cut = self.seen_by(entry);
         let entry = self.ledgers.get_mut(&id).expect("present");
         let version = entry.persisted.as_ref().map(|p| p.version.clone());
         entry.urgent = false;
@@ -324,10 +324,17 @@ impl Machine {
             phase: if closed_at.is_some() { Phase::Closed } else { Phase::Open },
             closed_at: closed_at.map(time),
             watermark: time(ledger.clamp(t)),
-            observed: self.cut.to_observed(),
+            observed: self.seen_by(entry).to_observed(),
             total: printed.total,
             lines: printed.lines,
-            gaps: entry.gaps.iter().chain(&ledger.estimated(t).collect::<Vec<_>>()).map(super::show::gap).collect(),
+            gaps: entry
+                .gaps
+                .iter()
+                .cloned()
+                .chain(self.uncounted(entry, t, closed_at.is_some()))
+                .chain(ledger.estimated(t))
+                .map(|gap| super::show::gap(&gap))
+                .collect(),
             top_workloads: printed.top,
         }
     }
