@@ -24,7 +24,7 @@ pub use amount::{Amount, AmountError};
 pub use budget::{Action, Budget, BudgetSpec, Limit, Measure, ScaleCeiling, Threshold};
 pub use budget_override::{BudgetOverride, BudgetOverrideSpec, BudgetOverrideStatus};
 pub use cluster_budget::{ClusterBudget, ClusterBudgetSpec, ClusterBudgetStatus, Mode};
-pub use meter::Meter;
+pub use meter::{Meter, Value};
 pub use period::{Every, PeriodSpec, Weekday};
 pub use price_plan::{
     AllowedNamespaces, CategoryRule, DevicePrice, Discount, NodeClass, PlanVersion, PricePlan, PricePlanSpec,
@@ -34,9 +34,9 @@ pub use quantity::Quantity;
 pub use recurring::{AllocateBy, Allocation, Booking, RecurringCharge};
 pub use statement::{
     BilledKind, BilledRef, BudgetKind, BudgetRef, Category, ChargeClass, ChargeFrequency, Gap, Line, Phase, Statement,
-    StatementPeriod, StatementSpec,
+    StatementPeriod, StatementSpec, StatementUnitCost,
 };
-pub use status::{Breakdown, BudgetStatus, BurnRate, CostShare, Forecast, Gate, PeriodStatus, Prices, ThresholdStatus};
+pub use status::{Breakdown, BudgetStatus, BurnRate, CostShare, Forecast, Gate, PeriodStatus, Prices, ThresholdStatus, UnitCost};
 
 use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::CustomResourceDefinition;
 use kube::CustomResourceExt;

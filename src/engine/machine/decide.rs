@@ -6,11 +6,11 @@ use std::sync::Arc;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 
 use super::{BudgetState, Latch, LedgerId, Machine};
-use crate::api::{Action, Gate, Measure};
+use crate::api::{Action, Gate, Measure, Threshold};
 use crate::engine::budget::{Budget, BudgetKey};
 use crate::engine::evaluate::{self, Figures};
 use crate::engine::item::NEVER;
-use crate::engine::money::{Exact, Fraction, amount_text};
+use crate::engine::money::{Exact, Fraction, Price, amount_text};
 use crate::facts::Seconds;
 
 /// A forecast's crossing opens once it was so many percent points below for so long.
@@ -126,6 +126,7 @@ impl Machine {
     ) {
         let fingerprint = fingerprint(spec, limit, self.granted(key, now).count());
         let entry = &self.ledgers[&id];
+        let per_unit = self.per_unit(entry, now).as_ref().map(Fraction::from);
         let state = self.budgets.get_mut(key).expect("evaluated");
         let same_period = state.latched == Some(id);
         let shown = state.status.period.as_ref().map(|p| p.start.0.as_second());
@@ -138,8 +139,14 @@ impl Machine {
             if restored { state.was_edited(spec, limit) } else { same_period && state.fingerprint != fingerprint };
         state.latched = Some(id);
         state.fingerprint = fingerprint;
+        for threshold in spec.thresholds.iter().filter(|threshold| threshold.of == Measure::UnitCost) {
+            let latch = state.latches.entry((threshold.percent, threshold.of)).or_default();
+            if let (Some(per_unit), Some(above)) = (&per_unit, may_cost(threshold)) {
+                latch.follow(per_unit, &above, threshold.percent, edited, now);
+            }
+        }
         let Some(limit) = limit else {
-            state.latches.clear();
+            state.latches.retain(|(_, of), _| *of == Measure::UnitCost);
             return;
         };
         state.latches.retain(|(percent, of), _| spec.thresholds.iter().any(|t| t.percent == *percent && t.of == *of));
@@ -155,7 +162,8 @@ impl Machine {
                         newly.push((threshold.percent, level));
                     }
                 }
-                Measure::Forecast => latch.follow_forecast(&figures.forecast, limit, threshold.percent, edited, now),
+                Measure::Forecast => latch.follow(&figures.forecast, limit, threshold.percent, edited, now),
+                Measure::UnitCost => {}
             }
         }
         let from = if edited { now } else { after };
@@ -233,15 +241,16 @@ impl BudgetState {
 }
 
 impl Latch {
-    fn follow_forecast(&mut self, forecast: &Fraction, limit: &Exact, percent: i32, edited: bool, now: Seconds) {
-        let above = *forecast >= evaluate::level(limit, percent);
+    /// What may fall again opens once it was below for a while.
+    fn follow(&mut self, measured: &Fraction, limit: &Exact, percent: i32, edited: bool, now: Seconds) {
+        let above = *measured >= evaluate::level(limit, percent);
         if self.crossed_at.is_none() {
             if above {
                 *self = Self { crossed_at: Some(now), ..Self::default() };
             }
         } else if edited && !above {
             *self = Self::default();
-        } else if *forecast < evaluate::level(limit, percent - FORECAST_RELEASE.0) {
+        } else if *measured < evaluate::level(limit, percent - FORECAST_RELEASE.0) {
             let since = *self.below_since.get_or_insert(now);
             if now - since >= FORECAST_RELEASE.1 {
                 *self = Self::default();
@@ -250,6 +259,11 @@ impl Latch {
             self.below_since = None;
         }
     }
+}
+
+/// What one unit may cost.
+fn may_cost(threshold: &Threshold) -> Option<Exact> {
+    Some(Price::parse(threshold.above.as_ref()?.as_str()).ok()?.exact())
 }
 
 pub(super) fn gate_of(action: Action) -> Gate {
@@ -266,7 +280,7 @@ fn fingerprint(spec: &Budget, limit: Option<&Exact>, overrides: usize) -> u64 {
     let mut hasher = DefaultHasher::new();
     limit.map(|limit| (limit.numer(), limit.denom())).hash(&mut hasher);
     for threshold in &spec.thresholds {
-        (threshold.percent, threshold.of, threshold.action).hash(&mut hasher);
+        (threshold.percent, threshold.of, &threshold.above, threshold.action).hash(&mut hasher);
     }
     spec.terms.plan.hash(&mut hasher);
     overrides.hash(&mut hasher);

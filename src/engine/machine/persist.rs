@@ -333,6 +333,7 @@ impl Machine {
                 .map(super::show::gap)
                 .collect(),
             top_workloads: printed.top,
+            unit_cost: self.unit_cost_line(entry, closed_at.is_some()),
         }
     }
 

@@ -165,6 +165,7 @@ impl Machine {
             status.burn_rate = Some(BurnRate { per_day: text(&figures.per_day().exact()) });
             status.breakdown = Some(self.breakdown(key, entry, money, figures.at));
         }
+        status.unit_cost = self.unit_cost(entry, now);
         status.thresholds = thresholds(state, spec);
     }
 

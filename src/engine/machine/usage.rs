@@ -112,6 +112,7 @@ impl Machine {
             terms,
             thresholds: Vec::new(),
             ceiling: ScaleCeiling::default(),
+            value: None,
         };
         self.usages.push(usage);
         let key = self.usage_key(self.usages.len() - 1);
