@@ -103,7 +103,10 @@ impl Budget {
             None => None,
         };
         let above = spec.thresholds.iter().filter_map(|threshold| threshold.above.as_ref());
-        above.map(|above| Price::parse(above.as_str()).map(drop)).collect::<Result<(), _>>().map_err(BudgetError::Above)?;
+        above
+            .map(|above| Price::parse(above.as_str()).map(drop))
+            .collect::<Result<(), _>>()
+            .map_err(BudgetError::Above)?;
         Ok(Self {
             limit,
             contact: spec.contact.clone(),

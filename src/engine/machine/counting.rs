@@ -188,7 +188,8 @@ impl Machine {
         };
         let late = late.first().map(|gap| gap.reason.clone());
         let unknown = terms.meters(&self.world, now).iter().find(unknown);
-        let late = late.or_else(|| unknown.map(|meter| format!("{}: what was counted last is not known", meter.said())));
+        let late =
+            late.or_else(|| unknown.map(|meter| format!("{}: what was counted last is not known", meter.said())));
         late.or_else(|| self.stale_value(entry, now))
     }
 
@@ -196,7 +197,8 @@ impl Machine {
 
     /// Whether anything is to be counted at all.
     fn counts(&self) -> bool {
-        let valued = |state: &BudgetState| state.specs.iter().any(|(_, spec)| spec.as_ref().is_some_and(|s| s.value.is_some()));
+        let valued =
+            |state: &BudgetState| state.specs.iter().any(|(_, spec)| spec.as_ref().is_some_and(|s| s.value.is_some()));
         self.has_meters() || self.budgets.values().any(valued)
     }
 

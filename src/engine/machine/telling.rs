@@ -236,7 +236,8 @@ fn crossing_note(status: &BudgetStatus, threshold: &Threshold, at: Seconds) -> S
         Measure::Actual => ("spent", status.spent.as_deref()),
         Measure::Forecast => ("forecast", status.forecast.as_ref().map(|f| f.amount.as_str())),
         Measure::UnitCost => {
-            let (cost, unit) = status.unit_cost.as_ref().map(|c| (c.per_unit.as_str(), c.unit.as_str())).unwrap_or_default();
+            let (cost, unit) =
+                status.unit_cost.as_ref().map(|c| (c.per_unit.as_str(), c.unit.as_str())).unwrap_or_default();
             let above = above.as_ref().map(ToString::to_string).unwrap_or_default();
             return format!(
                 "{percent} % of {above} {currency} for one {unit} in {label} reached at {}: it costs {cost} {currency}; action {action:?}",

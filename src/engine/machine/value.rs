@@ -34,7 +34,15 @@ impl Machine {
         let ledger = &entry.ledger;
         let known = entry.worth.clone().filter(|worth| worth.unit == *unit);
         let spent = |t: Seconds| self.reading(entry).spent(t).exact();
-        let mut worth = known.unwrap_or_else(|| Worth::begin(unit.clone(), spent(from.max(ledger.folded()))));
+        let begun = match known {
+            Some(worth) => Some(worth),
+            None if from <= ledger.span.from => Some(Worth::begin(unit.clone(), Exact::zero())),
+            None => is_readable(ledger, from).then(|| Worth::begin(unit.clone(), spent(from))),
+        };
+        // Of what is spent in the first window only its end may be known: then counting begins there.
+        let Some(mut worth) = begun else {
+            return is_readable(ledger, to).then(|| Worth::begin(unit.clone(), spent(to)));
+        };
         let counted = match answer.counted(&Subject::Value(entry.budget.clone())) {
             Some(Ok(Counted::Whole(counted))) => Some(*counted),
             _ => None,
