@@ -29,6 +29,8 @@ pub struct Budget {
     pub terms: Terms,
     pub thresholds: Vec<Threshold>,
     pub ceiling: ScaleCeiling,
+    /// What the spend brings about, such as order, and the query that counts it.
+    pub value: Option<(Name, Name)>,
 }
 
 /// What a ClusterBudget wants in each of its namespaces: a Budget that says this.
@@ -45,6 +47,8 @@ pub enum BudgetError {
     Limit(#[from] LimitError),
     #[error("spec.period: {0}")]
     Period(#[source] PeriodError),
+    #[error("spec.thresholds[].above: {0}")]
+    Above(#[source] ParsePriceError),
     #[error("spec.podSelector: {0}")]
     PodSelector(#[source] UnknownOperator),
     #[error("spec.namespaceSelector: {0}")]
@@ -91,6 +95,11 @@ impl Budget {
 
     fn compile(scope: Scope, spec: &api::BudgetSpec) -> Result<Self, BudgetError> {
         let schedule = Schedule::try_from(&spec.period).map_err(BudgetError::Period)?;
+        let above = spec.thresholds.iter().filter_map(|threshold| threshold.above.as_ref());
+        above
+            .map(|above| Price::parse(above.as_str()).map(drop))
+            .collect::<Result<(), _>>()
+            .map_err(BudgetError::Above)?;
         Ok(Self {
             limit: Limit::compile(spec, schedule.zone())?,
             contact: spec.contact.clone(),
@@ -104,6 +113,7 @@ impl Budget {
             },
             thresholds: spec.thresholds.clone(),
             ceiling: spec.scale_ceiling,
+            value: spec.value.as_ref().map(|value| (value.unit.as_str().into(), value.query.as_str().into())),
         })
     }
 
