@@ -5,7 +5,7 @@ use kube::{CustomResource, KubeSchema};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::amount::{self, Amount};
+use super::amount::Amount;
 use super::limit::{Limit, OverrideCaps, Peak, PlannedLimit, Rollover};
 use super::meter::Value;
 use super::period::PeriodSpec;

@@ -16,7 +16,6 @@ use super::follow::{News, Report, entry};
 use super::list::Page;
 use super::request::get;
 use super::resource::Resource;
-use super::resource::Resource;
 use crate::clock::Clock;
 use crate::engine::machine::Fact;
 use crate::engine::observed::{Source, Tag};

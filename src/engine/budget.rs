@@ -6,6 +6,7 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::LabelSelector;
 
 use super::limit::{Limit, LimitError};
 use super::meter::{Scope, Terms};
+use super::money::{ParsePriceError, Price};
 use super::period::{PeriodError, Schedule};
 use super::selector::{Selector, UnknownOperator};
 use crate::api::{self, Measure, ScaleCeiling, Threshold};

@@ -221,6 +221,7 @@ impl Item {
             allocated: false,
             undated: object.created == UNDATED,
             version,
+            called: NAMELESS,
             status_written: None,
             held: Held::Always(Holding::nothing()),
         };
