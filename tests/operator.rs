@@ -47,5 +47,7 @@ mod quiet;
 mod replicas;
 #[path = "operator/restarts.rs"]
 mod restarts;
+#[path = "operator/seasons.rs"]
+mod seasons;
 #[path = "operator/usage.rs"]
 mod usage;
