@@ -73,7 +73,7 @@ fn expand(short: &Value, at: &Value, whole: bool) -> Value {
     let short_kind = kinds.into_iter().find(|kind| fields.contains_key(*kind));
     let short_kind = short_kind.unwrap_or_else(|| panic!("of no kind: {short}"));
     let mut name = fields.remove(short_kind).expect("there");
-    let of = fields.remove("of");
+    let of = if short_kind == "object" { fields.remove("of") } else { None };
     let mut object = named(short_kind, name.as_str().expect("a name"));
     if let Some(of) = of {
         object = of_any_kind(name.as_str().expect("GROUP/KIND"), of.as_str().expect("a name"));
