@@ -9,6 +9,7 @@ use num_traits::{One, Signed, ToPrimitive};
 
 use super::counted::Meter;
 use super::discount::{Discount, Discounts};
+use super::exchange::{Exchange, ExchangeError};
 use super::item::{LOAD_BALANCER, STORAGE};
 use super::money::{Exact, ParsePriceError, Price, Unit, UnitPrice};
 use super::period::{PeriodError, Zone};
@@ -39,6 +40,8 @@ pub enum PlanError {
     Zone(#[source] PeriodError),
     #[error("spec.recurring[{charge}].{source}")]
     Recurring { charge: String, source: ChargeError },
+    #[error("spec.exchangeRates[{index}].{source}")]
+    Exchange { index: usize, source: ExchangeError },
 }
 
 /// What is wrong with graduated prices.
@@ -77,6 +80,7 @@ impl PriceList {
             let selector = selector(&rule.selector, &format!("spec.categories[{i}].selector"))?;
             Ok((selector, format!("{:?}", rule.category).into()))
         });
+        let exchange = Exchange::compile(&spec.exchange_rates, spec.currency.code(), &zone);
         let allowed = spec.allowed_namespaces.as_ref();
         let allowed = allowed.map(|allowed| selector(&allowed.selector, "spec.allowedNamespaces.selector"));
         let load_balancer = spec.price_per_load_balancer_hour.as_ref();
@@ -97,6 +101,7 @@ impl PriceList {
             meters: meters.collect::<Result<_, _>>()?,
             categories: categories.collect::<Result<_, _>>()?,
             discounts,
+            exchange: exchange.map_err(|(index, source)| PlanError::Exchange { index, source })?,
         })
     }
 }

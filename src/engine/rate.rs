@@ -7,17 +7,20 @@ use std::collections::{BTreeMap, HashMap};
 use std::hash::{Hash, Hasher};
 use std::sync::Arc;
 
+use num_traits::One;
+
 use super::counted::Meter;
 use super::discount::Discounts;
+use super::exchange::Exchange;
 use super::item::{LOAD_BALANCER, STORAGE};
-use super::money::{Unit, UnitPrice};
+use super::money::{Exact, Unit, UnitPrice};
 use super::node_price::{self, Share};
 use super::observed::Source;
 use super::recurring::Charge;
 use super::selector::Selector;
 use super::tiers::{Grade, Step};
 use crate::api::ChargeFrequency;
-use crate::facts::{Amounts, Labels, Name};
+use crate::facts::{Amounts, Labels, Name, Seconds};
 
 /// A unit price with everything a ledger line says about it.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -113,6 +116,8 @@ pub struct PriceList {
     pub categories: Vec<(Selector, Name)>,
     /// For what is priced elsewhere.
     pub discounts: Discounts,
+    /// For limits in other currencies.
+    pub exchange: Exchange,
 }
 
 /// Nodes that a plan prices of their own.
@@ -253,6 +258,11 @@ impl Hash for Asked {
 // === impl PriceList ===
 
 impl PriceList {
+    /// What one unit of a currency is in this plan's, as of `t`.
+    pub fn worth(&self, currency: &str, t: Seconds) -> Option<Exact> {
+        if *self.currency == *currency { Some(Exact::one()) } else { self.exchange.rate(currency, t).cloned() }
+    }
+
     /// The rate of what is held, under the plan's name and in this category or its own. No list: the plan is missing,
     /// and everything unpriced.
     pub fn rate(list: Option<&Self>, plan: &Name, held: Held<'_>, category: Option<&Name>) -> Rate {

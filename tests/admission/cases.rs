@@ -19,7 +19,7 @@ pub struct Edit {
     pub says: Option<&'static str>,
 }
 
-const fn budget(spec: &'static str, says: &'static str) -> Case {
+pub const fn budget(spec: &'static str, says: &'static str) -> Case {
     Case { kind: "Budget", name: "b", spec, says }
 }
 
@@ -31,7 +31,7 @@ const fn grant(spec: &'static str, says: &'static str) -> Case {
     Case { kind: "BudgetOverride", name: "o", spec, says }
 }
 
-const fn cluster_budget(spec: &'static str, says: &'static str) -> Case {
+pub const fn cluster_budget(spec: &'static str, says: &'static str) -> Case {
     Case { kind: "ClusterBudget", name: "c", spec, says }
 }
 
@@ -369,7 +369,7 @@ pub const REFUSED: &[Case] = &[
     plan("{currency: EUR, devices: [{pricePerHour: 1}]}", "deviceClass: Required value"),
     plan("{currency: EUR, devices: [{deviceClass: GPU, pricePerHour: 1}]}", "deviceClass in body should match"),
     plan("{currency: EUR, devices: [{deviceClass: '', pricePerHour: 1}]}", "deviceClass in body should"),
-    plan("{currency: EUR, devices: [{deviceClass: a, pricePerHour: '-1'}]}", WHOLE_OR_QUOTED),
+    plan("{currency: EUR, devices: [{deviceClass: a, pricePerHour: '-1'}]}", "pricePerHour in body should match"),
     plan("{currency: EUR, devices: [{deviceClass: a, pricePerHour: 0.5}]}", "must be of type integer,string"),
     plan(
         "{currency: EUR, devices: [{deviceClass: a, pricePerHour: 1}, {deviceClass: a, pricePerHour: 2}]}",
