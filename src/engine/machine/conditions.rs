@@ -91,11 +91,10 @@ impl Machine {
         let Some(spec) = spec else { return (false, "InvalidSpec", "the spec cannot be used".to_owned()) };
         let plan = &spec.terms.plan;
         let Some(list) = self.world.price_list(plan, now) else {
-            return (
-                false,
-                "PlanNotFound",
-                format!("PricePlan {plan:?} does not exist: create it, or name another in spec.pricePlan"),
-            );
+            let invalid = self.plans.get(plan).filter(|plan| plan.exists).and_then(|plan| plan.invalid.as_ref());
+            let absent = || format!("PricePlan {plan:?} does not exist: create it, or name another in spec.pricePlan");
+            let message = invalid.map_or_else(absent, |why| format!("PricePlan {plan:?} cannot be used: {why}"));
+            return (false, "PlanNotFound", message);
         };
         if spec.terms.price_list(&self.world, now).is_none() {
             return (
