@@ -30,13 +30,13 @@ use super::status::BudgetStatus;
 #[x_kube(validation = Rule::new("!has(self.podSelector) || self.thresholds.all(t, t.action in ['Notify', 'Warn'])")
     .message("with a podSelector a budget may only Notify and Warn, because a gate closes the whole namespace: use Notify or Warn, or remove the podSelector")
     .field_path(".thresholds"))]
+#[x_kube(validation = Rule::new("has(self.value) || !self.thresholds.exists(t, t.of == 'UnitCost')")
+    .message("of: UnitCost needs to know what is counted: set value, or compare Actual or Forecast")
+    .field_path(".thresholds"))]
 #[x_kube(validation = (
     "has(self.limit) || !(has(self.plannedLimits) || has(self.peaks) || has(self.rollover) || has(self.overrides))",
     "plannedLimits, peaks, rollover and overrides change the limit: set limit as well, or leave them out",
 ))]
-#[x_kube(validation = Rule::new("has(self.value) || !self.thresholds.exists(t, t.of == 'UnitCost')")
-    .message("of: UnitCost needs to know what is counted: set value, or compare Actual or Forecast")
-    .field_path(".thresholds"))]
 pub struct BudgetSpec {
     /// What may be spent in one period. Without it nothing is limited: the figures are shown, and no threshold is ever
     /// crossed.

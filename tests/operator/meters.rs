@@ -71,7 +71,7 @@ fn what_prometheus_counts_survives_its_death_and_the_leaders() {
     ground.settle_within(PATIENCE, "priceplan/metered", READY, "PrometheusSilent");
     let seen = scene.spec()["watermark"].as_str().unwrap().to_owned();
     ground.settle_within(Duration::from_mins(2), "bgt/team", FRESH, "MeterStale");
-    ground.settle_within(PATIENCE, "bgt/team", ".status.unitCost", "");
+    ground.settle_within(Duration::from_mins(2), "bgt/team", ".status.unitCost", "");
     scene.count_until("metering goes on", |spec| {
         let stale = gaps(spec).iter().any(|gap| gap["reason"] == "meter egress: Prometheus does not answer");
         spec["watermark"].as_str() > Some(&seen) && stale

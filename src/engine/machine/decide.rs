@@ -136,9 +136,9 @@ impl Machine {
     ) {
         let fingerprint = fingerprint(spec, limit, overrides);
         let entry = &self.ledgers[&id];
+        let per_unit = self.per_unit(entry, now).as_ref().map(Fraction::from);
         let shown_at = self.budgets[key].status.updated.as_ref().map_or(now, |updated| updated.0.as_second());
         let moved = self.rate(spec, &entry.ledger, shown_at) != self.rate(spec, &entry.ledger, now);
-        let per_unit = self.per_unit(entry, now).as_ref().map(Fraction::from);
         let state = self.budgets.get_mut(key).expect("evaluated");
         let same_period = state.latched == Some(id);
         let shown = state.status.period.as_ref().map(|p| p.start.0.as_second());
