@@ -6,7 +6,7 @@
 use std::collections::BTreeMap;
 use std::fmt;
 
-/// What is watched. The order is that of the letters, the number an index.
+/// Where facts come from. The order is that of the letters, the number an index.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Source {
     Bindings,
@@ -20,6 +20,8 @@ pub enum Source {
     Meters,
     Namespaces,
     Nodes,
+    /// Samples of what Pods use. They are asked for now and then, and their version is the second of the asking.
+    PodMetrics,
     Pods,
     Policies,
     PricePlans,
@@ -80,6 +82,7 @@ impl Source {
             Self::Meters => "meters",
             Self::Namespaces => "namespaces",
             Self::Nodes => "nodes",
+            Self::PodMetrics => "podmetrics",
             Self::Pods => "pods",
             Self::Policies => "validatingadmissionpolicies",
             Self::PricePlans => "priceplans",
@@ -94,7 +97,12 @@ impl Source {
 
     /// The source of that plural name.
     pub fn of_resource(resource: &str) -> Option<Self> {
-        Self::ALL.into_iter().chain([Self::Meters]).find(|s| s.resource() == resource)
+        Self::ALL.into_iter().chain([Self::Meters, Self::PodMetrics]).find(|s| s.resource() == resource)
+    }
+
+    /// Whether its versions are resourceVersions, which a watch hands out.
+    pub fn is_watched(self) -> bool {
+        !matches!(self, Self::Meters | Self::PodMetrics)
     }
 
     /// Whether some API servers do not have it, or need not let the operator see it: nothing waits for it then.
@@ -117,6 +125,7 @@ impl Source {
                 | Self::Meters
                 | Self::Namespaces
                 | Self::Nodes
+                | Self::PodMetrics
                 | Self::Pods
                 | Self::PricePlans
                 | Self::ResourceClaims

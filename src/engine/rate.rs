@@ -147,6 +147,13 @@ pub struct StoragePrice {
     pub monthly: bool,
 }
 
+// === impl RateId ===
+
+impl RateId {
+    /// Of no rate: see [`LineKey::UNSAMPLED`](super::ledger::LineKey::UNSAMPLED).
+    pub const NONE: Self = Self(u32::MAX);
+}
+
 // === impl Rates ===
 
 impl Rates {

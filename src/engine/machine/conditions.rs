@@ -68,7 +68,7 @@ impl Machine {
             ("Exceeded", exceeded),
             ("ForecastExceeded", ahead),
             ("Enforced", self.enforced(key, state)),
-            ("DataFresh", self.fresh(entry, now)),
+            ("DataFresh", self.fresh(spec, entry, now)),
         ];
         let generation = (state.generation > 0).then_some(state.generation);
         all.map(|(kind, verdict)| condition(&state.status.conditions, kind, verdict, generation, now)).into()
@@ -163,14 +163,16 @@ impl Machine {
         }
     }
 
-    fn fresh(&self, entry: Option<&Entry>, now: Seconds) -> Verdict {
+    fn fresh(&self, spec: Option<&Budget>, entry: Option<&Entry>, now: Seconds) -> Verdict {
         let stale: Vec<_> =
             self.heard.iter().filter(|(_, at)| now - **at > FRESH).map(|(source, _)| source.resource()).collect();
         if let Some(meter) = entry.filter(|_| !self.settings.replay).and_then(|entry| self.stale_meter(entry, now)) {
             return (false, "MeterStale", meter);
         }
         if stale.is_empty() || self.settings.replay {
-            return (true, "Heard", "every watch was heard within 2 minutes".to_owned());
+            let spec = spec.filter(|spec| spec.terms.basis.is_sampled() && !self.settings.replay);
+            let unsampled = spec.and_then(|spec| self.samples_fresh(spec, now));
+            return unsampled.unwrap_or_else(|| (true, "Heard", "every watch was heard within 2 minutes".to_owned()));
         }
         (false, "Stale", format!("not heard for more than 2 minutes: {}", stale.join(", ")))
     }

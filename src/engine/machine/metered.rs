@@ -148,6 +148,7 @@ impl Machine {
             self.raise_in(tag, &name, since);
         }
         if fresh || !same {
+            self.sampler.dirty = true;
             self.wake_wide(at);
         }
     }
@@ -175,6 +176,7 @@ impl Machine {
         self.namespaces.remove(name);
         self.dirty_gates.remove(name);
         self.scales.remove(name);
+        self.sampler.dirty = true;
         self.raise_in(tag, name, at);
         self.wake_wide(at);
     }
@@ -293,7 +295,7 @@ impl Machine {
         self.owners.get(&owner.id).cloned().unwrap_or_else(|| format!("{}/{}", owner.kind, owner.name).into())
     }
 
-    fn report(&mut self, problems: &[Problem], about: impl Fn() -> String) {
+    pub(super) fn report(&mut self, problems: &[Problem], about: impl Fn() -> String) {
         for problem in problems {
             self.trouble("Quantity", about(), format!("{}: {}", problem.field, problem.message));
         }
