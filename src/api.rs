@@ -23,7 +23,7 @@ mod statement;
 mod status;
 
 pub use amount::{Amount, AmountError};
-pub use budget::{Action, Budget, BudgetSpec, Measure, ScaleCeiling, Threshold};
+pub use budget::{Action, Basis, Budget, BudgetSpec, Measure, ScaleCeiling, Threshold};
 pub use budget_override::{BudgetOverride, BudgetOverrideSpec, BudgetOverrideStatus};
 pub use cluster_budget::{ClusterBudget, ClusterBudgetSpec, ClusterBudgetStatus, Mode};
 pub use exchange::ExchangeRate;

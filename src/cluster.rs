@@ -13,5 +13,6 @@ pub mod record;
 mod request;
 pub mod resource;
 pub mod run;
+pub mod sample;
 pub mod watch;
 pub mod write;

@@ -8,6 +8,7 @@ use serde::{Deserialize, Deserializer};
 use serde_json::Value;
 
 use crate::cluster::defaults::{DefaultError, DefaultObject};
+use crate::cluster::sample::INTERVAL;
 use crate::facts::Seconds;
 use crate::prometheus::{Endpoint, EndpointError};
 
@@ -20,6 +21,8 @@ pub struct Config {
     pub namespace: String,
     pub writes_per_second: i64,
     pub lag: Seconds,
+    /// How often it is asked what Pods use.
+    pub sample_interval: Seconds,
     /// Closed Statements of a budget that are kept.
     pub retained_statements: usize,
     /// Where `/metrics`, `/livez` and `/readyz` are served: `ADDRESS:PORT`, or `:PORT` on every address.
@@ -40,6 +43,8 @@ pub struct Said {
     pub writes_per_second: Option<i64>,
     #[serde(deserialize_with = "lag")]
     pub lag: Option<SignedDuration>,
+    #[serde(deserialize_with = "sample_interval")]
+    pub sample_interval: Option<SignedDuration>,
     pub retained_statements: Option<usize>,
     pub listen: Option<String>,
     pub log_level: Option<String>,
@@ -82,8 +87,16 @@ impl Said {
 }
 
 fn lag<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<SignedDuration>, D::Error> {
+    duration("lag", deserializer)
+}
+
+fn sample_interval<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<SignedDuration>, D::Error> {
+    duration("sampleInterval", deserializer)
+}
+
+fn duration<'de, D: Deserializer<'de>>(name: &str, deserializer: D) -> Result<Option<SignedDuration>, D::Error> {
     let Some(text) = Option::<String>::deserialize(deserializer)? else { return Ok(None) };
-    text.parse().map(Some).map_err(|_| D::Error::custom(format!("lag must be a duration such as 10s, not {text:?}")))
+    text.parse().map(Some).map_err(|_| D::Error::custom(format!("{name} must be a duration such as 10s, not {text:?}")))
 }
 
 /// The first line says it all; an excerpt follows.
@@ -99,6 +112,8 @@ impl Config {
     pub fn of(first: Said, then: Said) -> Result<Self, ConfigError> {
         let full = |text: Option<String>| text.filter(|text| !text.is_empty());
         let lag = first.lag.or(then.lag).map_or(10, |lag| lag.as_secs());
+        let interval = first.sample_interval.or(then.sample_interval);
+        let sample_interval = interval.map_or(INTERVAL, |interval| interval.as_secs());
         let writes_per_second = first.writes_per_second.or(then.writes_per_second).unwrap_or(20);
         let retained_statements = first.retained_statements.or(then.retained_statements).unwrap_or(13);
         let defaults = if first.defaults.is_empty() { then.defaults } else { first.defaults };
@@ -107,6 +122,7 @@ impl Config {
             namespace: full(first.namespace).or(full(then.namespace)).unwrap_or_else(|| "opex-system".to_owned()),
             writes_per_second,
             lag,
+            sample_interval,
             retained_statements,
             listen: full(first.listen).or(full(then.listen)).unwrap_or_else(|| ":8080".to_owned()),
             log_level: full(first.log_level).or(full(then.log_level)),
@@ -117,6 +133,10 @@ impl Config {
         config.prometheus.as_ref().map_or(Ok(()), Endpoint::check)?;
         if !(0..=300).contains(&lag) {
             return Err(ConfigError::OutOfRange { name: "lag", expected: "0s to 5m", got: format!("{lag}s") });
+        }
+        if !(10..=60).contains(&sample_interval) {
+            let got = format!("{sample_interval}s");
+            return Err(ConfigError::OutOfRange { name: "sampleInterval", expected: "10s to 60s", got });
         }
         if !(1..=1000).contains(&writes_per_second) {
             let got = writes_per_second.to_string();
@@ -177,6 +197,7 @@ defaults:
 
         let config = Config::of(Said::default(), Said::parse("").unwrap()).unwrap();
         assert_eq!((config.cluster_name, config.lag, config.writes_per_second), (None, 10, 20));
+        assert_eq!(config.sample_interval, 60);
         assert_eq!(config.retained_statements, 13);
     }
 
@@ -185,6 +206,7 @@ defaults:
         let cases = [
             ("clusterNmae: x", "clusterNmae"),
             ("lag: soon", "lag"),
+            ("sampleInterval: often", "sampleInterval"),
             ("writesPerSecond: many", "line 1 column 18"),
             ("[", "line 1"),
         ];
@@ -194,6 +216,7 @@ defaults:
         }
         let cases = [
             ("lag: 1h", "lag must be 0s to 5m, not 3600s"),
+            ("sampleInterval: 1s", "sampleInterval must be 10s to 60s, not 1s"),
             ("writesPerSecond: 0", "writesPerSecond must be 1 to 1000, not 0"),
             ("retainedStatements: 11", "retainedStatements must be 12 to 1000, not 11"),
             ("defaults: [{kind: Pod}]", "defaults[0]"),

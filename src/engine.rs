@@ -24,6 +24,7 @@ pub mod period;
 pub mod plan;
 pub mod rate;
 pub mod recurring;
+pub mod sampling;
 pub mod selector;
 pub mod share;
 pub mod statement;

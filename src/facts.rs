@@ -18,6 +18,7 @@ pub mod quantity;
 pub mod requests;
 pub mod resources;
 pub mod time;
+pub mod usage;
 pub mod workload;
 
 pub use kind::Kind;
@@ -210,4 +211,27 @@ pub struct ScaleFact {
     /// `deployments.apps/web`, as the scale gate looks it up.
     pub target: Name,
     pub replicas: i64,
+}
+
+/// What a Pod used when it was sampled.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[allow(missing_docs)]
+pub struct UsageFact {
+    pub namespace: Name,
+    /// The Pod's name: a sample bears no UID.
+    pub pod: Name,
+    /// None where it cannot be read.
+    pub sample: Option<Sample>,
+    pub problems: Vec<Problem>,
+}
+
+/// Use of the two resources that are sampled, in ledger units.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Sample {
+    /// When it was taken.
+    pub taken: Seconds,
+    /// Millicores, of all containers together.
+    pub cpu: u64,
+    /// Bytes, likewise.
+    pub memory: u64,
 }

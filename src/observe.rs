@@ -12,12 +12,13 @@ use crate::facts::devices::SlimDeviceClaim;
 use crate::facts::metadata::Metadata;
 use crate::facts::objects::{SlimClaim, SlimNamespace, SlimNode, SlimObject, SlimService};
 use crate::facts::pod::SlimPod;
+use crate::facts::usage::SlimPodMetrics;
 use crate::facts::workload::{
     Scalable, SlimDeployment, SlimJob, SlimReplicaSet, SlimReplicationController, SlimStatefulSet,
 };
 use crate::facts::{
     ClaimFact, DeviceClaimFact, Kind, NamespaceFact, NodeFact, ObjectFact, ObjectId, OwnerFact, PodFact, ScaleFact,
-    ServiceFact,
+    ServiceFact, UsageFact,
 };
 
 /// One version of an object.
@@ -62,6 +63,7 @@ impl TypeMeta {
         let group = self.api_version.split_once('/').map_or("", |(group, _)| group);
         Some(match (group, self.kind.as_str()) {
             ("", "Pod") => Source::Pods,
+            ("metrics.k8s.io", "PodMetrics") => Source::PodMetrics,
             ("", "Node") => Source::Nodes,
             ("", "Namespace") => Source::Namespaces,
             ("", "PersistentVolumeClaim") => Source::Claims,
@@ -102,6 +104,9 @@ impl Observed {
             Source::Pods => {
                 slim(source, "Pod", object, |pod: &SlimPod| (&pod.metadata, Fact::Pod(PodFact::project(pod))))
             }
+            Source::PodMetrics => slim(source, "PodMetrics.metrics.k8s.io", object, |metrics: &SlimPodMetrics| {
+                (&metrics.metadata, Fact::Usage(UsageFact::project(metrics)))
+            }),
             Source::Nodes => {
                 slim(source, "Node", object, |node: &SlimNode| (&node.metadata, Fact::Node(NodeFact::project(node))))
             }

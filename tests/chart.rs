@@ -72,6 +72,7 @@ fn refuses_unknown_values(cluster: &Cluster) {
         "replicaCount=two",
         "replicas=2",
         "config.lag=10",
+        "config.sampleInterval=60",
         "crds.keep=maybe",
         "record.sizeLimit=much",
     ] {

@@ -33,6 +33,8 @@ mod prices;
 mod reference;
 #[path = "laws/rewound.rs"]
 mod rewound;
+#[path = "laws/sampled.rs"]
+mod sampled;
 #[path = "laws/server.rs"]
 mod server;
 #[path = "laws/simulation.rs"]
@@ -113,6 +115,19 @@ fn fates(kinds: &'static [Fate], most: usize) -> impl Strategy<Value = Vec<(u16,
     prop::collection::vec((0_u16..9000, prop::sample::select(kinds)), 0..most)
 }
 
+/// Without those failovers in which whoever takes over has not yet been there for two minutes, and so lacks samples.
+fn apart(fates: &[(u16, Fate)]) -> Vec<(u16, Fate)> {
+    let mut fates = fates.to_vec();
+    fates.sort_by_key(|(at, _)| *at);
+    let mut over = None;
+    fates.retain(|(at, fate)| {
+        let early = matches!(fate, Fate::Failover) && over.is_some_and(|over| at - over < 120);
+        over = if matches!(fate, Fate::Failover) && !early { Some(*at) } else { over };
+        !early
+    });
+    fates
+}
+
 /// When a live operator has persisted everything, `lag` before `to`, it shows what a replay up to there shows; when
 /// exactly it closed a Statement is its own business.
 fn lives_as_it_replays(input: &Input, replicas: usize, fates: &[(u16, Fate)]) -> Result<(), TestCaseError> {
@@ -171,6 +186,7 @@ const BILLED: Features = &[
     Feature::Tiers,
     Feature::Recurring,
     Feature::Until,
+    Feature::Samples,
     Feature::Devices,
     Feature::Objects,
 ];
@@ -187,6 +203,7 @@ const BILLED_IN_TIME: Features = &[
     Feature::Recurring,
     Feature::Until,
     Feature::RecurringByUsage,
+    Feature::Samples,
 ];
 
 /// What a limit can be made of.
@@ -344,6 +361,7 @@ proptest! {
         fates in fates(&[Fate::Pass, Fate::Sweep, Fate::Lost, Fate::Unanswered], 12),
     ) {
         lives_as_it_replays(&traces::calm(&steps), 1, &fates)?;
+        lives_as_it_replays(&traces::calm_with(&steps, &[Feature::Samples]), 1, &fates)?;
     }
 
     /// Nor on what is forgotten of the past, over days.
@@ -367,6 +385,7 @@ proptest! {
     ) {
         lives_as_it_replays(&traces::calm(&steps), 2, &fates)?;
         lives_as_it_replays(&with_charges(traces::calm(&steps)), 2, &fates)?;
+        lives_as_it_replays(&traces::calm_with(&steps, &[Feature::Samples]), 2, &apart(&fates))?;
     }
 
     /// Nor when the Budgets of a ClusterBudget were written.
@@ -386,6 +405,15 @@ proptest! {
     ) {
         let fates: Vec<_> = deaf.iter().flat_map(|(at, long)| [(*at, Fate::Deaf), (at + long, Fate::Failover)]).collect();
         lives_as_it_replays(&traces::own_times(&pods, &[]), 2, &fates)?;
+    }
+
+    /// Nor is anything guessed of what was used while nobody was there.
+    #[test]
+    fn what_was_used_unseen_is_marked_and_not_guessed(
+        every in 10_u16..150, late in 0_u16..60, starts in prop::collection::vec(30_u16..3000, 0..6),
+    ) {
+        let faults = sampled::restarted(every, late, &starts);
+        prop_assert!(faults.is_empty(), "{}", faults.join("\n"));
     }
 
     /// A process that comes after a crash goes on from the Statements and what still exists.

@@ -53,3 +53,5 @@ mod replicas;
 mod restarts;
 #[path = "operator/seasons.rs"]
 mod seasons;
+#[path = "operator/usage.rs"]
+mod usage;

@@ -61,6 +61,7 @@ fn told(report: &Report) -> String {
         News::Listed { held: None, .. } => return "listed".to_owned(),
         News::Listed { .. } => return "relisted".to_owned(),
         News::Heard(_) => return "heard".to_owned(),
+        News::Sampled { .. } | News::Unsampled(_) => unreachable!("no watch tells it"),
         News::Missed => "missed",
         News::Unwatched(why) => return format!("unwatched: {why:?}"),
         News::Trouble(trouble) => return format!("{} {}", trouble.class, trouble.message),

@@ -72,6 +72,12 @@ pub struct BudgetSpec {
         regex(pattern = r"^[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*$")
     )]
     pub price_plan: String,
+    /// What of cpu and memory counts: what Pods request (Requests), what they use (Usage), or whichever is more at each
+    /// moment (MaxOfRequestsAndUsage). Use is sampled by metrics.k8s.io, which needs metrics-server in the cluster; time
+    /// of which there is no sample is marked as estimated in the Statement. Everything else counts as it is requested. An
+    /// edit counts forward.
+    #[serde(default)]
+    pub basis: Basis,
     /// What happens at which percentage of the limit. Default: Notify at 80, Warn at 100. Nothing is ever blocked that
     /// is not asked for here.
     #[serde(default = "default_thresholds")]
@@ -130,6 +136,17 @@ pub enum Action {
     Block,
 }
 
+/// What of cpu and memory counts.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
+#[schemars(inline)]
+#[allow(missing_docs)]
+pub enum Basis {
+    #[default]
+    Requests,
+    Usage,
+    MaxOfRequestsAndUsage,
+}
+
 /// How far workloads may still grow under a block.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
 #[schemars(inline)]
@@ -155,6 +172,7 @@ impl Default for BudgetSpec {
             overrides: None,
             pod_selector: None,
             price_plan: default_plan(),
+            basis: Basis::default(),
             thresholds: default_thresholds(),
             scale_ceiling: ScaleCeiling::default(),
         }

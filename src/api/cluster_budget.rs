@@ -88,6 +88,7 @@ mod tests {
             "limit": {"amount": "1000.50", "currency": "EUR"},
             "period": {"every": "Week", "timeZone": "Europe/Paris"},
             "pricePlan": "production",
+            "basis": "Usage",
             "thresholds": [{"percent": 100, "of": "Forecast", "action": "BlockScaleUp"}],
             "scaleCeiling": "Current",
         });

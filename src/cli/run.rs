@@ -28,6 +28,9 @@ pub struct RunArgs {
     /// How far behind now the ledger is persisted; default: 10s.
     #[arg(long, value_name = "DURATION", env = "OPEX_LAG")]
     lag: Option<SignedDuration>,
+    /// How often metrics.k8s.io is asked what Pods use, where a Budget's basis asks for it; default: 60s.
+    #[arg(long, value_name = "DURATION", env = "OPEX_SAMPLE_INTERVAL")]
+    sample_interval: Option<SignedDuration>,
     /// Closed Statements kept of each budget, 12 at least; default: 13.
     #[arg(long, value_name = "N", env = "OPEX_RETAINED_STATEMENTS")]
     retained_statements: Option<usize>,
@@ -53,6 +56,7 @@ impl RunArgs {
             namespace: self.namespace,
             writes_per_second: self.writes_per_second,
             lag: self.lag,
+            sample_interval: self.sample_interval,
             retained_statements: self.retained_statements,
             listen: self.listen,
             log_level: self.log_level,

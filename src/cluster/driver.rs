@@ -20,9 +20,11 @@ use super::record::Recorder;
 use super::write::Writer;
 use crate::clock::Clock;
 use crate::engine::machine::{Event, Machine, Pass, Shown, Trouble};
+use crate::engine::sampling::Wanted;
 use crate::engine::write::{Outcome, Write, WriteKey};
 use crate::facts::Seconds;
 use crate::metrics::Counters;
+use crate::observe::Observed;
 use crate::prometheus::asker::Asker;
 
 /// Under load no two passes are closer.
@@ -78,6 +80,8 @@ pub struct Parts {
     pub billed: Billed,
     pub queries: mpsc::Receiver<Query>,
     pub leading: watch::Receiver<bool>,
+    /// Whose samples are wanted.
+    pub wanted: watch::Sender<Wanted>,
     /// To ask the leader for a checkpoint, and what others asked for.
     pub ask: watch::Sender<Option<Seconds>>,
     pub asked: watch::Receiver<Option<Seconds>>,
@@ -209,6 +213,14 @@ impl Driver {
         self.passed_at = Instant::now();
         self.due = self.passed_at + LATEST;
         self.wake = wake;
+        let wanted = self.parts.machine.wanted_samples();
+        self.parts.wanted.send_if_modified(|before| {
+            let changed = before != wanted;
+            if changed {
+                before.clone_from(wanted);
+            }
+            changed
+        });
         self.report_troubles();
         for write in writes {
             self.carry_out(write);
@@ -291,10 +303,12 @@ impl Driver {
     /// The order in which events are taken in here is their order in the trace, and their times are the same.
     async fn take_in(&mut self, report: Report) {
         let now = self.parts.clock.now();
-        if let (Some(recorder), Some(line)) = (&self.parts.recorder, &report.line)
-            && !recorder.record(now, line).await
-        {
-            self.stop_recording().await;
+        for line in report.lines() {
+            if let Some(recorder) = &self.parts.recorder
+                && !recorder.record(now, line).await
+            {
+                self.stop_recording().await;
+            }
         }
         let at = now.as_second();
         self.parts.billed.note(&report.news);
@@ -314,6 +328,17 @@ impl Driver {
             }
             News::Listed { tag, held } => machine.ingest(Event::Listed { tag, held }, at),
             News::Heard(tag) => machine.ingest(Event::Heard { tag }, at),
+            // One after the other without a pass between them: what a Statement has seen is all of them or none.
+            News::Sampled { tag, samples } => {
+                for (Observed { id, fact, .. }, _) in samples {
+                    machine.ingest(Event::Applied { tag, id, fact }, at);
+                }
+                machine.ingest(Event::Heard { tag }, at);
+            }
+            News::Unsampled(why) => {
+                machine.ingest(Event::Unsampled { why: why.clone() }, at);
+                self.tell(&Trouble { class: "Samples", about: "metrics.k8s.io".to_owned(), message: why });
+            }
             News::Unwatched(why) => machine.ingest(Event::Unwatched { source: report.source, why }, at),
             News::Missed => {}
             News::Trouble(trouble) => self.tell(&trouble),

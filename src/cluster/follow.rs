@@ -11,6 +11,7 @@ use serde::Deserialize;
 use serde_json::value::RawValue;
 
 use super::resource::Resource;
+use super::sample::Samples;
 use crate::engine::machine::{Relist, Trouble, Unwatched};
 use crate::engine::observed::{Source, Tag};
 use crate::facts::{ObjectId, Seconds};
@@ -38,6 +39,13 @@ pub enum News {
         held: Option<Relist>,
     },
     Heard(Tag),
+    /// Every sample of one asking.
+    Sampled {
+        tag: Tag,
+        samples: Samples,
+    },
+    /// Why there are none.
+    Unsampled(String),
     /// An optional resource cannot be watched.
     Unwatched(Unwatched),
     /// A relist no longer holds it, which the engine learns from the list as a whole.
@@ -118,6 +126,19 @@ struct UnreadableMeta {
     uid: Option<String>,
     namespace: Option<String>,
     name: String,
+}
+
+// === impl Report ===
+
+impl Report {
+    /// Its lines in a trace, in order.
+    pub fn lines(&self) -> impl Iterator<Item = &str> {
+        let samples = match &self.news {
+            News::Sampled { samples, .. } => samples.as_slice(),
+            _ => &[],
+        };
+        self.line.as_deref().into_iter().chain(samples.iter().filter_map(|(_, line)| line.as_deref()))
+    }
 }
 
 // === impl Follower ===
@@ -288,16 +309,8 @@ impl Follower {
         if wanted { self.known.insert(observed.id, Known::of(observed)) } else { None }
     }
 
-    /// A trace holds whole objects: those of a list leave out their kind.
     fn recorded(&self, change: Change, object: &str) -> String {
-        let change = change.text();
-        let named = serde_json::from_str::<TypeMeta>(object).is_ok_and(|named| !named.kind.is_empty());
-        if named {
-            return format!(r#""type":"{change}","object":{object}}}"#);
-        }
-        let Resource { api_version, kind, .. } = &self.resource;
-        let rest = object.trim_start().trim_start_matches('{');
-        format!(r#""type":"{change}","object":{{"kind":"{kind}","apiVersion":"{api_version}",{rest}}}"#)
+        entry(&self.resource, change.text(), object)
     }
 
     fn trouble(&mut self, object: &str, error: &serde_json::Error, out: &mut Vec<Report>) {
@@ -322,6 +335,17 @@ impl Change {
             Self::Deleted => "DELETED",
         }
     }
+}
+
+/// The line of a trace, but for its `at`. It holds whole objects: those of a list leave out their kind.
+pub(super) fn entry(resource: &Resource, change: &str, object: &str) -> String {
+    let named = serde_json::from_str::<TypeMeta>(object).is_ok_and(|named| !named.kind.is_empty());
+    if named {
+        return format!(r#""type":"{change}","object":{object}}}"#);
+    }
+    let Resource { api_version, kind, .. } = resource;
+    let rest = object.trim_start().trim_start_matches('{');
+    format!(r#""type":"{change}","object":{{"kind":"{kind}","apiVersion":"{api_version}",{rest}}}"#)
 }
 
 /// Kinds of which the engine itself finds out what a relist no longer holds.

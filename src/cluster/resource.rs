@@ -16,6 +16,7 @@ pub struct Resource {
 const CORE: &str = "v1";
 const APPS: &str = "apps/v1";
 const BATCH: &str = "batch/v1";
+const METRICS: &str = "metrics.k8s.io/v1beta1";
 const RESOURCE: &str = "resource.k8s.io/v1";
 const ADMISSION: &str = "admissionregistration.k8s.io/v1";
 const OWN: &str = "billing.opex.dev/v1alpha1";
@@ -28,6 +29,7 @@ impl Resource {
     pub fn of(source: Source) -> Self {
         let (api_version, kind) = match source {
             Source::Pods => (CORE, "Pod"),
+            Source::PodMetrics => (METRICS, "PodMetrics"),
             Source::Nodes => (CORE, "Node"),
             Source::Namespaces => (CORE, "Namespace"),
             Source::Claims => (CORE, "PersistentVolumeClaim"),

@@ -1,11 +1,12 @@
 //! The controller, put together: client, watches, election, driver.
 
+use std::collections::HashSet;
 use std::future::Future;
 use std::sync::Arc;
 
 use kube::Client;
 use tokio::signal::unix::{SignalKind, signal};
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, watch};
 
 use super::backoff::random;
 use super::connect::{ConnectError, cluster_name, connect};
@@ -13,12 +14,15 @@ use super::driver::{Driver, Parts, Query};
 use super::follow::News;
 use super::lease::Election;
 use super::record::Recorder;
+use super::sample::{INTERVAL, Sampler};
 use super::watch::Watches;
 use super::write::Writer;
 use super::{board::Board, defaults};
 use crate::clock::Clock;
 use crate::config::Config;
-use crate::engine::machine::{self, Machine, Trouble};
+use crate::engine::machine::{self, Fact, Machine, Trouble};
+use crate::engine::sampling::Wanted;
+use crate::facts::ObjectId;
 use crate::prometheus::Endpoint;
 use crate::prometheus::asker::Asker;
 use crate::web::{self, Web};
@@ -81,6 +85,16 @@ async fn control(
     let (reports, received) = mpsc::channel(REPORTS);
     let watches = Watches { reports, board: web.board.clone(), clock: clock.clone(), recording: recorder.is_some() };
     let billed = watches.spawn(&client);
+    let (wanted, samples) = watch::channel(Wanted::Nobody);
+    let sampler = Sampler {
+        client: client.clone(),
+        clock: clock.clone(),
+        interval: config.sample_interval,
+        wanted: samples,
+        reports: watches.reports.clone(),
+        recording: watches.recording,
+    };
+    tokio::spawn(sampler.run());
     let election = Election::stand(client.clone(), clock.clone(), &config.namespace, me.clone());
     tokio::spawn(defaults::create(client.clone(), config.defaults, election.leading.clone()));
     let (queries, asked) = mpsc::channel::<Query>(16);
@@ -101,6 +115,7 @@ async fn control(
         billed,
         queries: asked,
         leading: election.leading.clone(),
+        wanted,
         ask: election.ask.clone(),
         asked: election.asked.clone(),
         lag: config.lag,
@@ -122,23 +137,58 @@ pub async fn record(client: &Client, clock: &Clock, recorder: Recorder) -> Resul
     let (reports, mut received) = mpsc::channel(REPORTS);
     let watches = Watches { reports, board: Board::default(), clock: clock.clone(), recording: true };
     let mut billed = watches.spawn(client);
+    let (wanted, samples) = watch::channel(Wanted::Nobody);
+    let sampler = Sampler {
+        client: client.clone(),
+        clock: clock.clone(),
+        interval: INTERVAL,
+        wanted: samples,
+        reports: watches.reports.clone(),
+        recording: true,
+    };
+    tokio::spawn(sampler.run());
+    let mut sampled = HashSet::new();
     loop {
         tokio::select! {
             () = &mut stop => break,
             Some(report) = received.recv() => {
                 billed.note(&report.news);
+                if let Some((id, takes)) = takes_samples(&report.news) {
+                    if takes { sampled.insert(id) } else { sampled.remove(&id) };
+                    let asked = if sampled.is_empty() { Wanted::Nobody } else { Wanted::Everybody };
+                    wanted.send_if_modified(|before| *before != asked && { *before = asked; true });
+                }
+                if let News::Unsampled(why) = &report.news {
+                    tracing::warn!(error = why, "no samples of what Pods use");
+                }
                 if let News::Trouble(Trouble { class, about, message }) = &report.news {
                     tracing::warn!(class, about, error = message, "left out of the trace");
                 }
-                if let Some(line) = &report.line
-                    && !recorder.record(clock.now(), line).await
-                {
-                    break;
+                let now = clock.now();
+                for line in report.lines() {
+                    if !recorder.record(now, line).await {
+                        return Ok(recorder.finish().await);
+                    }
                 }
             }
         }
     }
     Ok(recorder.finish().await)
+}
+
+/// Of a Budget or ClusterBudget that is told of, whether it takes samples from now on.
+fn takes_samples(news: &News) -> Option<(ObjectId, bool)> {
+    let (observed, there) = match news {
+        News::Applied(observed) => (observed, true),
+        News::Deleted { observed, .. } => (observed, false),
+        _ => return None,
+    };
+    let basis = match &observed.fact {
+        Fact::Budget(budget) => budget.spec.basis,
+        Fact::ClusterBudget(budget) => budget.spec.budget.basis,
+        _ => return None,
+    };
+    Some((observed.id, there && basis.is_sampled()))
 }
 
 /// Resolves at the first SIGTERM or SIGINT; a second one ends the process at once.

@@ -128,9 +128,12 @@ impl Accrual {
         (self.rate == 0 && self.recent.is_empty()).then_some(self.constant)
     }
 
-    /// Instants after `t` at which the rate changes or a step is added.
+    /// Instants after `t` at which the rate changes or a step is added. Ramps that cancel each other are none.
     pub fn turns(&self, t: Seconds) -> impl Iterator<Item = Seconds> + '_ {
-        self.after(t).iter().map(|r| r.at)
+        let changes = |same: &&[Ramp]| {
+            same.iter().map(|r| r.rate).sum::<i128>() != 0 || same.iter().map(|r| r.step).sum::<i128>() != 0
+        };
+        self.after(t).chunk_by(|a, b| a.at == b.at).filter(changes).map(|same| same[0].at)
     }
 
     /// Whether it is nothing, was nothing and will be nothing.

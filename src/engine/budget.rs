@@ -99,6 +99,7 @@ impl Budget {
                 scope,
                 pods: compile(spec.pod_selector.as_ref()).map_err(BudgetError::PodSelector)?,
                 charges: spec.pod_selector.is_none(),
+                basis: spec.basis,
                 plan: spec.price_plan.as_str().into(),
             },
             thresholds: spec.thresholds.clone(),

@@ -10,12 +10,15 @@ use super::history::History;
 use super::observed::{Source, Tag};
 use super::rate::{self, PriceList};
 use crate::facts::{
-    Amounts, ClaimFact, DeviceClaimFact, Labels, Name, ObjectFact, PodFact, Seconds, ServiceFact, UNDATED, no_amounts,
-    no_labels,
+    Amounts, ClaimFact, DeviceClaimFact, Labels, Name, ObjectFact, ObjectId, PodFact, Seconds, ServiceFact, UNDATED,
+    no_amounts, no_labels,
 };
 
 /// The end of what has not ended.
 pub const NEVER: Seconds = Seconds::MAX;
+
+/// What no sample tells of.
+const NAMELESS: ObjectId = ObjectId(0);
 
 /// Resources under which what is no Pod holds its amount.
 pub const STORAGE: &str = "storage";
@@ -31,6 +34,8 @@ pub struct Item {
     pub workload: Option<Name>,
     /// The Node of a Pod, the StorageClass of a claim.
     pub site: Option<Name>,
+    /// Of a Pod: who it is by name, as samples of what it uses know it.
+    pub called: ObjectId,
     pub start: Seconds,
     /// [`NEVER`] while it runs.
     pub end: Seconds,
@@ -75,6 +80,7 @@ impl Item {
             namespace: pod.namespace.clone(),
             workload: None,
             site: Some(site),
+            called: ObjectId::named("Pod", &pod.namespace, &pod.name),
             start: dated(pod.start, at),
             end: NEVER,
             terminal: false,
@@ -115,6 +121,7 @@ impl Item {
             namespace: claim.namespace.clone(),
             workload: None,
             site: Some(claim.class.clone()),
+            called: NAMELESS,
             start: dated(claim.created, at),
             end: NEVER,
             terminal: false,
@@ -144,6 +151,7 @@ impl Item {
             namespace: service.namespace.clone(),
             workload: None,
             site: None,
+            called: NAMELESS,
             start: dated(service.created, at),
             end: NEVER,
             terminal: false,
@@ -168,6 +176,7 @@ impl Item {
             namespace: claim.namespace.clone(),
             workload: None,
             site: None,
+            called: NAMELESS,
             start: since.unwrap_or(at).min(at),
             end: NEVER,
             terminal: false,
@@ -206,6 +215,7 @@ impl Item {
             namespace: billed_to.clone(),
             workload: None,
             site: None,
+            called: NAMELESS,
             start: dated(object.created, at),
             end: NEVER,
             terminal: false,
@@ -259,6 +269,7 @@ impl Item {
             namespace: self.namespace.clone(),
             workload: self.workload.clone(),
             site: self.site.clone(),
+            called: self.called,
             start: self.start,
             end: self.end,
             terminal: self.terminal,

@@ -4,6 +4,7 @@
 //! budget has spent, and when it will cross a threshold, is arithmetic over a handful of rates.
 
 mod condense;
+mod estimated;
 pub(in crate::engine) mod graduated;
 
 use std::collections::{BTreeMap, HashMap};
@@ -18,6 +19,7 @@ use crate::api::ChargeFrequency;
 use crate::facts::{Name, Seconds};
 
 pub use condense::OTHER;
+pub use estimated::ESTIMATED;
 
 /// Which line of a ledger.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -44,6 +46,11 @@ pub struct Ledger {
     divided: bool,
     /// What a Statement showed otherwise than its quantities of graduated rates come to.
     residue: Vec<(LineKey, i128)>,
+    /// How many of the Pods that are metered by what they use are without a sample.
+    unsampled: Accrual,
+    /// When there were some, before `told`.
+    estimated: estimated::Times,
+    told: Seconds,
     /// Readings before this instant are lost.
     folded: Seconds,
 }
@@ -63,6 +70,7 @@ impl Ledger {
         Self {
             window,
             folded: span.from,
+            told: span.from,
             span,
             currency,
             lines: HashMap::new(),
@@ -71,6 +79,8 @@ impl Ledger {
             carried_sum: Fraction::ZERO,
             divided: false,
             residue: Vec::new(),
+            unsampled: Accrual::default(),
+            estimated: estimated::Times::default(),
         }
     }
 
@@ -93,13 +103,14 @@ impl Ledger {
         let t = self.clamp(t);
         for (growth, tag) in growths {
             let ramp = Ramp { at: growth.at, rate: growth.rate, step: growth.step, tag };
-            if tag == Tag::KNOWN && ramp.at < t {
+            if tag == Tag::KNOWN && ramp.at < t && growth.line != LineKey::UNSAMPLED {
                 self.both(&growth.line, |accrual| accrual.settle(ramp));
             } else {
                 self.both(&growth.line, |accrual| accrual.push(ramp));
             }
         }
-        for accrual in self.lines.values_mut().chain(self.totals.iter_mut().map(|(_, total)| total)) {
+        let totals = self.totals.iter_mut().map(|(_, total)| total);
+        for accrual in self.lines.values_mut().chain(totals).chain([&mut self.unsampled]) {
             accrual.order();
         }
         self.folded = self.folded.max(t);
@@ -228,7 +239,7 @@ impl Ledger {
     /// See [`Accrual::know_above`].
     pub fn know_above(&mut self, tag: Tag) {
         let totals = self.totals.iter_mut().map(|(_, total)| total);
-        self.lines.values_mut().chain(totals).for_each(|accrual| accrual.know_above(tag));
+        self.lines.values_mut().chain(totals).chain([&mut self.unsampled]).for_each(|accrual| accrual.know_above(tag));
     }
 
     /// Parts of charges that no longer grow are carried as amounts: each time that a namespace comes or goes the parts
@@ -260,11 +271,15 @@ impl Ledger {
         for (_, accrual) in &mut self.totals {
             accrual.fold(t, cut);
         }
+        self.fold_unsampled(t);
         self.folded = self.folded.max(t);
     }
 
     /// The same to a line and to the sum of its rate.
     fn both(&mut self, line: &LineKey, change: impl Fn(&mut Accrual)) {
+        if *line == LineKey::UNSAMPLED {
+            return change(&mut self.unsampled);
+        }
         let accrual = match self.lines.get_mut(line) {
             Some(accrual) => accrual,
             None => self.lines.entry(line.clone()).or_default(),

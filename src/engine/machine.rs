@@ -23,6 +23,7 @@ mod persist;
 mod queue;
 mod restore;
 mod rewind;
+mod samples;
 mod show;
 mod telling;
 mod totals;
@@ -45,7 +46,7 @@ use crate::api::{self, BudgetStatus, Measure};
 use crate::facts::count::Unknown;
 use crate::facts::{
     ClaimFact, DeviceClaimFact, Name, NamespaceFact, NodeFact, ObjectFact, ObjectId, OwnerFact, PodFact, ScaleFact,
-    Seconds, ServiceFact,
+    Seconds, ServiceFact, UsageFact,
 };
 
 pub use optional::Unwatched;
@@ -83,6 +84,7 @@ pub struct Settings {
 #[derive(Clone, Debug)]
 pub enum Fact {
     Pod(PodFact),
+    Usage(UsageFact),
     Node(NodeFact),
     Namespace(NamespaceFact),
     Claim(ClaimFact),
@@ -110,8 +112,10 @@ pub enum Event {
     /// A list is complete. Of a relist, `held` is everything that still exists, and `last_heard` when the broken watch
     /// was last heard.
     Listed { tag: Tag, held: Option<Relist> },
-    /// A bookmark.
+    /// A bookmark, or the end of a list of samples.
     Heard { tag: Tag },
+    /// Samples cannot be had.
+    Unsampled { why: String },
     /// An optional resource cannot be watched.
     Unwatched { source: Source, why: Unwatched },
     /// What became of a write.
@@ -164,6 +168,7 @@ pub struct Machine {
     plans: BTreeMap<Name, PlanState>,
     ledgers: BTreeMap<LedgerId, Entry>,
     next_ledger: u32,
+    sampler: samples::Sampler,
     /// Plans whose usage is kept, by the number in the key.
     usages: Vec<usage::Usage>,
     /// Ledgers by budget, oldest first, and by the namespace and name of their Statement.
@@ -348,6 +353,7 @@ impl Machine {
             plans: BTreeMap::new(),
             ledgers: BTreeMap::new(),
             next_ledger: 0,
+            sampler: samples::Sampler::default(),
             usages: Vec::new(),
             billing: HashMap::new(),
             named: HashMap::new(),
@@ -415,10 +421,12 @@ impl Machine {
                     self.miss(tag, &held, at);
                 }
             }
+            Event::Heard { tag } if tag.source == Source::PodMetrics => self.samples_read(at),
             Event::Heard { tag } => {
                 self.seen.see(tag);
                 self.heard.insert(tag.source, at);
             }
+            Event::Unsampled { why } => self.samples_unread(why, at),
             Event::Unwatched { source, why } => self.not_watched(source, why, at),
             Event::Done { key, outcome } => self.done(&key, outcome, at),
             Event::Answered(answer) => self.count(&answer, at),
@@ -461,6 +469,7 @@ impl Machine {
             return Pass::default();
         }
         self.advance(now);
+        self.want_samples(now);
         self.decide(now);
         let writes = self.wanted(now);
         if self.settings.replay {
@@ -472,12 +481,15 @@ impl Machine {
     fn hear(&mut self, tag: Tag, at: Seconds) {
         self.cut.see(tag);
         self.seen.see(tag);
-        self.heard.insert(tag.source, at);
+        if tag.source.is_watched() {
+            self.heard.insert(tag.source, at);
+        }
     }
 
     fn apply(&mut self, tag: Tag, id: ObjectId, fact: Fact, at: Seconds) {
         match fact {
             Fact::Pod(pod) => self.apply_pod(tag, id, &pod, at),
+            Fact::Usage(usage) => self.apply_usage(tag, &usage, at),
             Fact::Claim(claim) => self.apply_claim(tag, id, &claim, at),
             Fact::Service(service) => self.apply_service(tag, id, &service, at),
             Fact::DeviceClaim(claim) => self.apply_device_claim(tag, id, &claim, at),
@@ -510,6 +522,8 @@ impl Machine {
                 self.apply_service(tag, id, &service, end);
                 self.end_item(tag, &service.namespace, id, end, at);
             }
+            // What was sampled was.
+            Fact::Usage(usage) => self.apply_usage(tag, &usage, at),
             Fact::DeviceClaim(claim) => {
                 self.apply_device_claim(tag, id, &claim, end);
                 self.end_item(tag, &claim.namespace, id, end, at);

@@ -11,9 +11,11 @@ use super::item::Item;
 use super::ledger::LineKey;
 use super::observed::Source;
 use super::rate::{OnNode, PriceList, Rates};
+use super::sampling::Use;
 use super::selector::Selector;
 use super::tiers::Regimes;
 use super::world::{Node, Plan, World};
+use crate::api::Basis;
 use crate::facts::{Labels, Name, Seconds, no_amounts, no_labels};
 
 /// What a Budget asks to be metered.
@@ -24,6 +26,8 @@ pub struct Terms {
     pub pods: Option<Selector>,
     /// Whether recurring charges count as well; they belong to no Pod.
     pub charges: bool,
+    /// What of cpu and memory counts.
+    pub basis: Basis,
     pub plan: Name,
 }
 
@@ -39,6 +43,8 @@ pub enum Scope {
 pub struct Span {
     pub from: Seconds,
     pub until: Seconds,
+    /// From when on samples count: what was used before stands in a Statement, whose samples are not known any more.
+    pub sampled: Seconds,
     /// `None` while there is no Budget.
     pub terms: History<Option<Terms>>,
 }
@@ -55,6 +61,8 @@ pub struct Growth {
 struct Piece<'a> {
     item: &'a Item,
     node: Option<&'a Node>,
+    /// Where samples count.
+    used: Option<Use<'a>>,
     from: Seconds,
     to: Seconds,
 }
@@ -80,9 +88,12 @@ pub fn growth(
         return 0;
     }
     let regimes = Regimes::of(world, span);
-    let pieces = pieces(world, span, item, node, from, to);
+    let sampled = |terms: &Terms| terms.basis.is_sampled() && item.source == Source::Pods;
+    let sampled = span.terms.within(from, to).flatten().any(sampled);
+    let used = sampled.then(|| world.sampling.of(item, end, span.sampled));
+    let pieces = pieces(world, span, item, node, used.as_ref(), from, to);
     for (from, to) in &pieces {
-        Piece { item, node, from: *from, to: *to }.grow(world, rates, span, regimes.as_ref(), sign, out);
+        Piece { item, node, used, from: *from, to: *to }.grow(world, rates, span, regimes.as_ref(), sign, out);
     }
     u64::try_from(pieces.len()).unwrap_or(u64::MAX)
 }
@@ -93,10 +104,12 @@ fn pieces(
     span: &Span,
     item: &Item,
     node: Option<&Node>,
+    used: Option<&Use<'_>>,
     from: Seconds,
     to: Seconds,
 ) -> Vec<(Seconds, Seconds)> {
     let mut cuts = vec![from];
+    cuts.extend(used.into_iter().flat_map(|used| used.changes(from, to)));
     cuts.extend(item.held.changes(from, to));
     cuts.extend(span.terms.changes(from, to));
     if let Some(node) = node {
@@ -188,7 +201,7 @@ impl Piece<'_> {
         sign: i128,
         out: &mut Vec<Growth>,
     ) {
-        let Self { item, node, from, to } = *self;
+        let Self { item, node, used, from, to } = *self;
         let (Some(Some(terms)), Some(holding)) = (span.terms.at(from), item.held.at(from)) else { return };
         if !terms.cover(world, item, &holding.labels, from) {
             return;
@@ -204,6 +217,19 @@ impl Piece<'_> {
             Some(list) if item.source == Source::Pods => list.billed(&holding.amounts),
             _ => holding.amounts.clone(),
         };
+        let used = used.filter(|_| terms.basis.is_sampled());
+        let sample = used.as_ref().and_then(|used| used.at(from));
+        let billed = if used.is_some() { terms.basis.billed(&billed, sample) } else { billed };
+        let mut push = |line: LineKey, per_second| {
+            // What runs to the end of the span has no end in it: a ledger is never read beyond.
+            if to < span.until {
+                out.push(Growth { line: line.clone(), at: to, rate: -sign * per_second, step: 0 });
+            }
+            out.push(Growth { line, at: from, rate: sign * per_second, step: 0 });
+        };
+        if sample.is_none() && used.is_some_and(|used| used.counts(from)) {
+            push(LineKey::UNSAMPLED, 1);
+        }
         for (resource, amount) in billed.iter() {
             let rate = if item.source == Source::Pods {
                 let rate = rates.resource(list, &terms.plan, resource, on, category);
@@ -217,11 +243,7 @@ impl Piece<'_> {
             let per_second = amount * rates.get(rate).unit.per_second();
             let namespace = Some(&item.namespace).filter(|namespace| !namespace.is_empty()).cloned();
             let line = LineKey { namespace, workload: item.workload.clone(), rate };
-            // What runs to the end of the span has no end in it: a ledger is never read beyond.
-            if to < span.until {
-                out.push(Growth { line: line.clone(), at: to, rate: -sign * per_second, step: 0 });
-            }
-            out.push(Growth { line, at: from, rate: sign * per_second, step: 0 });
+            push(line, per_second);
         }
     }
 }

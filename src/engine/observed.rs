@@ -8,7 +8,7 @@ use std::fmt;
 
 use crate::facts::Kind;
 
-/// What is watched, in the order of the letters.
+/// Where facts come from, in the order of the letters.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Source {
     Bindings,
@@ -22,6 +22,8 @@ pub enum Source {
     Meters,
     Namespaces,
     Nodes,
+    /// Samples of what Pods use. They are asked for now and then, and their version is the second of the asking.
+    PodMetrics,
     Pods,
     Policies,
     PricePlans,
@@ -84,6 +86,7 @@ impl Source {
             Self::Meters => "meters",
             Self::Namespaces => "namespaces",
             Self::Nodes => "nodes",
+            Self::PodMetrics => "podmetrics",
             Self::Pods => "pods",
             Self::Policies => "validatingadmissionpolicies",
             Self::PricePlans => "priceplans",
@@ -102,7 +105,12 @@ impl Source {
         if resource.starts_with(|first: char| first.is_ascii_uppercase()) {
             return Kind::named(resource).map(Self::Objects);
         }
-        Self::ALL.into_iter().chain([Self::Meters]).find(|s| s.resource() == resource)
+        Self::ALL.into_iter().chain([Self::Meters, Self::PodMetrics]).find(|s| s.resource() == resource)
+    }
+
+    /// Whether its versions are resourceVersions, which a watch hands out.
+    pub fn is_watched(self) -> bool {
+        !matches!(self, Self::Meters | Self::PodMetrics)
     }
 
     /// Whether some API servers do not have it, or need not let the operator see it: nothing waits for it then.
@@ -126,6 +134,7 @@ impl Source {
                 | Self::Namespaces
                 | Self::Nodes
                 | Self::Objects(_)
+                | Self::PodMetrics
                 | Self::Pods
                 | Self::PricePlans
                 | Self::ResourceClaims

@@ -161,6 +161,13 @@ pub struct ObjectPrice {
     pub category: Name,
 }
 
+// === impl RateId ===
+
+impl RateId {
+    /// Of no rate: see [`LineKey::UNSAMPLED`](super::ledger::LineKey::UNSAMPLED).
+    pub const NONE: Self = Self(u32::MAX);
+}
+
 // === impl Rates ===
 
 impl Rates {

@@ -17,19 +17,19 @@ use super::money::{Exact, Total};
 use super::rate::Rates;
 use super::recurring::{Bearers, Charge, Due};
 use super::world::World;
-use crate::api::ChargeFrequency;
+use crate::api::{Basis, ChargeFrequency};
 use crate::facts::{Name, Seconds};
 
 /// What is needed to divide the charges of one ledger.
 #[derive(Clone, Debug)]
 pub struct Shares<'a> {
     pub world: &'a World,
-    /// By plan: what every namespace has used under it in the same period.
-    pub usage: Vec<(Name, &'a Ledger)>,
+    /// By plan and basis: what every namespace has used under it in the same period.
+    pub usage: Vec<(Name, Basis, &'a Ledger)>,
 }
 
-/// A charge under a plan, the namespaces that bear it together, and those of them that the ledger covers.
-type Burden<'a> = (&'a Charge, &'a Name, Vec<&'a Name>, Vec<&'a Name>);
+/// A charge under a plan, on a basis, the namespaces that bear it together, and those of them that the ledger covers.
+type Burden<'a> = (&'a Charge, &'a Name, Basis, Vec<&'a Name>, Vec<&'a Name>);
 
 // === impl Shares ===
 
@@ -38,8 +38,8 @@ impl Shares<'_> {
     pub fn parts(&self, rates: &Rates, span: &Span, upto: Seconds, at: Seconds) -> BTreeMap<LineKey, Exact> {
         let mut parts = BTreeMap::new();
         let mut used = HashMap::new();
-        for ((charge, plan, bearing, covered), amount) in self.burdens(span, upto) {
-            let used = used.entry(plan).or_insert_with(|| self.used(rates, plan, at));
+        for ((charge, plan, basis, bearing, covered), amount) in self.burdens(span, upto) {
+            let used = used.entry((plan, basis)).or_insert_with(|| self.used(rates, plan, basis, at));
             let Some(rate) = rates.find(&charge.shared(plan)) else { continue };
             let of = |namespace: &Name| used.get(namespace).cloned().unwrap_or_default();
             let all = bearing.iter().fold(Exact::zero(), |sum, namespace| sum + of(namespace));
@@ -54,10 +54,11 @@ impl Shares<'_> {
         parts
     }
 
-    /// What every namespace's metered cost is under the plan, up to `at`.
-    fn used(&self, rates: &Rates, plan: &Name, at: Seconds) -> HashMap<Name, Exact> {
+    /// What every namespace's metered cost is under the plan, on the basis, up to `at`.
+    fn used(&self, rates: &Rates, plan: &Name, basis: Basis, at: Seconds) -> HashMap<Name, Exact> {
         let mut used: HashMap<Name, Total> = HashMap::new();
-        for ledger in self.usage.iter().filter(|(of, _)| of == plan).map(|(_, ledger)| ledger) {
+        let usage = self.usage.iter().filter(|(of, on, _)| (of, *on) == (plan, basis));
+        for ledger in usage.map(|(_, _, ledger)| ledger) {
             for (line, quantity) in ledger.lines(rates, at) {
                 let rate = rates.get(line.rate);
                 let usage = rate.frequency == ChargeFrequency::UsageBased;
@@ -91,7 +92,7 @@ impl Shares<'_> {
                     if covered.is_empty() {
                         continue;
                     }
-                    let burden = (charge, &terms.plan, bearing, covered);
+                    let burden = (charge, &terms.plan, terms.basis, bearing, covered);
                     match burdens.iter_mut().find(|(known, _)| *known == burden) {
                         Some((_, sum)) => *sum += amount,
                         None => burdens.push((burden, amount)),

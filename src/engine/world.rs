@@ -8,7 +8,8 @@ use super::history::History;
 use super::item::{Held, Holding, Item, NEVER};
 use super::rate::{PriceList, Rate};
 use super::recurring::{Bearers, Charge};
-use crate::facts::{Amounts, Labels, Name, NamespaceFact, NodeFact, ObjectId, Seconds, UNDATED, no_labels};
+use super::sampling::Sampling;
+use crate::facts::{Amounts, Labels, Name, NamespaceFact, NodeFact, ObjectId, Sample, Seconds, UNDATED, no_labels};
 
 /// Everything observed that metering depends on.
 #[derive(Debug, Default)]
@@ -18,6 +19,7 @@ pub struct World {
     pub nodes: HashMap<Name, Vec<Node>>,
     pub namespaces: HashMap<Name, Namespace>,
     pub plans: HashMap<Name, Plan>,
+    pub sampling: Sampling,
     names: HashSet<Name>,
     /// Labels and amounts in use: the Pods of a workload share one set of each.
     labels: HashSet<Labels>,
@@ -103,6 +105,7 @@ impl World {
         match self.items.entry(item.namespace.clone()).or_default().entry(id) {
             Entry::Occupied(mut known) => known.get_mut().go_on(item, from),
             Entry::Vacant(vacant) => {
+                self.sampling.meet(&item, id);
                 if from > item.start {
                     item.held = Held::starting(from, item.held.last());
                 }
@@ -111,9 +114,17 @@ impl World {
         }
     }
 
+    /// The items that a new sample of a Pod tells of; none where it is known.
+    pub fn sampled(&mut self, namespace: &Name, pod: ObjectId, sample: &Sample) -> Option<Vec<ObjectId>> {
+        let present = self.items.get(namespace).into_iter().flatten();
+        self.sampling.touches(namespace, pod, sample, present.map(|(id, item)| (id, item.as_ref())))
+    }
+
     pub fn remove(&mut self, namespace: &str, id: ObjectId) {
         if let Some(members) = self.items.get_mut(namespace) {
-            members.remove(&id);
+            if let Some(item) = members.remove(&id) {
+                self.sampling.part(&item, id);
+            }
             if members.is_empty() {
                 self.items.remove(namespace);
             }

@@ -8,8 +8,13 @@ impl ObjectId {
     pub fn of(uid: Option<&str>, kind: &str, namespace: Option<&str>, name: &str) -> Self {
         match uid.filter(|uid| !uid.is_empty()) {
             Some(uid) => Self(uuid(uid).unwrap_or_else(|| digest(&["uid", uid]))),
-            None => Self(digest(&["name", kind, namespace.unwrap_or_default(), name])),
+            None => Self::named(kind, namespace.unwrap_or_default(), name),
         }
+    }
+
+    /// An object by its name alone, whichever of that name it is.
+    pub fn named(kind: &str, namespace: &str, name: &str) -> Self {
+        Self(digest(&["name", kind, namespace, name]))
     }
 }
 

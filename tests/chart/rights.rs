@@ -14,6 +14,7 @@ const OWN: &str = "billing.opex.dev";
 
 /// What it does beside watching: the verb, the API group, the resource (`=NAME` where it is this object alone), and why.
 const DONE: &[(&str, &str, &str, &str)] = &[
+    ("list", "metrics.k8s.io", "pods", "what Pods use cannot be watched: cluster/sample.rs"),
     ("get", "", "namespaces=kube-system", "its UID is the default of clusterName: cluster/connect.rs"),
     ("patch", "", "namespaces", "gates: cluster/write/gate.rs"),
     ("patch", OWN, "budgets/status", "server-side apply: cluster/write/status.rs"),

@@ -25,7 +25,7 @@ pub struct Case {
     given: Vec<Value>,
     /// The same as the text of a file.
     manifest: Option<String>,
-    /// `{at, added|modified|deleted: OBJECT, lastSeen}`, or a line as text.
+    /// `{at, added|modified|deleted: OBJECT, lastSeen}`, or a line as text; with `every` and `until` again and again.
     #[serde(default)]
     trace: Vec<Value>,
     pub expect: Expect,
@@ -67,7 +67,7 @@ impl Case {
     pub fn run(&self, name: &str) -> Outcome {
         let mut objects = Objects::new(self.from);
         let given: Vec<_> = self.given.iter().map(|object| objects.given(object)).collect();
-        let lines: Vec<_> = self.trace.iter().map(|line| written(line, &mut objects)).collect();
+        let lines: Vec<_> = self.trace.iter().flat_map(repeated).map(|line| written(&line, &mut objects)).collect();
         let input = self.input(&given, &lines);
         let text: String =
             lines.iter().map(|line| line.as_str().map_or_else(|| line.to_string(), ToOwned::to_owned) + "\n").collect();
@@ -111,6 +111,22 @@ impl Outcome {
         };
         format!("{report}\ntroubles: {:#?}", self.troubles)
     }
+}
+
+/// The line, and with `every` so many seconds the same again before `until`.
+fn repeated(line: &Value) -> Vec<Value> {
+    let instant = |name: &str| line[name].as_str().and_then(|text| text.parse::<Timestamp>().ok());
+    let Some(seconds) = line["every"].as_u64() else { return vec![line.clone()] };
+    let (from, until) = (instant("at").expect("at"), instant("until").expect("until"));
+    let again = |at: Timestamp| {
+        let mut line = line.clone();
+        line["at"] = json!(at);
+        line
+    };
+    from.series(jiff::Span::new().seconds(i64::try_from(seconds).expect("few")))
+        .take_while(|at| *at < until)
+        .map(again)
+        .collect()
 }
 
 /// A line of the trace: JSON, or text that is no JSON.

@@ -56,6 +56,7 @@ fn expand(short: &Value, at: &Value, whole: bool) -> Value {
     let mut fields = fields.clone();
     let kinds = [
         "pod",
+        "sample",
         "node",
         "namespace",
         "claim",
@@ -82,6 +83,9 @@ fn expand(short: &Value, at: &Value, whole: bool) -> Value {
         let uid = format!("{short_kind}-{}", name.as_str().expect("a name"));
         overlay(&mut object, &json!({"metadata": {"uid": uid, "creationTimestamp": at}}));
         overlay(&mut object, &defaults(short_kind, at));
+    }
+    if short_kind == "sample" {
+        object["timestamp"] = fields.remove("taken").unwrap_or_else(|| at.clone());
     }
     for (field, to) in [("uid", "uid"), ("created", "creationTimestamp"), ("labels", "labels")] {
         if let Some(value) = fields.remove(field) {
@@ -113,6 +117,7 @@ fn expand(short: &Value, at: &Value, whole: bool) -> Value {
 fn named(short_kind: &str, name: &str) -> Value {
     let (version, kind) = match short_kind {
         "pod" => ("v1", "Pod"),
+        "sample" => ("metrics.k8s.io/v1beta1", "PodMetrics"),
         "node" => ("v1", "Node"),
         "namespace" => ("v1", "Namespace"),
         "claim" => ("v1", "PersistentVolumeClaim"),
@@ -185,6 +190,8 @@ fn said(short_kind: &str, mut fields: Map<String, Value>) -> Value {
             ("pod" | "claim", "phase") => json!({"status": {"phase": value}}),
             ("pod", "finished") => json!({"status": {"phase": "Succeeded", "containerStatuses":
                 [{"name": "app", "state": {"terminated": {"exitCode": 0, "finishedAt": value}}}]}}),
+            ("sample", "uses") => json!({"window": "15s", "containers": [{"name": "app", "usage": value}]}),
+            ("sample", "containers") => json!({"window": "15s", "containers": value}),
             ("node", "capacity") => json!({"status": {"capacity": value}}),
             ("claim", "storage") => json!({"spec": {"resources": {"requests": {"storage": value}}}}),
             ("claim", "class") => json!({"spec": {"storageClassName": value}}),

@@ -145,7 +145,8 @@ impl Row {
     }
 
     fn said(&self, report: &Value) -> Option<String> {
-        let (reason, message) = self.ready.as_ref()?;
+        let unusable = self.unpriced.then(|| ("PlanNotFound".to_owned(), "cannot be used: spec.".to_owned()));
+        let (reason, message) = self.ready.as_ref().or(unusable.as_ref())?;
         let budgets = report["budgets"].as_array().into_iter().flatten();
         let budget = budgets.into_iter().find(|one| one["metadata"]["name"] == "team").cloned().unwrap_or_default();
         let conditions = budget["status"]["conditions"].as_array().cloned().unwrap_or_default();

@@ -62,10 +62,13 @@ impl Cluster {
         let berlin = |every: &str| json!({"every": every, "timeZone": "Europe/Berlin"});
         let web = json!({"matchLabels": {"app": "web"}});
         let shop = json!({"matchLabels": {"team": "shop"}});
-        cluster.put("Budget", "a", "month", spec(json!({"period": berlin("Month")})));
+        let on = |basis: &str| json!(if features.contains(&Feature::Samples) { basis } else { "Requests" });
+        let (usage, larger) = (on("Usage"), on("MaxOfRequestsAndUsage"));
+        cluster.put("Budget", "a", "month", spec(json!({"period": berlin("Month"), "basis": larger})));
         cluster.put("Budget", "a", "day", spec(json!({"period": berlin("Day")})));
         cluster.put("Budget", "b", "web", spec(json!({"podSelector": web, "period": {"every": "Day"}})));
-        cluster.put("ClusterBudget", "", "shop", spec(json!({"namespaceSelector": &shop, "period": {"every": "Day"}})));
+        let selecting = json!({"namespaceSelector": &shop, "period": {"every": "Day"}, "basis": usage});
+        cluster.put("ClusterBudget", "", "shop", spec(selecting));
         cluster.put("ClusterBudget", "", "all", spec(json!({"pricePlan": "other", "period": {"every": "Week"}})));
         if features.contains(&Feature::SharedNamespaces) {
             let shared = json!({"metadata": {"labels": {"opex.dev/shared": "true"}}});

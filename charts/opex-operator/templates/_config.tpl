@@ -10,6 +10,7 @@ clusterName: {{ . | quote }}
 namespace: {{ .Release.Namespace }}
 writesPerSecond: {{ .Values.config.writesPerSecond }}
 lag: {{ .Values.config.lag }}
+sampleInterval: {{ .Values.config.sampleInterval }}
 retainedStatements: {{ .Values.config.retainedStatements }}
 {{- with .Values.prometheus }}
 {{- if .url }}

@@ -67,6 +67,7 @@ fn names(fact: &Fact) -> (Name, Name) {
     };
     match fact {
         Fact::Pod(pod) => (pod.namespace.clone(), pod.name.clone()),
+        Fact::Usage(usage) => (usage.namespace.clone(), usage.pod.clone()),
         Fact::Node(node) => ("".into(), node.name.clone()),
         Fact::Namespace(namespace) => ("".into(), namespace.name.clone()),
         Fact::Claim(claim) => (claim.namespace.clone(), claim.name.clone()),

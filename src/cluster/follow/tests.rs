@@ -44,6 +44,7 @@ fn short(news: &News) -> String {
             format!("relisted {} holds {} heard {}", tag.version, held.ids.len(), held.last_heard)
         }
         News::Heard(tag) => format!("heard {}", tag.version),
+        News::Sampled { .. } | News::Unsampled(_) => unreachable!("no watch tells it"),
         News::Missed => "missed".to_owned(),
         News::Unwatched(why) => format!("unwatched: {why:?}"),
         News::Trouble(trouble) => format!("{} {}", trouble.class, trouble.about),

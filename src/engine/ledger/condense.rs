@@ -87,7 +87,7 @@ mod tests {
     fn ledger() -> Ledger {
         let window = Window { label: "2026".to_owned(), start: 0, end: END, resets: jiff::civil::date(2026, 1, 1) };
         let terms = History::default();
-        Ledger::new(window, Span { from: 0, until: END, terms }, "EUR".into())
+        Ledger::new(window, Span { from: 0, until: END, sampled: 0, terms }, "EUR".into())
     }
 
     #[test]

@@ -118,7 +118,7 @@ impl Machine {
             return;
         }
         self.settle_before_edit(key, at);
-        self.dirty_plans = true;
+        (self.dirty_plans, self.sampler.dirty) = (true, true);
         let fresh = self.budgets.get(key).is_none_or(|state| !state.exists && state.specs.last().is_none());
         let again = self.budgets.get(key).is_some_and(|state| !state.exists || state.id != id);
         let state = self.budgets.entry(key.clone()).or_insert_with(|| BudgetState::new(created));
@@ -218,11 +218,13 @@ impl Machine {
 
     /// It is no budget any more.
     fn end_spec(&mut self, tag: Tag, key: &BudgetKey, at: Seconds) {
+        self.sampler.dirty = true;
         self.budgets.get_mut(key).expect("present").specs.set(at, None);
         self.set_terms(key, tag, at, None);
     }
 
     pub(super) fn forget_budget(&mut self, key: &BudgetKey, at: Seconds) {
+        self.sampler.dirty = true;
         if let Some(state) = self.budgets.get_mut(key) {
             state.exists = false;
             state.specs.set(at, None);

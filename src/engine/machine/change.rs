@@ -95,6 +95,10 @@ impl Machine {
             let until = entry.ledger.span.until;
             let step = if growth.at < until { growth.step } else { 0 };
             let quantity = step + growth.rate * i128::from(until - growth.at.min(until));
+            if growth.line == LineKey::UNSAMPLED {
+                entry.ledger.grow(&growth, tag);
+                continue;
+            }
             if entry.closed_at.is_some() {
                 *late.entry((id, growth.line)).or_default() += quantity;
                 continue;

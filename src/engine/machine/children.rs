@@ -85,12 +85,15 @@ impl Machine {
     pub(super) fn want_children(&mut self, tag: Tag, name: &Name, wanted: Option<Children>, since: Seconds) {
         let wanted = wanted.map(Arc::new);
         let history = self.family.wanted.entry(name.clone()).or_default();
-        if self.running {
-            history.set(since, wanted);
-        } else {
+        if !self.running {
             *history = History::starting(since, wanted);
             return;
         }
+        // Its status was written, say.
+        if history.last().cloned().flatten() == wanted {
+            return;
+        }
+        history.set(since, wanted);
         for namespace in self.namespaces.keys().cloned().collect::<Vec<_>>() {
             self.raise(tag, &BudgetKey::of(Some(namespace), name.clone()), since);
         }

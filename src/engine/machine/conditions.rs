@@ -69,7 +69,7 @@ impl Machine {
             ("Exceeded", exceeded),
             ("ForecastExceeded", ahead),
             ("Enforced", self.enforced(key, state)),
-            ("DataFresh", self.fresh(entry, now)),
+            ("DataFresh", self.fresh(spec, entry, now)),
         ];
         let generation = (state.generation > 0).then_some(state.generation);
         all.map(|(kind, verdict)| condition(&state.status.conditions, kind, verdict, generation, now)).into()
@@ -92,11 +92,10 @@ impl Machine {
         let Some(spec) = spec else { return (false, "InvalidSpec", "the spec cannot be used".to_owned()) };
         let plan = &spec.terms.plan;
         let Some(list) = self.world.price_list(plan, now) else {
-            return (
-                false,
-                "PlanNotFound",
-                format!("PricePlan {plan:?} does not exist: create it, or name another in spec.pricePlan"),
-            );
+            let invalid = self.plans.get(plan).filter(|plan| plan.exists).and_then(|plan| plan.invalid.as_ref());
+            let absent = || format!("PricePlan {plan:?} does not exist: create it, or name another in spec.pricePlan");
+            let message = invalid.map_or_else(absent, |why| format!("PricePlan {plan:?} cannot be used: {why}"));
+            return (false, "PlanNotFound", message);
         };
         if spec.terms.price_list(&self.world, now).is_none() {
             return (
@@ -165,7 +164,7 @@ impl Machine {
         }
     }
 
-    fn fresh(&self, entry: Option<&Entry>, now: Seconds) -> Verdict {
+    fn fresh(&self, spec: Option<&Budget>, entry: Option<&Entry>, now: Seconds) -> Verdict {
         // What need not be watched, or is not to be any more, is told by its plans.
         let awaited = |source: &Source| match source {
             Source::Objects(_) => self.billed_at(*source, now) && !self.is_unwatched(*source),
@@ -177,7 +176,9 @@ impl Machine {
             return (false, "MeterStale", meter);
         }
         if stale.is_empty() || self.settings.replay {
-            return (true, "Heard", "every watch was heard within 2 minutes".to_owned());
+            let spec = spec.filter(|spec| spec.terms.basis.is_sampled() && !self.settings.replay);
+            let unsampled = spec.and_then(|spec| self.samples_fresh(spec, now));
+            return unsampled.unwrap_or_else(|| (true, "Heard", "every watch was heard within 2 minutes".to_owned()));
         }
         (false, "Stale", format!("not heard for more than 2 minutes: {}", stale.join(", ")))
     }

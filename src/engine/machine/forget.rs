@@ -1,5 +1,6 @@
 //! What is forgotten, and when nothing can ask about it any more.
 
+use super::metered::LAGGING;
 use super::openings::NO_CURRENCY;
 use super::{Machine, REPLAYED_HISTORY};
 use crate::engine::budget::BudgetKey;
@@ -15,6 +16,9 @@ impl Machine {
     /// Forgets names, rates and objects that nothing refers to any more. To be called now and then.
     pub fn sweep(&mut self) {
         self.world.sweep(self.now - FORGOTTEN);
+        // A replay may be told of an end very late; a live operator no later than its watches are.
+        let kept = if self.settings.replay { FORGOTTEN } else { LAGGING };
+        self.world.sampling.forget_before(self.now - kept);
         if !self.settings.replay {
             self.forget_budgets();
             self.forget_leaving();

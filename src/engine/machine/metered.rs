@@ -148,6 +148,7 @@ impl Machine {
             self.raise_in(tag, &name, since);
         }
         if fresh || !same {
+            self.sampler.dirty = true;
             self.wake_wide(at);
         }
     }
@@ -179,6 +180,7 @@ impl Machine {
         self.namespaces.remove(name);
         self.dirty_gates.remove(name);
         self.scales.remove(name);
+        self.sampler.dirty = true;
         self.raise_in(tag, name, at);
         self.wake_wide(at);
     }

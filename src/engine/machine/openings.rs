@@ -58,6 +58,7 @@ impl Machine {
             return;
         }
         let keys: Vec<_> = self.budgets.keys().cloned().collect();
+        self.sampler.dirty = true;
         // Boundaries are taken in order, however long nobody looked.
         while self.boundary <= t {
             let boundary = self.boundary;
@@ -98,7 +99,7 @@ impl Machine {
 
     fn open(&mut self, key: &BudgetKey, window: Window, from: Seconds, spec: &Budget) {
         let terms = History::starting(Seconds::MIN, Some(spec.terms.clone()));
-        let span = Span { from, until: window.end, terms };
+        let span = Span { from, until: window.end, sampled: Seconds::MIN, terms };
         let currency = self.currency(spec, from);
         let namespace = key.namespace.clone().unwrap_or_else(|| self.settings.namespace.clone());
         let name = self.free_name(&namespace, &format!("{}-{}", key.name, window.label));

@@ -261,7 +261,8 @@ impl Machine {
         }
         let Some(persisted) = &entry.persisted else { return true };
         // It holds what this replica has yet to see: what it would write now could not say what is in it.
-        if persisted.behind.is_some() && self.seen.behind(&persisted.cut).next().is_some() {
+        let mut unseen = self.seen.behind(&persisted.cut).filter(|tag| tag.source.is_watched());
+        if persisted.behind.is_some() && unseen.next().is_some() {
             return false;
         }
         // A watermark never goes back: one ahead of time is waited for.
@@ -328,8 +329,10 @@ impl Machine {
             gaps: entry
                 .gaps
                 .iter()
-                .chain(&self.uncounted(entry, t, closed_at.is_some()))
-                .map(super::show::gap)
+                .cloned()
+                .chain(self.uncounted(entry, t, closed_at.is_some()))
+                .chain(ledger.estimated(t))
+                .map(|gap| super::show::gap(&gap))
                 .collect(),
             top_workloads: printed.top,
         }

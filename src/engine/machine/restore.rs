@@ -185,7 +185,9 @@ impl Machine {
         let terms = History::starting(Seconds::MIN, current.map(|current| current.terms.clone()));
         let resets = jiff::Timestamp::from_second(end).unwrap_or_default().to_zoned(jiff::tz::TimeZone::UTC).date();
         let window = same_window.unwrap_or(Window { label: spec.period.label.clone(), start, end, resets });
-        (window, Span { from, until, terms })
+        // What was used up to its watermark stands in it.
+        let sampled = if spec.phase == Phase::Closed { until } else { spec.watermark.0.as_second() };
+        (window, Span { from, until, sampled, terms })
     }
 
     /// The time of which nothing is known, after what a Statement says was metered.
@@ -281,7 +283,8 @@ impl Machine {
         }
         let watermark = statement.spec.watermark.0.as_second();
         let Self { world, rates, ledgers, .. } = self;
-        let ledger = &mut ledgers.get_mut(&id).expect("present").ledger;
+        let Entry { ledger, gaps, .. } = ledgers.get_mut(&id).expect("present");
+        ledger.take_estimated(gaps, watermark);
         let (shown, regimes) = (read.quantities, Regimes::of(world, &ledger.span));
         let recalled = regimes.map(|regimes| regimes.recall(rates, &shown, &ledger.own(watermark, cut)));
         // What ends before its period was divided when it did.

@@ -27,7 +27,8 @@ impl Machine {
         let written = statement.spec.watermark.0.as_second() + self.settings.lag;
         let before_the_list =
             |tag: &Tag| self.listed.get(&tag.source).is_some_and(|listed| written + LISTING < *listed);
-        let unreached = self.seen.behind(&cut).any(|tag| tag.version > own || before_the_list(&tag));
+        let unreached =
+            self.seen.behind(&cut).any(|tag| tag.source.is_watched() && (tag.version > own || before_the_list(&tag)));
         (!unreached).then_some(cut)
     }
 

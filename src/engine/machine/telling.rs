@@ -7,6 +7,7 @@
 use super::persist::{pause, time};
 use super::{BudgetState, Machine};
 use iso_currency::Currency;
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition;
 
 use crate::api::{Action, BudgetStatus, Gate, Measure};
 use crate::engine::budget::BudgetKey;
@@ -36,6 +37,8 @@ pub(super) struct Told {
     /// Status and reason of the condition Ready.
     ready: Option<(String, String)>,
     gate: Gate,
+    /// Why there are no samples.
+    unsampled: Option<String>,
 }
 
 impl Machine {
@@ -188,6 +191,7 @@ impl Told {
         Self {
             ready: ready.map(|condition| (condition.status.clone(), condition.reason.clone())),
             gate: status.gate.unwrap_or_default(),
+            unsampled: unsampled(status).map(|condition| condition.reason.clone()),
         }
     }
 }
@@ -208,7 +212,9 @@ impl EventKey {
     fn supersedes(&self, before: &Self) -> bool {
         let subject = |key: &Self| match key {
             Self::Crossed { .. } => None,
-            Self::Changed { reason, .. } => ["Ready", "Gate"].into_iter().find(|subject| reason.contains(subject)),
+            Self::Changed { reason, .. } => {
+                ["Ready", "Gate", "Sample"].into_iter().find(|subject| reason.contains(subject))
+            }
         };
         self == before || subject(self).is_some_and(|own| subject(before) == Some(own))
     }
@@ -224,6 +230,13 @@ fn edges(told: &Told, status: &BudgetStatus) -> Vec<(&'static str, bool, String)
         let reason = if now.status == "False" { "NotReady" } else { "Ready" };
         let warning = now.status == "False" || is_incomplete(&now.reason);
         edges.push((reason, warning, format!("{}: {}", now.reason, now.message)));
+    }
+    match (&told.unsampled, unsampled(status)) {
+        (told, Some(now)) if told.as_ref() != Some(&now.reason) => {
+            edges.push(("SamplesMissing", true, format!("{}: {}", now.reason, now.message)));
+        }
+        (Some(_), None) => edges.push(("SamplesBack", false, "what Pods use is known again".to_owned())),
+        _ => {}
     }
     let now = status.gate.unwrap_or_default();
     if told.gate != now {
@@ -241,6 +254,16 @@ fn edges(told: &Told, status: &BudgetStatus) -> Vec<(&'static str, bool, String)
 /// Whether a budget that is ready for this reason shows less than is used.
 fn is_incomplete(reason: &str) -> bool {
     matches!(reason, "Unpriced" | "NotWatched")
+}
+
+/// The condition that says why there are no samples.
+fn unsampled(status: &BudgetStatus) -> Option<&Condition> {
+    let missing = |condition: &&Condition| {
+        condition.type_ == "DataFresh"
+            && condition.status == "False"
+            && ["MetricsUnavailable", "Unsampled"].contains(&condition.reason.as_str())
+    };
+    status.conditions.iter().find(missing)
 }
 
 fn crossing_note(status: &BudgetStatus, percent: i32, of: Measure, action: Action, at: Seconds) -> String {

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use proptest::prelude::*;
 
 use super::*;
+use crate::api::Basis;
 use crate::engine::accrual::Ramp;
 use crate::engine::history::History;
 use crate::engine::meter::{Scope, Span, Terms};
@@ -73,8 +74,15 @@ impl Case {
         for (i, prices) in (0..).zip(versions) {
             plan.versions.set(i * HOUR, Some(Arc::new(prices.list())));
         }
-        let terms = Terms { scope: Scope::Namespace("a".into()), pods: None, charges: true, plan: "default".into() };
-        let span = Span { from: 0, until: 1000 * HOUR, terms: History::starting(Seconds::MIN, Some(terms)) };
+        let terms = Terms {
+            scope: Scope::Namespace("a".into()),
+            pods: None,
+            charges: true,
+            basis: Basis::Requests,
+            plan: "default".into(),
+        };
+        let span =
+            Span { from: 0, until: 1000 * HOUR, sampled: 0, terms: History::starting(Seconds::MIN, Some(terms)) };
         Self { world, rates: Rates::default(), span }
     }
 
