@@ -28,7 +28,7 @@ pub use budget_override::{BudgetOverride, BudgetOverrideSpec, BudgetOverrideStat
 pub use cluster_budget::{ClusterBudget, ClusterBudgetSpec, ClusterBudgetStatus, Mode};
 pub use exchange::ExchangeRate;
 pub use limit::{Limit, OverrideCaps, Peak, PlannedLimit, Rollover};
-pub use meter::Meter;
+pub use meter::{Meter, Value};
 pub use period::{Every, PeriodSpec, Weekday};
 pub use price_plan::{
     AllowedNamespaces, CategoryRule, DevicePrice, Discount, NodeClass, ObjectPrice, PlanVersion, PricePlan,
@@ -38,9 +38,11 @@ pub use quantity::Quantity;
 pub use recurring::{AllocateBy, Allocation, Booking, RecurringCharge};
 pub use statement::{
     BilledKind, BilledRef, BudgetKind, BudgetRef, Category, ChargeClass, ChargeFrequency, Gap, Line, Phase, Statement,
-    StatementPeriod, StatementSpec,
+    StatementPeriod, StatementSpec, StatementUnitCost,
 };
-pub use status::{Breakdown, BudgetStatus, BurnRate, CostShare, Forecast, Gate, PeriodStatus, Prices, ThresholdStatus};
+pub use status::{
+    Breakdown, BudgetStatus, BurnRate, CostShare, Forecast, Gate, PeriodStatus, Prices, ThresholdStatus, UnitCost,
+};
 
 use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::CustomResourceDefinition;
 use kube::CustomResourceExt;

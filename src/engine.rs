@@ -30,4 +30,5 @@ pub mod share;
 pub mod statement;
 pub mod tiers;
 pub mod world;
+pub mod worth;
 pub mod write;

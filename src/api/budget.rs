@@ -5,7 +5,9 @@ use kube::{CustomResource, KubeSchema};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use super::amount::Amount;
 use super::limit::{Limit, OverrideCaps, Peak, PlannedLimit, Rollover};
+use super::meter::Value;
 use super::period::PeriodSpec;
 use super::schema;
 use super::status::BudgetStatus;
@@ -27,6 +29,9 @@ use super::status::BudgetStatus;
 )]
 #[x_kube(validation = Rule::new("!has(self.podSelector) || self.thresholds.all(t, t.action in ['Notify', 'Warn'])")
     .message("with a podSelector a budget may only Notify and Warn, because a gate closes the whole namespace: use Notify or Warn, or remove the podSelector")
+    .field_path(".thresholds"))]
+#[x_kube(validation = Rule::new("has(self.value) || !self.thresholds.exists(t, t.of == 'UnitCost')")
+    .message("of: UnitCost needs to know what is counted: set value, or compare Actual or Forecast")
     .field_path(".thresholds"))]
 #[x_kube(validation = (
     "has(self.limit) || !(has(self.plannedLimits) || has(self.peaks) || has(self.rollover) || has(self.overrides))",
@@ -95,20 +100,35 @@ pub struct BudgetSpec {
     /// Peak24h.
     #[serde(default)]
     pub scale_ceiling: ScaleCeiling,
+    /// What the spend brings about, such as orders: status.unitCost is then what one of it has cost. The operator must be
+    /// told where Prometheus is (the chart's prometheus.url).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub value: Option<Value>,
 }
 
 /// What happens at a percentage of the limit.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, KubeSchema)]
 #[serde(rename_all = "camelCase")]
-#[schemars(inline)]
+#[x_kube(validation = (
+    "(self.of == 'UnitCost') == has(self.above)",
+    "of: UnitCost is compared with above, and nothing else is: write such as {of: UnitCost, above: \"0.05\", action: Notify}",
+))]
+#[x_kube(validation = (
+    "self.of != 'UnitCost' || self.action in ['Notify', 'Warn']",
+    "a unit costs more when less is sold as well, so of: UnitCost may only Notify and Warn",
+))]
 pub struct Threshold {
-    /// Crossed when so much of the limit is reached: 1 to 10000.
+    /// Crossed when so much of the limit is reached, or for UnitCost of above: 1 to 10000.
+    #[serde(default = "hundred")]
     #[schemars(range(min = 1, max = 10000))]
     pub percent: i32,
     /// What is compared with the limit: Actual is what was spent, Forecast what the whole period will cost if what runs
-    /// now runs on. Default: Actual.
+    /// now runs on. UnitCost is what one unit of value has cost, and is compared with above. Default: Actual.
     #[serde(default)]
     pub of: Measure,
+    /// For UnitCost: what one unit may cost, as a whole number or a decimal number in quotes, in the PricePlan's currency.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub above: Option<Amount>,
     /// Notify: an event and a metric. Warn: clients that grow something read a warning. BlockScaleUp: workloads do not
     /// grow above their ceiling (see scaleCeiling); new ones may be made. Block: nothing new and nothing larger.
     /// Whatever the action, running Pods run on, and are replaced when they fail.
@@ -123,6 +143,7 @@ pub enum Measure {
     #[default]
     Actual,
     Forecast,
+    UnitCost,
 }
 
 /// What a crossed threshold does, in order of strictness.
@@ -175,6 +196,7 @@ impl Default for BudgetSpec {
             basis: Basis::default(),
             thresholds: default_thresholds(),
             scale_ceiling: ScaleCeiling::default(),
+            value: None,
         }
     }
 }
@@ -183,7 +205,11 @@ fn default_plan() -> String {
     "default".to_owned()
 }
 
+fn hundred() -> i32 {
+    100
+}
+
 fn default_thresholds() -> Vec<Threshold> {
-    let threshold = |percent, action| Threshold { percent, of: Measure::Actual, action };
+    let threshold = |percent, action| Threshold { percent, of: Measure::Actual, above: None, action };
     vec![threshold(80, Action::Notify), threshold(100, Action::Warn)]
 }

@@ -31,3 +31,20 @@ pub struct Meter {
     ))]
     pub query: String,
 }
+
+/// What a Budget's spend brings about, so that it can be told what one of it costs.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, KubeSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct Value {
+    /// What is counted, such as order.
+    #[schemars(length(min = 1, max = 32), regex(pattern = r"^[A-Za-z0-9]([-A-Za-z0-9_. ]*[A-Za-z0-9])?$"))]
+    pub unit: String,
+    /// How many there were, in PromQL: its answer is one number. It is asked for each minute, with $window standing for
+    /// the minute's length, such as sum(increase(orders_total[$window])).
+    #[schemars(length(min = 1, max = 4096))]
+    #[x_kube(validation = (
+        "self.contains('$window')",
+        "a query says with $window over which time it counts, such as sum(increase(orders_total[$window]))",
+    ))]
+    pub query: String,
+}

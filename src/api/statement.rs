@@ -62,6 +62,9 @@ pub struct StatementSpec {
     #[serde(default)]
     #[schemars(length(max = 1000), extend("x-kubernetes-list-type" = "atomic"))]
     pub lines: Vec<Line>,
+    /// Of a Budget with a value: what one unit of it has cost.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub unit_cost: Option<StatementUnitCost>,
     /// Times of which something is not known, and is not guessed.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(length(max = 200), extend("x-kubernetes-list-type" = "atomic"))]
@@ -229,6 +232,28 @@ pub enum ChargeFrequency {
 #[allow(missing_docs)]
 pub enum ChargeClass {
     Correction,
+}
+
+/// What one unit of a Budget's value has cost. While the Statement is open, the last minute or two are not in it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+#[schemars(inline)]
+pub struct StatementUnitCost {
+    /// The total, without what is left out, divided by the units, rounded to 10 decimals; absent where there are none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(max = 64), regex(pattern = r"^[0-9]+\.[0-9]{10}$"))]
+    pub per_unit: Option<String>,
+    /// What is counted, such as order.
+    #[schemars(length(max = 32))]
+    pub unit: String,
+    /// How many were counted: an exact decimal number.
+    #[schemars(length(max = 64), regex(pattern = r"^[0-9]+(\.[0-9]{1,9})?$"))]
+    pub units: String,
+    /// Of the total, what was spent while it is not known how many units there were, as an exact number; absent where that
+    /// is nothing.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(max = 1000), regex(pattern = r"^-?[0-9]+(\.[0-9]+|/[1-9][0-9]*)?$"))]
+    pub left_out: Option<String>,
 }
 
 /// A time of which something is not known.

@@ -60,6 +60,9 @@ pub struct BudgetStatus {
     /// How fast money is being spent now.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub burn_rate: Option<BurnRate>,
+    /// What one unit of spec.value has cost so far in this period; absent where that is not known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub unit_cost: Option<UnitCost>,
     /// What it was spent on.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub breakdown: Option<Breakdown>,
@@ -126,6 +129,19 @@ pub struct BurnRate {
     pub per_day: String,
 }
 
+/// What one unit of a value has cost.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+#[schemars(inline)]
+pub struct UnitCost {
+    /// The cost of one, rounded to at most ten decimals.
+    #[schemars(length(max = 64))]
+    pub per_unit: String,
+    /// What is counted, such as order.
+    #[schemars(length(max = 32))]
+    pub unit: String,
+}
+
 /// What money was spent on. The parts add up to what was spent.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
@@ -184,7 +200,7 @@ pub enum Prices {
 pub struct ThresholdStatus {
     /// The threshold's percentage.
     pub percent: i32,
-    /// What is compared with the limit: Actual or Forecast.
+    /// What is compared with the limit: Actual, Forecast or UnitCost.
     pub of: Measure,
     /// The instant at which it was crossed.
     #[serde(default, skip_serializing_if = "Option::is_none")]

@@ -6,6 +6,7 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::LabelSelector;
 
 use super::limit::{Limit, LimitError};
 use super::meter::{Scope, Terms};
+use super::money::{ParsePriceError, Price};
 use super::period::{PeriodError, Schedule};
 use super::selector::{Selector, UnknownOperator};
 use crate::api::{self, Measure, ScaleCeiling, Threshold};
@@ -29,6 +30,8 @@ pub struct Budget {
     pub terms: Terms,
     pub thresholds: Vec<Threshold>,
     pub ceiling: ScaleCeiling,
+    /// What the spend brings about, such as order, and the query that counts it.
+    pub value: Option<(Name, Name)>,
 }
 
 /// What a ClusterBudget wants in each of its namespaces: a Budget that says this.
@@ -45,6 +48,8 @@ pub enum BudgetError {
     Limit(#[from] LimitError),
     #[error("spec.period: {0}")]
     Period(#[source] PeriodError),
+    #[error("spec.thresholds[].above: {0}")]
+    Above(#[source] ParsePriceError),
     #[error("spec.podSelector: {0}")]
     PodSelector(#[source] UnknownOperator),
     #[error("spec.namespaceSelector: {0}")]
@@ -90,6 +95,11 @@ impl Budget {
     }
 
     fn compile(scope: Scope, spec: &api::BudgetSpec) -> Result<Self, BudgetError> {
+        let above = spec.thresholds.iter().filter_map(|threshold| threshold.above.as_ref());
+        above
+            .map(|above| Price::parse(above.as_str()).map(drop))
+            .collect::<Result<(), _>>()
+            .map_err(BudgetError::Above)?;
         let schedule = Schedule::try_from(&spec.period).map_err(BudgetError::Period)?;
         Ok(Self {
             limit: Limit::compile(spec, schedule.zone())?,
@@ -104,6 +114,7 @@ impl Budget {
             },
             thresholds: spec.thresholds.clone(),
             ceiling: spec.scale_ceiling,
+            value: spec.value.as_ref().map(|value| (value.unit.as_str().into(), value.query.as_str().into())),
         })
     }
 

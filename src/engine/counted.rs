@@ -3,6 +3,7 @@
 //! Time is cut into windows. A window is asked for once it is over, belongs whole to the instant at which it begins (the
 //! plan, the terms and the namespaces' labels of then decide), and is booked at its last second.
 
+use super::budget::BudgetKey;
 use super::ledger::LineKey;
 use super::meter::{Growth, Terms};
 use super::money::{Unit, UnitPrice};
@@ -37,6 +38,8 @@ pub struct Meter {
 pub enum Subject {
     /// A meter of a plan, by namespace.
     Meter { plan: Name, meter: Name },
+    /// What a budget's spend brings about.
+    Value(BudgetKey),
 }
 
 /// A window, and what is to be counted in it.
@@ -60,6 +63,7 @@ pub struct Answer {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Counted {
     ByNamespace(Counts),
+    Whole(i128),
 }
 
 // === impl Meter ===

@@ -28,6 +28,7 @@ mod show;
 mod telling;
 mod totals;
 mod usage;
+mod value;
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::sync::Arc;
@@ -41,6 +42,7 @@ use super::ledger::{Gap, Ledger, LineKey};
 use super::observed::{Cut, Source, Tag};
 use super::rate::{RateId, Rates};
 use super::world::World;
+use super::worth::Worth;
 use super::write::{Outcome, Write, WriteKey};
 use crate::api::{self, BudgetStatus, Measure};
 use crate::facts::count::Unknown;
@@ -239,6 +241,8 @@ struct Entry {
     gaps: Vec<Gap>,
     /// The instant up to which it has what Prometheus counted.
     counted: Seconds,
+    /// Of a budget with a value.
+    worth: Option<Worth>,
     closed_at: Option<Seconds>,
     persisted: Option<Persisted>,
     /// A transition, so that it is written at once.

@@ -3,7 +3,7 @@
 //! Where Prometheus does not answer at all the window waits for it, and those after it. Where it answers others, and one
 //! query again and again takes too long, that one is given up for the window.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::time::Instant;
 
 use futures::{StreamExt, TryStreamExt};
@@ -14,7 +14,7 @@ use super::client::{Prometheus, QueryError};
 use crate::cluster::backoff::Backoff;
 use crate::engine::counted::{Answer, Counted, Question, Subject};
 use crate::engine::machine::Event;
-use crate::facts::count::{Unknown, by_namespace};
+use crate::facts::count::{Unknown, by_namespace, whole};
 use crate::facts::{Name, Seconds};
 
 /// Queries under way at a time.
@@ -123,6 +123,7 @@ async fn answer(client: &Prometheus, question: Question, given_up: &[Subject]) -
             Ok(series) => {
                 let counted = match &subject {
                     Subject::Meter { .. } => by_namespace(&series).map(Counted::ByNamespace),
+                    Subject::Value(_) => whole(&series).map(Counted::Whole),
                 };
                 Ok((subject, counted))
             }
@@ -139,7 +140,8 @@ async fn answer(client: &Prometheus, question: Question, given_up: &[Subject]) -
 /// Nothing was counted.
 fn nothing(subject: &Subject) -> Counted {
     match subject {
-        Subject::Meter { .. } => Counted::ByNamespace(std::collections::BTreeMap::new()),
+        Subject::Meter { .. } => Counted::ByNamespace(BTreeMap::new()),
+        Subject::Value(_) => Counted::Whole(0),
     }
 }
 

@@ -76,6 +76,10 @@ pub const ACCEPTED: &[Case] = &[
         "",
     ),
     budget("{scaleCeiling: Current, pricePlan: production}", ""),
+    budget(
+        "{value: {unit: order, query: 'sum(increase(orders_total[$window]))'}, thresholds: [{percent: 80, action: Notify}, {of: UnitCost, above: '0.05', action: Notify}, {percent: 150, of: UnitCost, above: '0.05', action: Warn}]}",
+        "",
+    ),
     cluster_budget(
         "{mode: Shared, namespaceSelector: {matchLabels: {department: shop}}, limit: {amount: 1, currency: EUR}}",
         "",
@@ -268,6 +272,29 @@ pub const REFUSED: &[Case] = &[
     // price plans
     plan("{}", "spec.currency: Required value"),
     plan("{currency: EUR, timeZone: Mars/Phobos}", NOT_ACTUAL_ZONE),
+    // values
+    budget("{value: {unit: order}}", "query: Required value"),
+    budget("{value: {unit: order, query: 'sum(x)'}}", "a query says with $window over which time it counts"),
+    budget(
+        "{thresholds: [{of: UnitCost, above: '0.05', action: Notify}]}",
+        "of: UnitCost needs to know what is counted: set value",
+    ),
+    budget(
+        "{value: {unit: order, query: 'x[$window]'}, thresholds: [{of: UnitCost, action: Notify}]}",
+        "of: UnitCost is compared with above, and nothing else is",
+    ),
+    budget(
+        "{thresholds: [{percent: 80, above: '0.05', action: Notify}]}",
+        "of: UnitCost is compared with above, and nothing else is",
+    ),
+    budget(
+        "{value: {unit: order, query: 'x[$window]'}, thresholds: [{of: UnitCost, above: 1, action: Block}]}",
+        "so of: UnitCost may only Notify and Warn",
+    ),
+    budget(
+        "{value: {unit: order, query: 'x[$window]'}, thresholds: [{of: UnitCost, above: 0.05, action: Notify}]}",
+        "above in body must be of type integer,string",
+    ),
     // meters
     plan("{currency: EUR, meters: [{name: x, unit: GiB, price: 1}]}", "query: Required value"),
     plan("{currency: EUR, meters: [{name: x, price: 1, query: 'x[$window]'}]}", "unit: Required value"),

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 
 use num_bigint::BigInt;
 use opex_operator::engine::counted::{Answer, Counted, Question, Subject};
+use opex_operator::engine::observed::Source;
 use opex_operator::facts::count::Unknown;
 use serde_json::{Value, json};
 
@@ -14,6 +15,7 @@ use crate::traces::{text, window};
 
 const DAY: Seconds = 86_400;
 const WINDOW: Seconds = 60;
+const BILLIONTHS: i128 = 1_000_000_000;
 
 /// By namespace and name of the Budget, and unit price: billionths.
 type Billed = BTreeMap<(String, String), BigInt>;
@@ -107,7 +109,7 @@ fn plan(start: Seconds, edited: usize) -> Value {
 fn answer(question: &Question) -> Answer {
     assert_eq!((question.from % WINDOW, question.to - question.from), (0, WINDOW), "{question:?}");
     let counted = |subject: &Subject| {
-        let Subject::Meter { meter, .. } = subject;
+        let Subject::Meter { meter, .. } = subject else { return Ok(Counted::Whole(2 * BILLIONTHS)) };
         if counted(meter, question.from, "a").is_none() {
             return Err(Unknown::NoSamples);
         }
@@ -161,4 +163,85 @@ fn found(simulation: &Simulation) -> Billed {
         }
     }
     billed
+}
+
+/// A Pod that costs an euro an hour, and two orders a minute: half a cent and a third of one each.
+fn shop(start: Seconds, value: bool) -> Vec<Value> {
+    let mut plan = plan(start, 0);
+    plan["spec"] = json!({"currency": "EUR", "pricesPerHour": {"cpu": 1}});
+    let mut budget = json!({"apiVersion": "billing.opex.dev/v1alpha1", "kind": "Budget",
+        "metadata": {"namespace": "a", "name": "team", "uid": "team", "generation": 1, "creationTimestamp": text(start)},
+        "spec": {"period": {"every": "Day"}}});
+    if value {
+        budget["spec"]["value"] = json!({"unit": "order", "query": "sum(increase(orders_total[$window]))"});
+        budget["spec"]["thresholds"] = json!([{"of": "UnitCost", "above": "0.008", "action": "Notify"}, {"percent": 300, "of": "UnitCost", "above": "0.008", "action": "Warn"}]);
+        budget["metadata"]["generation"] = json!(2);
+    }
+    let pod = json!({"apiVersion": "v1", "kind": "Pod",
+        "metadata": {"namespace": "a", "name": "web", "uid": "web", "creationTimestamp": text(start)},
+        "spec": {"nodeName": "n", "containers": [{"name": "app", "resources": {"requests": {"cpu": 1}}}]},
+        "status": {"phase": "Running", "startTime": text(start)}});
+    let namespace = json!({"apiVersion": "v1", "kind": "Namespace",
+        "metadata": {"name": "a", "uid": "a", "creationTimestamp": text(start)}});
+    vec![namespace, plan, pod, budget]
+}
+
+/// An hour before midnight the shop is open; a value is given to its budget twenty minutes later.
+fn sold(befall: impl FnOnce(&mut Simulation, Seconds)) -> (Simulation, Seconds) {
+    let start = window().0 / DAY * DAY + 23 * 3600;
+    let mut simulation = Simulation::counting(answer);
+    for object in shop(start, false) {
+        simulation.happen(&Event { at: start, change: Change::Added, last_seen: None, object });
+    }
+    simulation.join();
+    simulation.join();
+    simulation.pass_until(start + 1200);
+    let object = shop(start, true).pop().expect("a budget");
+    simulation.happen(&Event { at: start + 1200, change: Change::Modified, last_seen: None, object });
+    befall(&mut simulation, start);
+    (simulation, start)
+}
+
+fn unit_cost(simulation: &Simulation, name: &str) -> Value {
+    let all = simulation.statements();
+    let named = all["statements"].as_array().expect("a list").iter().find(|one| one["metadata"]["name"] == name);
+    named.expect("a Statement")["spec"]["unitCost"].clone()
+}
+
+/// The value was given 40 minutes before midnight. Of the first minute only the end is known: 39 minutes of two orders
+/// each, for 65 cents; what was spent before is left out.
+fn closed() -> Value {
+    json!({"perUnit": "0.0083333333", "unit": "order", "units": "78", "leftOut": "7/20"})
+}
+
+#[test]
+fn a_unit_costs_what_is_spent_while_units_are_counted() {
+    let (mut simulation, start) = sold(|simulation, start| simulation.pass_until(start + 2400));
+    let status = |simulation: &Simulation| simulation.status(Source::Budgets, "a/team").clone();
+    assert_eq!(status(&simulation)["unitCost"], json!({"perUnit": "0.0083333333", "unit": "order"}));
+    let crossed = status(&simulation)["thresholds"].clone();
+    assert!(crossed[0]["crossedAt"].is_string() && crossed[1]["crossedAt"].is_null(), "{crossed}");
+    let told: Vec<_> = simulation.events().filter(|(reason, _)| *reason == "ThresholdCrossed").collect();
+    assert!(told.len() == 1 && told[0].1.contains("100 % of 0.008 EUR for one order in 2025-03-29"), "{told:?}");
+
+    // While Prometheus is silent it is not known; once it answers it is what it was.
+    simulation.suffer(Fate::Silent);
+    simulation.pass_until(start + 3300);
+    assert_eq!(status(&simulation)["unitCost"], Value::Null);
+    simulation.pass_until(start + 3600 + 1200);
+    assert_eq!(unit_cost(&simulation, "team-2025-03-29"), closed());
+}
+
+#[test]
+fn units_outlive_whoever_counted_them() {
+    for fate in [Fate::Failover, Fate::ColdStart] {
+        let (simulation, _) = sold(|simulation, start| {
+            for minutes in [25, 31, 44] {
+                simulation.pass_until(start + minutes * 60 + 17);
+                simulation.suffer(fate);
+            }
+            simulation.pass_until(start + 3600 + 1200);
+        });
+        assert_eq!(unit_cost(&simulation, "team-2025-03-29"), closed(), "{fate:?}");
+    }
 }

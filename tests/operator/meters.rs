@@ -31,7 +31,9 @@ fn plan() -> String {
 }
 
 const BUDGET: &str = "{apiVersion: billing.opex.dev/v1alpha1, kind: Budget, metadata: {name: team}, \
-                      spec: {pricePlan: metered, period: {every: Year}}}";
+                      spec: {pricePlan: metered, period: {every: Year}, \
+                      value: {unit: order, query: 'sum(increase(orders_total[$window]))'}, \
+                      thresholds: [{of: UnitCost, above: '0.000001', action: Notify}]}}";
 
 /// Everything that runs.
 struct Scene<'a> {
@@ -60,12 +62,16 @@ fn what_prometheus_counts_survives_its_death_and_the_leaders() {
     ground.settle_within(PATIENCE, "priceplan/metered", READY, "MeterUnknown");
     ground.hear("get priceplan metered -oyaml", "meter broken: Prometheus refuses the query");
 
+    ground.settle_within(PATIENCE, "bgt/team", ".status.unitCost.unit", "order");
+    ground.event("bgt/team", "ThresholdCrossed", "100 % of 0.000001 EUR for one order");
+
     // It dies, and everything else goes on.
     scene.prometheus.process.kill9().unwrap();
     let died = counted(&scene.spec());
     ground.settle_within(PATIENCE, "priceplan/metered", READY, "PrometheusSilent");
     let seen = scene.spec()["watermark"].as_str().unwrap().to_owned();
     ground.settle_within(Duration::from_mins(2), "bgt/team", FRESH, "MeterStale");
+    ground.settle_within(Duration::from_mins(2), "bgt/team", ".status.unitCost", "");
     scene.count_until("metering goes on", |spec| {
         let stale = gaps(spec).iter().any(|gap| gap["reason"] == "meter egress: Prometheus does not answer");
         spec["watermark"].as_str() > Some(&seen) && stale
@@ -91,6 +97,9 @@ fn what_prometheus_counts_survives_its_death_and_the_leaders() {
     scene.count_until("nothing is unknown", |_| ground.field("priceplan/metered", READY) == "Usable");
     ground.settle_within(PATIENCE, "bgt/team", FRESH, "Heard");
     scene.compare();
+    ground.settle_within(PATIENCE, "bgt/team", ".status.unitCost.unit", "order");
+    let counted = &scene.spec()["unitCost"];
+    assert!(counted["perUnit"].is_string() && counted["units"].as_str() > Some("0"), "{counted}");
 }
 
 const READY: &str = r#".status.conditions[?(@.type=="Ready")].reason"#;
@@ -109,6 +118,7 @@ impl Scene<'_> {
             more += 123_456_789.0;
             self.counters.add("egress_bytes_total{namespace=\"shop\"}", more);
             self.counters.add("egress_bytes_total{namespace=\"elsewhere\"}", more);
+            self.counters.add("orders_total", 1.0);
             let spec = self.spec();
             anyhow::ensure!(enough(&spec), "{spec:#}");
             Ok(())

@@ -9,7 +9,7 @@
 use std::collections::BTreeMap;
 
 use super::change::Difference;
-use super::{Entry, LedgerId, Machine};
+use super::{BudgetState, Entry, LedgerId, Machine};
 use crate::api;
 use crate::engine::counted::{Answer, Counted, Counting, Meter, Question, Subject, said};
 use crate::engine::ledger::Gap;
@@ -19,7 +19,7 @@ use crate::facts::count::{Counts, Unknown};
 use crate::facts::{Name, Seconds};
 
 /// What was not counted for so many windows is a gap.
-const PATIENCE: Seconds = 5;
+pub(super) const PATIENCE: Seconds = 5;
 
 /// Nothing that lies farther back is asked for.
 const LONGEST: Seconds = 7 * 86_400;
@@ -72,7 +72,8 @@ impl Machine {
             let until = ledgers[&id].ledger.span.until;
             let booked = to.min(until) - 1;
             for meter in terms.meters(world, from) {
-                let counted = answer.counted(&terms.plan, &meter.name);
+                let subject = Subject::Meter { plan: terms.plan.clone(), meter: meter.name.clone() };
+                let counted = answer.counted(&subject);
                 let unknown = match counted {
                     Some(Ok(Counted::ByNamespace(counts))) => {
                         let growth = meter.growth(world, rates, &terms, counts, (from, booked));
@@ -80,6 +81,7 @@ impl Machine {
                         Meter::unknown(world, &terms, counts, from).cloned()
                     }
                     Some(Err(unknown)) => Some(unknown.clone()),
+                    Some(Ok(Counted::Whole(_))) => Some(Unknown::NoNamespace),
                     // The plan was not in force when it was asked.
                     None => Some(Unknown::NoSamples),
                 };
@@ -95,6 +97,7 @@ impl Machine {
                 .into_iter()
                 .for_each(|e| e.note_gap(gap.clone()));
         }
+        self.count_values(answer, from, to);
         self.skip(from, to);
         self.note_unknown(answer, at);
     }
@@ -168,8 +171,10 @@ impl Machine {
         if let Some((_, why)) = &self.silent {
             return Some(("PrometheusSilent", format!("Prometheus does not answer, and will be asked again: {why}")));
         }
-        let of_plan = self.unknown.iter().filter(|(Subject::Meter { plan: of, .. }, _)| of == plan);
-        let mut said = of_plan.map(|(Subject::Meter { meter, .. }, unknown)| format!("{}: {unknown}", said(meter)));
+        let mut said = self.unknown.iter().filter_map(|(subject, unknown)| match subject {
+            Subject::Meter { plan: of, meter } if of == plan => Some(format!("{}: {unknown}", said(meter))),
+            _ => None,
+        });
         let first = said.next()?;
         Some(("MeterUnknown", said.fold(first, |all, one| format!("{all}; {one}"))))
     }
@@ -183,21 +188,25 @@ impl Machine {
         };
         let late = late.first().map(|gap| gap.reason.clone());
         let unknown = terms.meters(&self.world, now).iter().find(unknown);
-        late.or_else(|| unknown.map(|meter| format!("{}: what was counted last is not known", meter.said())))
+        let late =
+            late.or_else(|| unknown.map(|meter| format!("{}: what was counted last is not known", meter.said())));
+        late.or_else(|| self.stale_value(entry, now))
     }
 
     // === windows ===
 
     /// Whether anything is to be counted at all.
     fn counts(&self) -> bool {
-        self.has_meters()
+        let valued =
+            |state: &BudgetState| state.specs.iter().any(|(_, spec)| spec.as_ref().is_some_and(|s| s.value.is_some()));
+        self.has_meters() || self.budgets.values().any(valued)
     }
 
     fn has_meters(&self) -> bool {
         self.world.lists().any(|list| !list.meters.is_empty())
     }
 
-    fn open_ledgers(&self) -> impl Iterator<Item = (LedgerId, &Entry)> {
+    pub(super) fn open_ledgers(&self) -> impl Iterator<Item = (LedgerId, &Entry)> {
         self.ledgers.iter().filter(|(_, e)| e.closed_at.is_none()).map(|(id, e)| (*id, e))
     }
 
@@ -215,6 +224,11 @@ impl Machine {
                 queries.insert(subject, meter.query.clone());
             }
         }
+        for (_, e) in self.open_ledgers().filter(|(_, e)| e.counted == t && e.spans(t)) {
+            if let Some((_, query)) = self.value_at(&e.budget, t) {
+                queries.insert(Subject::Value(e.budget.clone()), query.clone());
+            }
+        }
         queries.into_iter().collect()
     }
 
@@ -222,8 +236,7 @@ impl Machine {
     /// closed is a Correction, as long as the one that takes it has not had it.
     fn counting_at(&self, t: Seconds) -> Vec<(LedgerId, Terms)> {
         let takes = |(id, e): (&LedgerId, &Entry)| {
-            let within = e.ledger.span.from <= t && t < e.ledger.span.until;
-            let terms = e.ledger.span.terms.at(t)?.clone().filter(|terms| within && terms.pods.is_none())?;
+            let terms = e.ledger.span.terms.at(t)?.clone().filter(|terms| e.spans(t) && terms.pods.is_none())?;
             let due = |e: &Entry| e.counted == t;
             let taker = || self.open_ledger(&e.budget, self.now).map(|id| &self.ledgers[&id]);
             let takes = match e.closed_at {
@@ -245,7 +258,8 @@ impl Machine {
         let begin = self.open_ledgers().map(|(_, e)| e.ledger.span.from).filter(|t| *t > from);
         let terms = self.open_ledgers().filter_map(|(_, e)| e.ledger.span.terms.changes(from, ready).next());
         let plans = self.world.plans.values().filter_map(|plan| plan.versions.changes(from, ready).next());
-        begin.chain(terms).chain(plans).min().unwrap_or(ready)
+        let specs = self.budgets.values().filter_map(|state| state.specs.changes(from, ready).next());
+        begin.chain(terms).chain(plans).chain(specs).min().unwrap_or(ready)
     }
 
     /// The first instant after `from` up to which an open ledger is counted: no window lies across it.
@@ -272,13 +286,17 @@ impl Machine {
             let partly = |counts: &Counts| counts.values().find_map(|count| count.clone().err());
             let unknown = match counted {
                 Ok(Counted::ByNamespace(counts)) => partly(counts),
+                Ok(Counted::Whole(_)) => None,
                 Err(unknown) => Some(unknown.clone()),
             };
-            let Subject::Meter { plan, meter } = subject;
+            let about = match subject {
+                Subject::Meter { plan, meter } => format!("PricePlan {plan} {}", said(meter)),
+                Subject::Value(budget) => format!("{} {} value", budget.kind(), budget.name),
+            };
             match unknown {
                 None => drop(self.unknown.remove(subject)),
                 Some(unknown) => {
-                    self.trouble("Meter", format!("PricePlan {plan} {}", said(meter)), unknown.to_string());
+                    self.trouble("Meter", about, unknown.to_string());
                     self.unknown.insert(subject.clone(), unknown);
                 }
             }
@@ -302,8 +320,7 @@ impl Counting {
 // === impl Answer ===
 
 impl Answer {
-    fn counted(&self, plan: &Name, meter: &Name) -> Option<&Result<Counted, Unknown>> {
-        let of = |subject: &Subject| matches!(subject, Subject::Meter { plan: p, meter: m } if p == plan && m == meter);
-        self.counts.iter().find(|(subject, _)| of(subject)).map(|(_, counted)| counted)
+    pub(super) fn counted(&self, of: &Subject) -> Option<&Result<Counted, Unknown>> {
+        self.counts.iter().find(|(subject, _)| subject == of).map(|(_, counted)| counted)
     }
 }

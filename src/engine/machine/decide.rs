@@ -8,11 +8,11 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 use super::limits::Allowance;
 use super::overrides::Effect;
 use super::{BudgetState, Latch, LedgerId, Machine};
-use crate::api::{Action, Gate, Measure};
+use crate::api::{Action, Gate, Measure, Threshold};
 use crate::engine::budget::{Budget, BudgetKey};
 use crate::engine::evaluate::{self, Figures};
 use crate::engine::item::NEVER;
-use crate::engine::money::{Exact, Fraction, amount_text};
+use crate::engine::money::{Exact, Fraction, Price, amount_text};
 use crate::facts::Seconds;
 
 /// A forecast's crossing opens once it was so many percent points below for so long.
@@ -136,6 +136,7 @@ impl Machine {
     ) {
         let fingerprint = fingerprint(spec, limit, overrides);
         let entry = &self.ledgers[&id];
+        let per_unit = self.per_unit(entry, now).as_ref().map(Fraction::from);
         let shown_at = self.budgets[key].status.updated.as_ref().map_or(now, |updated| updated.0.as_second());
         let moved = self.rate(spec, &entry.ledger, shown_at) != self.rate(spec, &entry.ledger, now);
         let state = self.budgets.get_mut(key).expect("evaluated");
@@ -153,8 +154,14 @@ impl Machine {
         };
         state.latched = Some(id);
         state.fingerprint = fingerprint;
+        for threshold in spec.thresholds.iter().filter(|threshold| threshold.of == Measure::UnitCost) {
+            let latch = state.latches.entry((threshold.percent, threshold.of)).or_default();
+            if let (Some(per_unit), Some(above)) = (&per_unit, may_cost(threshold)) {
+                latch.follow(per_unit, &above, threshold.percent, edited, now);
+            }
+        }
         let Some(Allowance { level: limit, .. }) = limit else {
-            state.latches.clear();
+            state.latches.retain(|(_, of), _| *of == Measure::UnitCost);
             return;
         };
         state.latches.retain(|(percent, of), _| spec.thresholds.iter().any(|t| t.percent == *percent && t.of == *of));
@@ -170,7 +177,8 @@ impl Machine {
                         newly.push((threshold.percent, level));
                     }
                 }
-                Measure::Forecast => latch.follow_forecast(&figures.forecast, limit, threshold.percent, edited, now),
+                Measure::Forecast => latch.follow(&figures.forecast, limit, threshold.percent, edited, now),
+                Measure::UnitCost => {}
             }
         }
         let from = if edited { now } else { after };
@@ -246,15 +254,16 @@ impl BudgetState {
 }
 
 impl Latch {
-    fn follow_forecast(&mut self, forecast: &Fraction, limit: &Exact, percent: i32, edited: bool, now: Seconds) {
-        let above = *forecast >= evaluate::level(limit, percent);
+    /// What may fall again opens once it was below for a while.
+    fn follow(&mut self, measured: &Fraction, limit: &Exact, percent: i32, edited: bool, now: Seconds) {
+        let above = *measured >= evaluate::level(limit, percent);
         if self.crossed_at.is_none() {
             if above {
                 *self = Self { crossed_at: Some(now), ..Self::default() };
             }
         } else if edited && !above {
             *self = Self::default();
-        } else if *forecast < evaluate::level(limit, percent - FORECAST_RELEASE.0) {
+        } else if *measured < evaluate::level(limit, percent - FORECAST_RELEASE.0) {
             let since = *self.below_since.get_or_insert(now);
             if now - since >= FORECAST_RELEASE.1 {
                 *self = Self::default();
@@ -263,6 +272,11 @@ impl Latch {
             self.below_since = None;
         }
     }
+}
+
+/// What one unit may cost.
+fn may_cost(threshold: &Threshold) -> Option<Exact> {
+    Some(Price::parse(threshold.above.as_ref()?.as_str()).ok()?.exact())
 }
 
 pub(super) fn gate_of(action: Action) -> Gate {
@@ -279,7 +293,7 @@ fn fingerprint(spec: &Budget, limit: Option<&Allowance>, overrides: usize) -> u6
     let mut hasher = DefaultHasher::new();
     limit.map(|Allowance { amount, level }| [amount, level].map(|of| (of.numer(), of.denom()))).hash(&mut hasher);
     for threshold in &spec.thresholds {
-        (threshold.percent, threshold.of, threshold.action).hash(&mut hasher);
+        (threshold.percent, threshold.of, &threshold.above, threshold.action).hash(&mut hasher);
     }
     spec.terms.plan.hash(&mut hasher);
     overrides.hash(&mut hasher);

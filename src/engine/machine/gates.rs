@@ -139,6 +139,7 @@ impl Machine {
             match (of, percent) {
                 (Measure::Actual, 100) => text.push_str("is used up"),
                 (Measure::Actual, _) => write!(text, "has reached {percent} %").expect("a string"),
+                (Measure::UnitCost, _) => text.push_str("costs more for each unit than it may"),
                 (Measure::Forecast, _) => write!(text, "has a forecast of {percent} %").expect("a string"),
             }
             let currency = limit.currency;

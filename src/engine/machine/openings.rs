@@ -114,6 +114,7 @@ impl Machine {
             ledger: Ledger::new(window, span, currency),
             gaps,
             counted: self.counted_from(from),
+            worth: None,
             closed_at: None,
             persisted: None,
             urgent: true,

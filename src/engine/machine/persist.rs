@@ -335,6 +335,7 @@ impl Machine {
                 .map(|gap| super::show::gap(&gap))
                 .collect(),
             top_workloads: printed.top,
+            unit_cost: self.unit_cost_line(entry, closed_at.is_some()),
         }
     }
 

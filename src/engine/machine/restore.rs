@@ -3,6 +3,8 @@
 use std::collections::{BTreeMap, HashMap};
 
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ManagedFieldsEntry;
+use num_bigint::BigInt;
+use num_traits::ToPrimitive;
 
 use super::{BudgetState, Entry, Machine, Persisted, StatementState};
 use crate::api::{self, BilledKind, Phase};
@@ -11,10 +13,12 @@ use crate::engine::history::History;
 use crate::engine::item::Item;
 use crate::engine::ledger::{Gap, Ledger, LineKey};
 use crate::engine::meter::{Growth, Span};
+use crate::engine::money::{BILLIONTHS, Exact, parse_exact};
 use crate::engine::observed::{Cut, Tag};
 use crate::engine::period::Window;
 use crate::engine::statement;
 use crate::engine::tiers::Regimes;
+use crate::engine::worth::Worth;
 use crate::facts::{Name, Seconds};
 
 use super::budgets::name_of;
@@ -132,6 +136,7 @@ impl Machine {
             ledger: Ledger::new(window, span, spec.currency.code().into()),
             gaps: gaps(spec),
             counted: self.counted_by(spec),
+            worth: worth(spec),
             closed_at,
             persisted: Some(persisted(statement, cut.clone(), &self.seen, at)),
             urgent: false,
@@ -268,7 +273,7 @@ impl Machine {
         let entry = self.ledgers.get_mut(&id).expect("found");
         entry.resumes.extend(apart.into_iter().map(|source| (source, statement.spec.watermark.0.as_second())));
         entry.persisted = Some(persisted(statement, cut.clone(), &self.seen, at));
-        (entry.gaps, entry.counted) = (gaps(&statement.spec), counted);
+        (entry.gaps, entry.counted, entry.worth) = (gaps(&statement.spec), counted, worth(&statement.spec));
         self.adopt(id, statement, &cut);
         self.roll(&budget, at);
         self.wake_budget(&budget, at);
@@ -360,6 +365,14 @@ fn is_ours(fields: &[ManagedFieldsEntry]) -> bool {
     let newest = fields.iter().filter_map(|entry| entry.time.as_ref().map(|t| t.0)).max();
     let last = fields.iter().filter(|entry| entry.time.as_ref().map(|t| t.0) == newest);
     last.map(|entry| entry.manager.as_deref()).all(|manager| manager.is_none_or(|manager| manager == FIELD_MANAGER))
+}
+
+/// What a Statement says was counted of its budget's value.
+fn worth(spec: &api::StatementSpec) -> Option<Worth> {
+    let said = spec.unit_cost.as_ref()?;
+    let units = parse_exact(&said.units).ok()? * BigInt::from(BILLIONTHS);
+    let left_out = said.left_out.as_deref().map_or(Ok(Exact::default()), parse_exact).ok()?;
+    Some(Worth::resume(said.unit.as_str().into(), units.to_integer().to_i128()?, left_out))
 }
 
 /// The gaps that a Statement names, but for what Prometheus may still be asked.

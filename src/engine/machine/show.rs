@@ -166,6 +166,7 @@ impl Machine {
             status.burn_rate = Some(BurnRate { per_day: text(&shown(&figures.per_day())) });
             status.breakdown = Some(self.breakdown(key, entry, (money, &rate), figures.at));
         }
+        status.unit_cost = self.unit_cost(entry, now);
         status.thresholds = thresholds(state, spec);
     }
 

@@ -9,7 +9,7 @@ use super::{BudgetState, Machine};
 use iso_currency::Currency;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition;
 
-use crate::api::{Action, BudgetStatus, Gate, Measure};
+use crate::api::{BudgetStatus, Gate, Measure, Threshold};
 use crate::engine::budget::BudgetKey;
 use crate::engine::write::{About, EventKey, Outcome, Write, WriteKey};
 use crate::facts::{Name, Seconds};
@@ -50,7 +50,7 @@ impl Machine {
         for threshold in spec.iter().flat_map(|spec| &spec.thresholds) {
             let (percent, of) = (threshold.percent, threshold.of);
             if let Some(at) = state.crossed_untold(percent, of) {
-                let note = crossing_note(status, percent, of, threshold.action, at);
+                let note = crossing_note(status, threshold, at);
                 news.push((EventKey::Crossed { budget: key.clone(), percent, of, at }, true, note));
             }
         }
@@ -266,13 +266,23 @@ fn unsampled(status: &BudgetStatus) -> Option<&Condition> {
     status.conditions.iter().find(missing)
 }
 
-fn crossing_note(status: &BudgetStatus, percent: i32, of: Measure, action: Action, at: Seconds) -> String {
+fn crossing_note(status: &BudgetStatus, threshold: &Threshold, at: Seconds) -> String {
+    let Threshold { percent, of, above, action } = threshold;
     let currency = status.currency.as_ref().map(Currency::code).unwrap_or_default();
     let label = status.period.as_ref().map(|p| p.label.as_str()).unwrap_or_default();
     let limit = status.limit.as_deref().unwrap_or_default();
     let (what, figure) = match of {
         Measure::Actual => ("spent", status.spent.as_deref()),
         Measure::Forecast => ("forecast", status.forecast.as_ref().map(|f| f.amount.as_str())),
+        Measure::UnitCost => {
+            let (cost, unit) =
+                status.unit_cost.as_ref().map(|c| (c.per_unit.as_str(), c.unit.as_str())).unwrap_or_default();
+            let above = above.as_ref().map(ToString::to_string).unwrap_or_default();
+            return format!(
+                "{percent} % of {above} {currency} for one {unit} in {label} reached at {}: it costs {cost} {currency}; action {action:?}",
+                time(at).0
+            );
+        }
     };
     let figure = figure.unwrap_or_default();
     let at = time(at).0;

@@ -117,6 +117,7 @@ impl Machine {
             terms,
             thresholds: Vec::new(),
             ceiling: ScaleCeiling::default(),
+            value: None,
         };
         self.usages.push(usage);
         self.sampler.dirty = true;
