@@ -242,7 +242,8 @@ impl Piece<'_> {
             };
             let per_second = amount * rates.get(rate).unit.per_second();
             let namespace = Some(&item.namespace).filter(|namespace| !namespace.is_empty()).cloned();
-            push(LineKey { namespace, workload: item.workload.clone(), rate }, per_second);
+            let line = LineKey { namespace, workload: item.workload.clone(), rate };
+            push(line, per_second);
         }
     }
 }

@@ -8,7 +8,7 @@ use std::fmt;
 
 use crate::facts::Kind;
 
-/// Where facts come from. The order is that of the letters.
+/// Where facts come from, in the order of the letters.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Source {
     Bindings,
