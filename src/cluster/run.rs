@@ -86,7 +86,7 @@ async fn control(
     let watches = Watches { reports, board: web.board.clone(), clock: clock.clone(), recording: recorder.is_some() };
     let billed = watches.spawn(&client);
     let (wanted, samples) = watch::channel(Wanted::Nobody);
-    let sampler = Sampler {
+    let polling = Sampler {
         client: client.clone(),
         clock: clock.clone(),
         interval: config.sample_interval,
@@ -94,7 +94,7 @@ async fn control(
         reports: watches.reports.clone(),
         recording: watches.recording,
     };
-    tokio::spawn(sampler.run());
+    tokio::spawn(polling.run());
     let election = Election::stand(client.clone(), clock.clone(), &config.namespace, me.clone());
     tokio::spawn(defaults::create(client.clone(), config.defaults, election.leading.clone()));
     let (queries, asked) = mpsc::channel::<Query>(16);
@@ -138,7 +138,7 @@ pub async fn record(client: &Client, clock: &Clock, recorder: Recorder) -> Resul
     let watches = Watches { reports, board: Board::default(), clock: clock.clone(), recording: true };
     let mut billed = watches.spawn(client);
     let (wanted, samples) = watch::channel(Wanted::Nobody);
-    let sampler = Sampler {
+    let polling = Sampler {
         client: client.clone(),
         clock: clock.clone(),
         interval: INTERVAL,
@@ -146,16 +146,16 @@ pub async fn record(client: &Client, clock: &Clock, recorder: Recorder) -> Resul
         reports: watches.reports.clone(),
         recording: true,
     };
-    tokio::spawn(sampler.run());
-    let mut sampled = HashSet::new();
+    tokio::spawn(polling.run());
+    let mut takers = HashSet::new();
     loop {
         tokio::select! {
             () = &mut stop => break,
             Some(report) = received.recv() => {
                 billed.note(&report.news);
                 if let Some((id, takes)) = takes_samples(&report.news) {
-                    if takes { sampled.insert(id) } else { sampled.remove(&id) };
-                    let asked = if sampled.is_empty() { Wanted::Nobody } else { Wanted::Everybody };
+                    if takes { takers.insert(id) } else { takers.remove(&id) };
+                    let asked = if takers.is_empty() { Wanted::Nobody } else { Wanted::Everybody };
                     wanted.send_if_modified(|before| *before != asked && { *before = asked; true });
                 }
                 if let News::Unsampled(why) = &report.news {

@@ -95,11 +95,9 @@ impl Budget {
     }
 
     fn compile(scope: Scope, spec: &api::BudgetSpec) -> Result<Self, BudgetError> {
-        let above = spec.thresholds.iter().filter_map(|threshold| threshold.above.as_ref());
-        above
-            .map(|above| Price::parse(above.as_str()).map(drop))
-            .collect::<Result<(), _>>()
-            .map_err(BudgetError::Above)?;
+        for above in spec.thresholds.iter().filter_map(|threshold| threshold.above.as_ref()) {
+            Price::parse(above.as_str()).map_err(BudgetError::Above)?;
+        }
         let schedule = Schedule::try_from(&spec.period).map_err(BudgetError::Period)?;
         Ok(Self {
             limit: Limit::compile(spec, schedule.zone())?,

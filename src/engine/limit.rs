@@ -132,7 +132,7 @@ mod tests {
     use serde_json::{Value, json};
 
     /// The limit of a monthly budget in Berlin, and what it is for the period that holds an instant.
-    fn planned(rest: Value, instant: &str) -> String {
+    fn planned(rest: &Value, instant: &str) -> String {
         let mut spec = json!({
             "limit": {"amount": 1000, "currency": "EUR"}, "period": {"every": "Month", "timeZone": "Europe/Berlin"},
         });
@@ -156,14 +156,14 @@ mod tests {
             ("2027-12-15T00:00:00Z", "1500"),
             ("2027-01-15T00:00:00Z", "1000"),
         ] {
-            assert_eq!(planned(plans.clone(), instant), amount, "{instant}");
+            assert_eq!(planned(&plans, instant), amount, "{instant}");
         }
         let week = json!({"period": {"every": "Week"}, "plannedLimits": [{"period": "2026-w47", "amount": 5}]});
-        assert_eq!(planned(week.clone(), "2026-11-16T00:00:00Z"), "5");
-        assert_eq!(planned(week, "2026-11-23T00:00:00Z"), "1000");
+        assert_eq!(planned(&week, "2026-11-16T00:00:00Z"), "5");
+        assert_eq!(planned(&week, "2026-11-23T00:00:00Z"), "1000");
         // The month in which it starts.
         let quarter = json!({"period": {"every": "Quarter"}, "plannedLimits": [{"months": [12, 11], "amount": 5}]});
-        assert_eq!(planned(quarter, "2026-11-16T00:00:00Z"), "1000");
+        assert_eq!(planned(&quarter, "2026-11-16T00:00:00Z"), "1000");
     }
 
     #[test]
@@ -175,7 +175,7 @@ mod tests {
         for (instant, amount) in
             [("2026-10-15T00:00:00Z", "1000"), ("2026-11-15T00:00:00Z", "2015/2"), ("2026-12-15T00:00:00Z", "1000")]
         {
-            assert_eq!(planned(peaks.clone(), instant), amount, "{instant}");
+            assert_eq!(planned(&peaks, instant), amount, "{instant}");
         }
     }
 

@@ -100,8 +100,8 @@ impl Sampling {
     /// The samples of an item that are its own: those taken before `end`, and not before it began. They count from
     /// `since` on.
     pub fn of(&self, item: &Item, end: Seconds, since: Seconds) -> Use<'_> {
-        let sampled = self.0.get(&item.namespace).and_then(|pods| pods.get(&item.called));
-        let samples = sampled.map_or(&[][..], |sampled| &sampled.samples);
+        let known = self.0.get(&item.namespace).and_then(|pods| pods.get(&item.called));
+        let samples = known.map_or(&[][..], |known| &known.samples);
         let first = samples.partition_point(|sample| sample.taken < item.start);
         let own = samples[first..].partition_point(|sample| sample.taken < end);
         Use { samples: &samples[first..first + own], since }

@@ -395,7 +395,10 @@ pub const REFUSED: &[Case] = &[
         "{currency: EUR, objects: [{name: a, kind: ConfigMap, pricePerHour: 1, category: Databases}]}",
         "Unsupported value",
     ),
-    plan("{currency: EUR, objects: [{name: a, kind: ConfigMap, pricePerHour: '-1'}]}", WHOLE_OR_QUOTED),
+    plan(
+        "{currency: EUR, objects: [{name: a, kind: ConfigMap, pricePerHour: '-1'}]}",
+        "spec.objects[0].pricePerHour in body should match",
+    ),
     plan(
         "{currency: EUR, objects: [{name: a, kind: ConfigMap, pricePerHour: 1, selector: {matchExpressions: [{key: a, operator: In}]}}]}",
         "In and NotIn need at least one entry in values",

@@ -22,7 +22,9 @@ pub fn differ(look: Seconds, fates: &[(Seconds, Fate)]) -> Vec<String> {
     let trace = trace(start);
     let mut simulation = Simulation::new();
     let (first, later) = trace.split_at(4);
-    first.iter().for_each(|event| simulation.happen(event));
+    for event in first {
+        simulation.happen(event);
+    }
     simulation.join();
     simulation.join();
     let mut fates: Vec<_> = fates.iter().map(|(at, fate)| (start + at, *fate)).collect();

@@ -359,7 +359,7 @@ impl Simulation {
                 let event = (key.reason(), note.clone());
                 self.server.events.entry(format!("{key:?} {:?}", about.uid)).or_insert(event);
             }
-            _ => {}
+            Write::Gate { .. } => {}
         }
         Outcome::Written { version: Some(self.server.version.to_string()) }
     }

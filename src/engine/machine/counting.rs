@@ -239,11 +239,11 @@ impl Machine {
             let terms = e.ledger.span.terms.at(t)?.clone().filter(|terms| e.spans(t) && terms.pods.is_none())?;
             let due = |e: &Entry| e.counted == t;
             let taker = || self.open_ledger(&e.budget, self.now).map(|id| &self.ledgers[&id]);
-            let takes = match e.closed_at {
+            let open = match e.closed_at {
                 None => due(e),
                 Some(_) => e.counted <= t && taker().is_some_and(due),
             };
-            takes.then_some((*id, terms))
+            open.then_some((*id, terms))
         };
         self.ledgers.iter().filter_map(takes).collect()
     }
@@ -303,7 +303,9 @@ impl Machine {
         }
         if before != self.unknown {
             let users: Vec<_> = self.budgets.keys().cloned().collect();
-            users.iter().for_each(|key| self.wake_budget(key, at));
+            for key in &users {
+                self.wake_budget(key, at);
+            }
         }
     }
 }

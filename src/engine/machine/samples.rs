@@ -85,7 +85,9 @@ impl Machine {
             match &spec.terms.scope {
                 Scope::Namespace(namespace) => wanted.add([namespace.clone()]),
                 Scope::Namespaces(selector) if *selector == Selector::default() => wanted = Wanted::Everybody,
-                scope => wanted.add(self.namespaces.keys().filter(|name| self.covers(scope, name, now)).cloned()),
+                scope @ Scope::Namespaces(_) => {
+                    wanted.add(self.namespaces.keys().filter(|name| self.covers(scope, name, now)).cloned());
+                }
             }
         }
         if wanted == Wanted::Nobody {

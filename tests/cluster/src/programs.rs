@@ -125,10 +125,9 @@ impl Programs {
     /// # Panics
     /// When no program has a binary of that name.
     pub fn path(&self, binary: &str) -> PathBuf {
-        rows(&self.kubernetes)
-            .find(|row| row.binaries.iter().any(|(name, _)| *name == binary))
-            .map(|row| row.installed().unwrap_or_else(|| row.dir(&self.cache).join(binary)))
-            .unwrap_or_else(|| panic!("no program is called {binary}"))
+        let row = rows(&self.kubernetes).find(|row| row.binaries.iter().any(|(name, _)| *name == binary));
+        let row = row.unwrap_or_else(|| panic!("no program is called {binary}"));
+        row.installed().unwrap_or_else(|| row.dir(&self.cache).join(binary))
     }
 
     /// `PATH` with the binaries before everything else.
