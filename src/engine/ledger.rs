@@ -204,6 +204,11 @@ impl Ledger {
         names
     }
 
+    /// Whether something without a price runs just after `t`.
+    pub fn runs_unpriced(&self, rates: &Rates, t: Seconds) -> bool {
+        self.totals.iter().any(|(id, accrual)| rates.get(*id).is_unpriced() && accrual.rate(t) != 0)
+    }
+
     /// From here on, what was metered up to `watermark` from what `cut` had seen is what `lines` and `carried` say.
     ///
     /// Newer versions keep their full effect, so that a correction of what was persisted is not lost. What is `divided`

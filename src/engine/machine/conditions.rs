@@ -42,7 +42,7 @@ impl Machine {
                 "WithinLimit",
                 format!("{} of {} spent", said(status.spent.as_ref()), said(status.limit.as_ref())),
             ),
-            _ => (false, "NoLimit", "no limit to compare with".to_owned()),
+            _ => unlimited(spec, figures.is_some()),
         };
         let forecast = status.forecast.as_ref().map(|f| &f.amount);
         let ahead: Verdict = match (figures, limit) {
@@ -56,7 +56,7 @@ impl Machine {
                 "WithinLimit",
                 format!("forecast {} for a limit of {}", said(forecast), said(status.limit.as_ref())),
             ),
-            _ => (false, "NoLimit", "no limit to compare with".to_owned()),
+            _ => unlimited(spec, figures.is_some()),
         };
         let (exceeded, ahead) = if self.children_of(key).is_some() {
             let exceeded = self.any_child(key, "Exceeded", ("LimitReached", "WithinLimit"), now);
@@ -119,22 +119,35 @@ impl Machine {
         if let Some(unwatched) = self.unwatched(list) {
             return (true, "NotWatched", unwatched);
         }
+        if let (None, Some((start, _))) = (entry, spec.schedule.fixed()) {
+            let ahead = now < start;
+            let message =
+                if ahead { format!("the period begins at {}", time(start).0) } else { "the period is over".into() };
+            return (true, if ahead { "PeriodAhead" } else { "PeriodEnded" }, message);
+        }
         let unpriced = entry.map(|e| e.ledger.unpriced(&self.rates, now)).unwrap_or_default();
         if unpriced.is_empty() {
             let over = entry.is_some_and(|e| now >= e.ledger.span.until);
             let message = if over { "the period is over" } else { "everything is priced" };
             return (true, if over { "PeriodEnded" } else { "Priced" }, message.to_owned());
         }
-        let shown: Vec<_> = unpriced.iter().take(10).map(AsRef::as_ref).collect();
-        (
-            true,
-            "Unpriced",
-            format!("no price in PricePlan {plan:?} for {}: not counted, and not free", shown.join(", ")),
-        )
+        let shown = unpriced.iter().take(10).map(AsRef::as_ref).collect::<Vec<_>>().join(", ");
+        let message = if entry.is_some_and(|e| e.ledger.runs_unpriced(&self.rates, now)) {
+            format!("no price in PricePlan {plan:?} for {shown}: not counted, and not free")
+        } else {
+            format!("what was held of {shown} in this period had no price then: not counted, and not free")
+        };
+        (true, "Unpriced", message)
     }
 
     fn enforced(&self, key: &BudgetKey, state: &BudgetState) -> Verdict {
         let gate = state.decision.gate;
+        if let Some(exempt) = key.namespace.as_ref().filter(|namespace| self.is_exempt(namespace))
+            && state.asks_for_a_gate()
+        {
+            let message = format!("namespace {exempt} is never gated: thresholds there notify, and no more");
+            return (false, "NamespaceExempt", message);
+        }
         if gate == Gate::Open {
             return (true, "NotRequired", "nothing is blocked".to_owned());
         }
@@ -151,11 +164,6 @@ impl Machine {
             );
         }
         let covered: Vec<_> = self.covered(key);
-        if let Some(exempt) = covered.iter().find(|n| self.is_exempt(n))
-            && key.namespace.is_some()
-        {
-            return (false, "NamespaceExempt", format!("namespace {exempt} is never gated"));
-        }
         let open: Vec<_> =
             covered.iter().filter(|n| !self.is_exempt(n) && self.gate_standing(n).is_none_or(|g| g < gate)).collect();
         match open.first() {
@@ -260,6 +268,14 @@ pub(super) fn condition(
         observed_generation: generation,
         last_transition_time: known.map_or_else(|| time(now), |c| c.last_transition_time.clone()),
     }
+}
+
+/// Why nothing is compared with a limit.
+fn unlimited(spec: Option<&Budget>, metered: bool) -> Verdict {
+    if metered || spec.is_none_or(|spec| spec.limit.is_none()) {
+        return (false, "NoLimit", "no limit to compare with".to_owned());
+    }
+    (false, "NotMetered", "outside the period nothing is metered".to_owned())
 }
 
 fn said(text: Option<&String>) -> &str {

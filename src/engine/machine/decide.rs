@@ -96,7 +96,8 @@ impl Machine {
         let limit = amount.zip(rate).map(|(amount, rate)| Allowance { level: &amount * rate, amount });
         self.latch(key, id, &spec, &figures, limit.as_ref(), in_force, now);
         let state = &self.budgets[key];
-        let (gate, cause) = if over || overridden { (Gate::Open, None) } else { state.asked(&spec) };
+        let never = key.namespace.as_ref().is_some_and(|namespace| self.is_exempt(namespace));
+        let (gate, cause) = if over || overridden || never { (Gate::Open, None) } else { state.asked(&spec) };
         let next = self.next_look(key, &spec, id, &figures, limit.as_ref(), now);
         self.set_decision(key, Decision { figures: Some(figures), limit, gate, cause, overridden, since: now }, now);
         next
@@ -235,6 +236,12 @@ impl BudgetState {
             Some((gate, cause)) if gate != Gate::Open => (gate, Some(cause)),
             _ => (Gate::Open, None),
         }
+    }
+
+    /// Whether a threshold of it would deny something.
+    pub(super) fn asks_for_a_gate(&self) -> bool {
+        let spec = self.specs.last().and_then(Option::as_ref);
+        spec.is_some_and(|spec| spec.thresholds.iter().any(|threshold| gate_of(threshold.action) > Gate::Warn))
     }
 
     /// Whether the manifest or its limit is not the one that the status was computed for.
