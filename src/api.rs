@@ -16,6 +16,7 @@ mod price_plan;
 mod quantity;
 mod recurring;
 mod schema;
+mod sharing;
 mod statement;
 mod status;
 
@@ -30,6 +31,7 @@ pub use price_plan::{
 };
 pub use quantity::Quantity;
 pub use recurring::{AllocateBy, Allocation, Booking, RecurringCharge};
+pub use sharing::{IdleSharing, NamespaceSharing, ShareIdle, ShareNamespaces, Sharing};
 pub use statement::{
     BilledKind, BilledRef, BudgetKind, BudgetRef, Category, ChargeClass, ChargeFrequency, Gap, Line, Phase, Statement,
     StatementPeriod, StatementSpec,

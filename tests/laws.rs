@@ -175,6 +175,8 @@ const BILLED_IN_TIME: Features = &[
     Feature::Recurring,
     Feature::Until,
     Feature::RecurringByUsage,
+    Feature::Idle,
+    Feature::SharedNamespaces,
 ];
 
 proptest! {

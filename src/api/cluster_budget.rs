@@ -32,6 +32,10 @@ pub struct ClusterBudgetSpec {
     /// Shared: one pot for all selected namespaces. When a threshold is crossed, the gate closes in every one of them.
     #[serde(default)]
     pub mode: Mode,
+    /// Counts the cluster's idle capacity as well: what no Pod requests of the nodes, as far as the plan's sharing.idle
+    /// gives it to no namespace.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub include_idle: bool,
     /// All that a Budget has.
     #[serde(flatten)]
     pub budget: BudgetSpec,

@@ -63,15 +63,15 @@ impl BudgetKey {
 
 impl Budget {
     pub fn of_namespace(namespace: &Name, spec: &api::BudgetSpec) -> Result<Self, BudgetError> {
-        Self::compile(Scope::Namespace(namespace.clone()), spec)
+        Self::compile(Scope::Namespace(namespace.clone()), false, spec)
     }
 
     pub fn of_cluster(spec: &api::ClusterBudgetSpec) -> Result<Self, BudgetError> {
         let selector = compile(spec.namespace_selector.as_ref()).map_err(BudgetError::NamespaceSelector)?;
-        Self::compile(Scope::Namespaces(selector.unwrap_or_default()), &spec.budget)
+        Self::compile(Scope::Namespaces(selector.unwrap_or_default()), spec.include_idle, &spec.budget)
     }
 
-    fn compile(scope: Scope, spec: &api::BudgetSpec) -> Result<Self, BudgetError> {
+    fn compile(scope: Scope, idle: bool, spec: &api::BudgetSpec) -> Result<Self, BudgetError> {
         let limit = match &spec.limit {
             Some(limit) => {
                 let amount = Price::parse(limit.amount.as_str()).map_err(BudgetError::Limit)?;
@@ -87,6 +87,7 @@ impl Budget {
                 scope,
                 pods: compile(spec.pod_selector.as_ref()).map_err(BudgetError::PodSelector)?,
                 charges: spec.pod_selector.is_none(),
+                idle: idle && spec.pod_selector.is_none(),
                 plan: spec.price_plan.as_str().into(),
             },
             thresholds: spec.thresholds.clone(),

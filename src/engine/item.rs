@@ -58,6 +58,11 @@ impl Item {
         Tag { source: self.source, version: self.version }
     }
 
+    /// The Node of a Pod.
+    pub fn node(&self) -> Option<&Name> {
+        self.site.as_ref().filter(|_| self.source == Source::Pods)
+    }
+
     /// A Pod as first seen at `at`, once it is bound to a Node.
     pub fn of_pod(pod: &PodFact, version: u64, at: Seconds) -> Option<Self> {
         let site = pod.node.clone()?;
@@ -167,6 +172,11 @@ impl Item {
         if self.workload != now.workload || self.site != now.site {
             return Some(Seconds::MIN);
         }
+        self.holds_otherwise(now, at)
+    }
+
+    /// The first instant at which it would hold something else.
+    pub fn holds_otherwise(&self, now: &Self, at: Seconds) -> Option<Seconds> {
         let start = (self.start != now.start).then(|| self.start.min(now.start));
         let end = (self.end != now.end).then(|| self.end.min(now.end));
         let held = (!self.held.is_from(at, now.held.last())).then_some(at);

@@ -5,6 +5,7 @@
 
 mod condense;
 pub(in crate::engine) mod graduated;
+mod marks;
 
 use std::collections::{BTreeMap, HashMap};
 
@@ -14,10 +15,12 @@ use super::money::{Exact, Fraction, Total};
 use super::observed::{Cut, Tag};
 use super::period::Window;
 use super::rate::{Rate, RateId, Rates};
+use super::share::Parts;
 use crate::api::ChargeFrequency;
 use crate::facts::{Name, Seconds};
 
 pub use condense::OTHER;
+pub use marks::joined;
 
 /// Which line of a ledger.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -40,10 +43,12 @@ pub struct Ledger {
     /// a Statement had merged.
     carried: BTreeMap<LineKey, Exact>,
     carried_sum: Fraction,
-    /// Its parts of charges divided by usage stand among what is carried, and move no more.
+    /// Its parts of what is divided are its own, and move no more.
     divided: bool,
     /// What a Statement showed otherwise than its quantities of graduated rates come to.
     residue: Vec<(LineKey, i128)>,
+    /// How its lines stood at some instants, kept whatever is folded.
+    marks: BTreeMap<Seconds, HashMap<LineKey, i128>>,
     /// Readings before this instant are lost.
     folded: Seconds,
 }
@@ -71,6 +76,7 @@ impl Ledger {
             carried_sum: Fraction::ZERO,
             divided: false,
             residue: Vec::new(),
+            marks: BTreeMap::new(),
         }
     }
 
@@ -84,6 +90,7 @@ impl Ledger {
     }
 
     pub fn add(&mut self, line: &LineKey, ramp: Ramp) {
+        self.note(line, ramp);
         self.both(line, |accrual| accrual.add(ramp));
     }
 
@@ -157,11 +164,14 @@ impl Ledger {
         self.totals.iter().flat_map(|(_, a)| a.turns(t)).chain(bend).min()
     }
 
-    /// From here on its parts of charges divided by usage are these.
-    pub fn divide(&mut self, parts: BTreeMap<LineKey, Exact>) {
-        for (line, part) in parts {
+    /// From here on its parts of what is divided are these.
+    pub fn divide(&mut self, parts: Parts) {
+        for (line, part) in parts.amounts {
             self.carried_sum = self.carried_sum.plus(&(&part).into());
             *self.carried.entry(line).or_default() += part;
+        }
+        for (line, quantity) in parts.quantities {
+            self.both(&line, |accrual| accrual.shift(quantity));
         }
         self.divided = true;
     }

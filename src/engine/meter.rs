@@ -24,6 +24,8 @@ pub struct Terms {
     pub pods: Option<Selector>,
     /// Whether recurring charges count as well; they belong to no Pod.
     pub charges: bool,
+    /// Whether what is idle of the Nodes counts as well.
+    pub idle: bool,
     pub plan: Name,
 }
 
@@ -140,6 +142,15 @@ impl Span {
             }
         }
         between(cuts)
+    }
+
+    /// In which parts of `[from, upto)` everything is billed by a plan.
+    pub fn uses(&self, world: &World, plan: &Name, upto: Seconds) -> Vec<(Seconds, Seconds)> {
+        let by_it = |(from, _): &(Seconds, Seconds)| {
+            let terms = self.terms.at(*from).and_then(Option::as_ref);
+            terms.is_some_and(|terms| terms.charges && terms.plan == *plan && terms.price_list(world, *from).is_some())
+        };
+        self.stretches(world, self.from, upto.min(self.until)).into_iter().filter(by_it).collect()
     }
 }
 

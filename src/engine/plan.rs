@@ -14,6 +14,7 @@ use super::period::{PeriodError, Zone};
 use super::rate::{ClassPrices, NodeClass, PriceList, StoragePrice, unit_of};
 use super::recurring::{Charge, ChargeError};
 use super::selector::{Selector, UnknownOperator};
+use super::sharing::{Sharing, SharingError};
 use super::tiers::Step;
 use crate::api::{self, Amount, PricePlanSpec};
 use crate::facts::quantity::{Quantity, QuantityError};
@@ -36,6 +37,8 @@ pub enum PlanError {
     Zone(#[source] PeriodError),
     #[error("spec.recurring[{charge}].{source}")]
     Recurring { charge: String, source: ChargeError },
+    #[error("spec.sharing.{0}")]
+    Sharing(#[source] SharingError),
 }
 
 /// What is wrong with graduated prices.
@@ -91,6 +94,7 @@ impl PriceList {
             storage: storage.collect::<Result<_, _>>()?,
             recurring: recurring.collect::<Result<_, _>>()?,
             categories: categories.collect::<Result<_, _>>()?,
+            sharing: spec.sharing.as_ref().map(Sharing::compile).transpose().map_err(PlanError::Sharing)?,
             discounts,
         })
     }

@@ -3,6 +3,8 @@
 //! A rate is named after where its price comes from (COST_RULES 8): `memory` from the base prices, `spot/memory` from
 //! the class `spot`. No price is no price: the rate is kept, unpriced, and never free (12).
 
+mod idle;
+
 use std::collections::{BTreeMap, HashMap};
 use std::hash::{Hash, Hasher};
 use std::sync::Arc;
@@ -13,9 +15,12 @@ use super::money::{Unit, UnitPrice};
 use super::node_price::{self, Share};
 use super::recurring::Charge;
 use super::selector::Selector;
+use super::sharing::Sharing;
 use super::tiers::{Grade, Step};
 use crate::api::ChargeFrequency;
 use crate::facts::{Amounts, Labels, Name};
+
+pub use idle::IDLE;
 
 /// A unit price with everything a ledger line says about it.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -48,6 +53,8 @@ pub struct Rates {
     steps: HashMap<RateId, Vec<RateId>>,
     /// What was looked up before, a few resources and categories each.
     known: HashMap<Asked, Vec<(Name, Option<Name>, RateId)>>,
+    /// The same of what is idle, where that has a price.
+    idle: HashMap<Asked, Vec<(Name, Option<RateId>)>>,
 }
 
 /// What decides the rates of a Node's resources. The same are the same in memory: each version of a plan has a list of
@@ -103,6 +110,8 @@ pub struct PriceList {
     pub categories: Vec<(Selector, Name)>,
     /// For what is priced elsewhere.
     pub discounts: Discounts,
+    /// Who bears what is nobody's own.
+    pub sharing: Option<Sharing>,
 }
 
 /// Nodes that a plan prices of their own.
@@ -130,6 +139,12 @@ pub struct StoragePrice {
     pub price: UnitPrice,
     /// Per GiB and month of 730 h, not per hour.
     pub monthly: bool,
+}
+
+// === impl RateId ===
+
+impl RateId {
+    pub const FIRST: Self = Self(0);
 }
 
 // === impl Rates ===
@@ -198,6 +213,7 @@ impl Rates {
     /// Forgets what was looked up: lists and labels that nothing else refers to are free to go.
     pub fn forget(&mut self) {
         self.known.clear();
+        self.idle.clear();
     }
 
     pub fn get(&self, id: RateId) -> &Rate {
@@ -290,6 +306,12 @@ impl PriceList {
             *amount = (*amount).max(*least);
         }
         billed.into_iter().collect()
+    }
+
+    /// The same of one resource.
+    pub fn billed_of(&self, resource: &str, requests: &Amounts) -> i128 {
+        let of = |amounts: &Amounts| amounts.iter().find(|(name, _)| **name == *resource).map_or(0, |(_, amount)| *amount);
+        of(requests).max(of(&self.minimum))
     }
 
     /// The category that a Pod or claim with these labels is given, if any (COST_RULES 43).

@@ -89,7 +89,14 @@ pub fn by_category(reading: &Reading<'_>, t: Seconds) -> Vec<(Name, Exact)> {
             sums.entry(rate.category.clone()).or_default().add(price, quantity, rate.unit.factor());
         }
     }
-    for (line, amount) in ledger.carried().iter().chain(&reading.parts(t)) {
+    let parts = reading.parts(t);
+    for (line, quantity) in &parts.quantities {
+        let rate = rates.get(line.rate);
+        if let Some(price) = &rate.price {
+            sums.entry(rate.category.clone()).or_default().add(price, *quantity, rate.unit.factor());
+        }
+    }
+    for (line, amount) in ledger.carried().iter().chain(&parts.amounts) {
         sums.entry(rates.get(line.rate).category.clone()).or_default().add_exact(amount);
     }
     let mut shares: Vec<_> = sums.into_iter().map(|(name, sum)| (name, sum.exact())).collect();
@@ -112,7 +119,7 @@ pub fn by_namespace(reading: &Reading<'_>, t: Seconds) -> Vec<(Name, Exact)> {
             sums.entry(namespace).or_default().add(price, quantity, rate.unit.factor());
         }
     }
-    for (line, amount) in ledger.carried().iter().chain(&reading.parts(t)) {
+    for (line, amount) in ledger.carried().iter().chain(&reading.parts(t).amounts) {
         if let Some(namespace) = &line.namespace {
             sums.entry(namespace.clone()).or_default().add_exact(amount);
         }
@@ -127,9 +134,10 @@ fn charges(reading: &Reading<'_>, t: Seconds) -> Vec<Charge> {
     let (parts, products): (Vec<_>, Vec<_>) = ledger
         .lines(rates, t)
         .into_iter()
+        .chain(shared.quantities)
         .map(|(key, quantity)| charge(rates, key, quantity))
         .partition(|charge| rates.get(charge.key.rate).unit.is_amount());
-    let carried = ledger.carried().iter().chain(&shared);
+    let carried = ledger.carried().iter().chain(&shared.amounts);
     let carried = carried.map(|(key, amount)| Charge { key: key.clone(), quantity: 0, cost: Some(amount.into()) });
     let amounts = merge(rates, parts.into_iter().chain(carried).collect(), |charge| amount_key(rates, charge));
     products.into_iter().chain(amounts).collect()

@@ -173,6 +173,9 @@ impl Machine {
         state.specs.set(at, None);
         self.dirty_plans = true;
         self.set_terms(key, tag, at, None);
+        if self.running {
+            self.mark_usage(at);
+        }
         self.dirty_scope(key);
         self.wake_budget(key, at);
     }
@@ -278,7 +281,8 @@ impl Machine {
         };
         let since = tail.first().map_or(from, |(since, _)| from.min(*since));
         let charges = if self.running { from } else { NEVER };
-        self.change_in_turn(Touched { items: &touched, since, charges }, tag, at, |machine| {
+        let nodes: Vec<_> = self.world.nodes.keys().filter(|_| self.running).cloned().collect();
+        self.change_in_turn(Touched { items: &touched, nodes: &nodes, since, charges }, tag, at, |machine| {
             machine.world.plans.get_mut(name).expect("entered").versions.exchange(since, &mut tail);
         });
         let users: Vec<_> = self.users(name).collect();

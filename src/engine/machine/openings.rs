@@ -1,6 +1,6 @@
 //! When ledgers begin and end: periods, edits that cut them, and closing.
 
-use super::change::Touched;
+use super::change::{Touched, kept};
 use std::collections::HashMap;
 
 use super::persist::HISTORY;
@@ -8,6 +8,7 @@ use super::{BudgetState, CLOSING, Entry, LedgerId, Machine};
 use crate::engine::allocation;
 use crate::engine::budget::{Budget, BudgetKey};
 use crate::engine::history::History;
+use crate::engine::idle;
 use crate::engine::item::{Item, NEVER};
 use crate::engine::ledger::{Gap, Ledger};
 use crate::engine::meter::{self, Growth, Scope, Span, Terms};
@@ -158,12 +159,16 @@ impl Machine {
         let all = world.items.values().filter(|_| wide);
         let mut charges = Vec::new();
         allocation::growth(world, rates, &span, span.from, 1, &mut charges);
+        for node in world.nodes.keys().filter(|_| entry.meters_idle()) {
+            idle::growth(world, rates, &span, node, Seconds::MIN, 1, &mut charges);
+        }
+        let Entry { budget, ledger, .. } = entry;
         let growths = own.into_iter().chain(all).flat_map(|items| items.values()).flat_map(|item| {
             let mut growths = Vec::new();
             meter::growth(world, rates, &span, item, Seconds::MIN, 1, &mut growths);
-            growths.into_iter().map(|growth| tag(item, growth))
+            growths.into_iter().map(|growth| tag(item, kept(budget, growth)))
         });
-        entry.ledger.fill(charges.into_iter().map(|growth| (growth, Tag::KNOWN)).chain(growths), recent);
+        ledger.fill(charges.into_iter().map(|growth| (growth, Tag::KNOWN)).chain(growths), recent);
     }
 
     /// New terms from `at` on, in every ledger of the budget that is not over.
@@ -174,7 +179,7 @@ impl Machine {
             Some(namespace) => self.in_namespace(namespace),
             None => self.everything(),
         };
-        self.change_in_turn(Touched { items: &touched, since: at, charges: at }, tag, at, |machine| {
+        self.change_in_turn(Touched { charges: at, ..Touched::items(&touched, at) }, tag, at, |machine| {
             for (id, other) in &mut others {
                 machine.ledgers.get_mut(id).expect("listed").ledger.span.terms.exchange(at, other);
             }

@@ -1,6 +1,6 @@
 //! Statements as they stand on the API server: what a new process goes on from, and what someone else wrote.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::HashMap;
 
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ManagedFieldsEntry;
 
@@ -13,6 +13,7 @@ use crate::engine::ledger::{Gap, Ledger, LineKey};
 use crate::engine::meter::{Growth, Span};
 use crate::engine::observed::{Cut, Tag};
 use crate::engine::period::Window;
+use crate::engine::share::Parts;
 use crate::engine::statement;
 use crate::engine::tiers::Regimes;
 use crate::facts::{Name, Seconds};
@@ -260,16 +261,17 @@ impl Machine {
         }
         let watermark = statement.spec.watermark.0.as_second();
         let Self { world, rates, ledgers, .. } = self;
-        let ledger = &mut ledgers.get_mut(&id).expect("present").ledger;
+        let entry = ledgers.get_mut(&id).expect("present");
+        let (ledger, kept) = (&mut entry.ledger, entry.budget.usage.is_some());
         let (shown, regimes) = (read.quantities, Regimes::of(world, &ledger.span));
         let recalled = regimes.map(|regimes| regimes.recall(rates, &shown, &ledger.own(watermark, cut)));
         // What ends before its period was divided when it did.
         let ended = ledger.span.until < ledger.window.end;
-        let divided = |line: &LineKey| !ended && world.is_divided_by_usage(rates.get(line.rate));
+        let divided = |line: &LineKey| !ended && !kept && world.is_divided(rates.get(line.rate));
         ledger.rebase(recalled.as_ref().unwrap_or(&shown), read.amounts, watermark, cut, divided);
         ledger.reconcile(rates, &shown, watermark, cut);
         if ended {
-            ledger.divide(BTreeMap::new());
+            ledger.divide(Parts::default());
         }
     }
 
