@@ -60,7 +60,7 @@ impl Machine {
 
     /// Whether a budget of these terms has to know what everybody uses.
     fn is_shared(&self, terms: &Terms) -> bool {
-        terms.charges && (terms.idle || self.world.plans.get(&terms.plan).is_some_and(Plan::shares))
+        terms.idle || self.world.plans.get(&terms.plan).is_some_and(Plan::shares)
     }
 
     /// The key of the usage that a Statement is of, if it is kept.
@@ -78,7 +78,7 @@ impl Machine {
     pub(super) fn reading<'a>(&'a self, entry: &'a Entry) -> Reading<'a> {
         let terms = entry.ledger.span.terms.iter().filter_map(|(_, terms)| terms.as_ref());
         let shares = entry.budget.usage.is_none() && !entry.ledger.is_divided();
-        let shared = terms.filter(|terms| shares && self.is_shared(terms));
+        let shared = terms.filter(|terms| shares && terms.charges && self.is_shared(terms));
         let mut plans: Vec<_> = shared.map(|terms| &terms.plan).collect();
         plans.sort_unstable();
         plans.dedup();
