@@ -68,7 +68,11 @@ impl Figures {
         if at < end {
             let next = if reading.shares.is_some() { shared(at + 1) } else { Shared::NOTHING };
             slope = ledger.slope(rates, at).plus(&next.all).plus(&now.all.times(-1));
-            usage = if fixed == committed { slope.clone() } else { ledger.usage_slope(rates, at).plus(&next.usage()).plus(&now.usage().times(-1)) };
+            usage = if fixed == committed {
+                slope.clone()
+            } else {
+                ledger.usage_slope(rates, at).plus(&next.usage()).plus(&now.usage().times(-1))
+            };
         }
         let forecast = spent.plus(&usage.times(ledger.span.until - at)).plus(&committed).plus(&fixed.times(-1));
         let forecast = forecast.plus(&ledger.bent(rates, at, ledger.span.until));

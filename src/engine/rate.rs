@@ -310,7 +310,8 @@ impl PriceList {
 
     /// The same of one resource.
     pub fn billed_of(&self, resource: &str, requests: &Amounts) -> i128 {
-        let of = |amounts: &Amounts| amounts.iter().find(|(name, _)| **name == *resource).map_or(0, |(_, amount)| *amount);
+        let of =
+            |amounts: &Amounts| amounts.iter().find(|(name, _)| **name == *resource).map_or(0, |(_, amount)| *amount);
         of(requests).max(of(&self.minimum))
     }
 

@@ -151,9 +151,7 @@ impl Bearers {
             Ok(selector.map_err(ChargeError::Selector)?.unwrap_or_default())
         };
         match spec.by {
-            AllocateBy::Namespaces => {
-                Ok(Self::Listed(weights::parts(&spec.namespaces).map_err(ChargeError::Weights)?))
-            }
+            AllocateBy::Namespaces => Ok(Self::Listed(weights::parts(&spec.namespaces).map_err(ChargeError::Weights)?)),
             AllocateBy::Even => Ok(Self::Even(selector()?)),
             AllocateBy::Usage => Ok(Self::Usage(selector()?)),
         }

@@ -79,6 +79,18 @@ pub const ACCEPTED: &[Case] = &[
         "{mode: Shared, namespaceSelector: {matchLabels: {department: shop}}, limit: {amount: 1, currency: EUR}}",
         "",
     ),
+    cluster_budget("{includeIdle: true}", ""),
+    cluster_budget("{includeIdle: false, podSelector: {matchLabels: {app: web}}}", ""),
+    plan("{currency: EUR, sharing: {}}", ""),
+    plan("{currency: EUR, sharing: {idle: {by: Keep}}}", ""),
+    plan(
+        "{currency: EUR, sharing: {idle: {by: Even}, namespaces: {selector: {matchLabels: {a: b}}, by: Weights, weights: {a: 2, b: '0.5'}}}}",
+        "",
+    ),
+    plan(
+        "{currency: EUR, sharing: {idle: {by: Usage}, namespaces: {selector: {matchExpressions: [{key: a, operator: Exists}]}, by: Usage}}}",
+        "",
+    ),
     plan("{currency: EUR, estimate: true, pricesPerHour: {cpu: 1, memory: '0.004237', nvidia.com/gpu: '0'}}", ""),
     plan("{currency: EUR, storage: [{className: fast, pricePerGiBHour: '0.1'}, {pricePerGiBMonth: '0.04'}]}", ""),
     plan(
@@ -244,6 +256,10 @@ pub const REFUSED: &[Case] = &[
         "{podSelector: {matchLabels: {app: web}}, thresholds: [{percent: 100, action: Block}]}",
         PODS_MAY_NOT_BLOCK,
     ),
+    cluster_budget(
+        "{includeIdle: true, podSelector: {matchLabels: {app: web}}}",
+        "leave includeIdle or the podSelector out",
+    ),
     cluster_budget("{mode: Private}", r#"spec.mode: Unsupported value: "Private": supported values: "Shared""#),
     // price plans
     plan("{}", "spec.currency: Required value"),
@@ -285,6 +301,34 @@ pub const REFUSED: &[Case] = &[
     plan(
         "{currency: EUR, recurring: [{name: x, amount: 1, from: 2025-02-01, allocate: {by: Even}}, {name: x, amount: 2, from: 2025-02-01, allocate: {by: Even}}]}",
         "Duplicate value",
+    ),
+    // who bears what is nobody's own
+    plan("{currency: EUR, sharing: {idle: {}}}", "spec.sharing.idle.by: Required value"),
+    plan("{currency: EUR, sharing: {idle: {by: Weights}}}", r#"supported values: "Keep", "Even", "Usage""#),
+    plan("{currency: EUR, sharing: {namespaces: {by: Even}}}", "spec.sharing.namespaces.selector: Required value"),
+    plan(
+        "{currency: EUR, sharing: {namespaces: {selector: {matchLabels: {a: b}}}}}",
+        "spec.sharing.namespaces.by: Required value",
+    ),
+    plan(
+        "{currency: EUR, sharing: {namespaces: {selector: {}, by: Even}}}",
+        "an empty selector would share every namespace",
+    ),
+    plan(
+        "{currency: EUR, sharing: {namespaces: {selector: {matchLabels: {a: b}}, by: Keep}}}",
+        r#"supported values: "Even", "Usage", "Weights""#,
+    ),
+    plan(
+        "{currency: EUR, sharing: {namespaces: {selector: {matchLabels: {a: b}}, by: Weights}}}",
+        "by: Weights needs weights",
+    ),
+    plan(
+        "{currency: EUR, sharing: {namespaces: {selector: {matchLabels: {a: b}}, by: Even, weights: {a: 1}}}}",
+        "leave them out otherwise",
+    ),
+    plan(
+        "{currency: EUR, sharing: {namespaces: {selector: {matchLabels: {a: b}}, by: Weights, weights: {a: -1}}}}",
+        "should be greater than or equal to 0",
     ),
     plan("{currency: ABC}", r#"spec.currency: Unsupported value: "ABC""#),
     plan("{currency: EUR, pricesPerHour: {cpu: '1e-3'}}", "spec.pricesPerHour.cpu in body should match"),

@@ -10,13 +10,7 @@ pub const IDLE: &str = "idle/";
 
 impl Rates {
     /// The rate of what is idle of a resource; none where it has no price (COST_RULES 21).
-    pub fn idle(
-        &mut self,
-        list: &Arc<PriceList>,
-        plan: &Name,
-        resource: &Name,
-        node: OnNode<'_>,
-    ) -> Option<RateId> {
+    pub fn idle(&mut self, list: &Arc<PriceList>, plan: &Name, resource: &Name, node: OnNode<'_>) -> Option<RateId> {
         let asked = Asked { list: list.clone(), labels: node.labels.clone(), capacity: node.capacity.clone() };
         let known = self.idle.get(&asked).and_then(|known| known.iter().find(|(name, _)| name == resource));
         if let Some((_, id)) = known {

@@ -94,9 +94,9 @@ impl<'a> Pool<'a> {
         for (resource, idle) in self.idle() {
             let Some(division) = self.idle_division(resource) else {
                 let own = idle.iter().filter(|_| self.terms.idle);
-                parts.quantities.extend(own.map(|(rate, quantity)| {
-                    (LineKey { namespace: None, workload: None, rate: *rate }, *quantity)
-                }));
+                parts.quantities.extend(
+                    own.map(|(rate, quantity)| (LineKey { namespace: None, workload: None, rate: *rate }, *quantity)),
+                );
                 continue;
             };
             let cost = self.cost(idle.iter().copied());
@@ -166,8 +166,8 @@ impl<'a> Pool<'a> {
     /// The namespaces that match at the end, or did when they went.
     fn shared(&self, selector: &Selector) -> BTreeSet<&'a Name> {
         let known = self.world.namespaces.iter().filter(|(_, namespace)| namespace.made() <= self.last);
-        let matches =
-            known.filter(|(_, namespace)| namespace.labels.at(self.last).is_some_and(|labels| selector.matches(labels)));
+        let matches = known
+            .filter(|(_, namespace)| namespace.labels.at(self.last).is_some_and(|labels| selector.matches(labels)));
         matches.map(|(name, _)| name).collect()
     }
 

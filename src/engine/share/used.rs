@@ -39,7 +39,8 @@ impl Used {
         let mut resources: HashMap<Name, HashMap<Name, Total>> = HashMap::new();
         for (line, quantity) in usage.lines(rates, at) {
             let rate = rates.get(line.rate);
-            let (Some(namespace), Some(price)) = (line.namespace, rate.price.as_ref().filter(|_| is_usage(rate))) else {
+            let (Some(namespace), Some(price)) = (line.namespace, rate.price.as_ref().filter(|_| is_usage(rate)))
+            else {
                 continue;
             };
             if let Some(resource) = resource(rate) {

@@ -73,7 +73,13 @@ impl Case {
         for (i, prices) in (0..).zip(versions) {
             plan.versions.set(i * HOUR, Some(Arc::new(prices.list())));
         }
-        let terms = Terms { scope: Scope::Namespace("a".into()), pods: None, charges: true, idle: false, plan: "default".into() };
+        let terms = Terms {
+            scope: Scope::Namespace("a".into()),
+            pods: None,
+            charges: true,
+            idle: false,
+            plan: "default".into(),
+        };
         let span = Span { from: 0, until: 1000 * HOUR, terms: History::starting(Seconds::MIN, Some(terms)) };
         Self { world, rates: Rates::default(), span }
     }
