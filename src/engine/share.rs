@@ -16,7 +16,7 @@ use super::allocation::{bearing, standing};
 use super::ledger::{Ledger, LineKey};
 use super::meter::Span;
 use super::money::{Exact, Fraction, Total};
-use super::rate::{Rate, Rates};
+use super::rate::{Rate, RateId, Rates};
 use super::recurring::{Bearers, Charge, Due};
 use super::world::World;
 use crate::api::ChargeFrequency;
@@ -70,9 +70,7 @@ impl Shares<'_> {
             let Some(rate) = rates.find(&charge.shared(plan)) else { continue };
             let division = used.among(&bearing);
             for namespace in covered {
-                let part = &amount * division.part(namespace);
-                let line = LineKey { namespace: Some(namespace.clone()), workload: None, rate };
-                *parts.amounts.entry(line).or_default() += part;
+                parts.add(namespace, rate, &(&amount * division.part(namespace)));
             }
         }
     }
@@ -107,6 +105,11 @@ impl Shares<'_> {
 // === impl Parts ===
 
 impl Parts {
+    fn add(&mut self, namespace: &Name, rate: RateId, part: &Exact) {
+        let line = LineKey { namespace: Some(namespace.clone()), workload: None, rate };
+        *self.amounts.entry(line).or_default() += part;
+    }
+
     /// What those come to whose rate counts.
     pub fn cost(&self, rates: &Rates, counts: impl Fn(&Rate) -> bool) -> Fraction {
         let mut sum = Total::default();

@@ -32,6 +32,8 @@ pub fn parts(weights: &BTreeMap<String, Amount>) -> Result<Parts, WeightError> {
         return Err(WeightError::Weightless);
     }
     parts.retain(|_, weight| !weight.is_zero());
-    parts.values_mut().for_each(|weight| *weight /= &sum);
+    for weight in parts.values_mut() {
+        *weight /= &sum;
+    }
     Ok(parts)
 }

@@ -77,9 +77,9 @@ impl Machine {
     /// A ledger with what it takes to read it.
     pub(super) fn reading<'a>(&'a self, entry: &'a Entry) -> Reading<'a> {
         let terms = entry.ledger.span.terms.iter().filter_map(|(_, terms)| terms.as_ref());
-        let shares = entry.budget.usage.is_none() && !entry.ledger.is_divided();
-        let shared = terms.filter(|terms| shares && terms.charges && self.is_shared(terms));
-        let mut plans: Vec<_> = shared.map(|terms| &terms.plan).collect();
+        let moves = entry.budget.usage.is_none() && !entry.ledger.is_divided();
+        let sharing = terms.filter(|terms| moves && terms.charges && self.is_shared(terms));
+        let mut plans: Vec<_> = sharing.map(|terms| &terms.plan).collect();
         plans.sort_unstable();
         plans.dedup();
         let used = |plan: &Name| {

@@ -104,7 +104,7 @@ impl<'a> Pool<'a> {
             for namespace in &self.there {
                 let part = &cost * division.part(namespace);
                 if self.covers(namespace) {
-                    self.add(parts, namespace, rate, &part);
+                    parts.add(namespace, rate, &part);
                 }
                 *given.entry(namespace).or_default() += part;
             }
@@ -157,7 +157,7 @@ impl<'a> Pool<'a> {
             for (frequency, cost) in costs {
                 let Some(rate) = self.rates.find(&shared_rate(self.plan, namespace, frequency)) else { continue };
                 for receiver in &receivers {
-                    self.add(parts, receiver, rate, &(&cost * part(receiver)));
+                    parts.add(receiver, rate, &(&cost * part(receiver)));
                 }
             }
         }
@@ -220,11 +220,6 @@ impl<'a> Pool<'a> {
             }
         }
         sum.exact()
-    }
-
-    fn add(&self, parts: &mut Parts, namespace: &Name, rate: RateId, part: &Exact) {
-        let line = LineKey { namespace: Some(namespace.clone()), workload: None, rate };
-        *parts.amounts.entry(line).or_default() += part;
     }
 }
 
