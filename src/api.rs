@@ -26,8 +26,8 @@ pub use budget_override::{BudgetOverride, BudgetOverrideSpec, BudgetOverrideStat
 pub use cluster_budget::{ClusterBudget, ClusterBudgetSpec, ClusterBudgetStatus, Mode};
 pub use period::{Every, PeriodSpec, Weekday};
 pub use price_plan::{
-    AllowedNamespaces, CategoryRule, Discount, NodeClass, PlanVersion, PricePlan, PricePlanSpec, PricePlanStatus,
-    StoragePrice, Tier,
+    AllowedNamespaces, CategoryRule, DevicePrice, Discount, NodeClass, PlanVersion, PricePlan, PricePlanSpec,
+    PricePlanStatus, StoragePrice, Tier,
 };
 pub use quantity::Quantity;
 pub use recurring::{AllocateBy, Allocation, Booking, RecurringCharge};

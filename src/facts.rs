@@ -5,6 +5,7 @@
 
 use std::sync::{Arc, LazyLock};
 
+pub mod devices;
 pub mod identity;
 pub mod labels;
 pub mod metadata;
@@ -152,6 +153,27 @@ pub struct ServiceFact {
     pub labels: Labels,
     pub created: Seconds,
     pub load_balancer: bool,
+}
+
+/// A ResourceClaim, as far as devices are allocated to it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[allow(missing_docs)]
+pub struct DeviceClaimFact {
+    pub namespace: Name,
+    pub name: Name,
+    /// Absent while nothing is.
+    pub allocated: Option<Allocated>,
+    pub problems: Vec<Problem>,
+}
+
+/// What is allocated to a ResourceClaim.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[allow(missing_docs)]
+pub struct Allocated {
+    /// `allocationTimestamp`; absent, it counts from when it was first observed.
+    pub since: Option<Seconds>,
+    /// How many devices of each DeviceClass are billed.
+    pub devices: Amounts,
 }
 
 /// A ReplicaSet or Job: leads from a Pod to the controller at the top.

@@ -7,13 +7,16 @@ use serde::{Deserialize, Deserializer};
 use crate::api;
 use crate::engine::machine::Fact;
 use crate::engine::observed::{Source, Tag};
+use crate::facts::devices::SlimDeviceClaim;
 use crate::facts::metadata::Metadata;
 use crate::facts::objects::{SlimClaim, SlimNamespace, SlimNode, SlimService};
 use crate::facts::pod::SlimPod;
 use crate::facts::workload::{
     Scalable, SlimDeployment, SlimJob, SlimReplicaSet, SlimReplicationController, SlimStatefulSet,
 };
-use crate::facts::{ClaimFact, NamespaceFact, NodeFact, ObjectId, OwnerFact, PodFact, ScaleFact, ServiceFact};
+use crate::facts::{
+    ClaimFact, DeviceClaimFact, NamespaceFact, NodeFact, ObjectId, OwnerFact, PodFact, ScaleFact, ServiceFact,
+};
 
 /// One version of an object.
 #[derive(Clone, Debug)]
@@ -68,6 +71,7 @@ impl TypeMeta {
             ("batch", "Job") => Source::Jobs,
             ("admissionregistration.k8s.io", "ValidatingAdmissionPolicy") => Source::Policies,
             ("admissionregistration.k8s.io", "ValidatingAdmissionPolicyBinding") => Source::Bindings,
+            ("resource.k8s.io", "ResourceClaim") => Source::ResourceClaims,
             (api::GROUP, "Budget") => Source::Budgets,
             (api::GROUP, "ClusterBudget") => Source::ClusterBudgets,
             (api::GROUP, "BudgetOverride") => Source::BudgetOverrides,
@@ -107,6 +111,11 @@ impl Observed {
             Source::Services => slim(source, "Service", object, |service: &SlimService| {
                 (&service.metadata, Fact::Service(ServiceFact::project(service)))
             }),
+            Source::ResourceClaims => {
+                slim(source, "ResourceClaim.resource.k8s.io", object, |claim: &SlimDeviceClaim| {
+                    (&claim.metadata, Fact::DeviceClaim(DeviceClaimFact::project(claim)))
+                })
+            }
             Source::Jobs => slim(source, "Job.batch", object, |job: &SlimJob| {
                 (&job.metadata, Fact::Owner(OwnerFact::project("Job", &job.metadata)))
             }),

@@ -17,6 +17,8 @@ mod found;
 mod holdings;
 #[path = "laws/leaving.rs"]
 mod leaving;
+#[path = "laws/optional.rs"]
+mod optional;
 #[path = "laws/parts.rs"]
 mod parts;
 #[path = "laws/prices.rs"]
@@ -162,6 +164,7 @@ const BILLED: Features = &[
     Feature::Tiers,
     Feature::Recurring,
     Feature::Until,
+    Feature::Devices,
 ];
 
 /// The same where nothing is seen late, and what is shared by usage as well: of how that is corrected after a Statement

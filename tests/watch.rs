@@ -62,6 +62,7 @@ fn told(report: &Report) -> String {
         News::Listed { .. } => return "relisted".to_owned(),
         News::Heard(_) => return "heard".to_owned(),
         News::Missed => "missed",
+        News::Unwatched(why) => return format!("unwatched: {why:?}"),
         News::Trouble(trouble) => return format!("{} {}", trouble.class, trouble.message),
     };
     let Some(line) = &report.line else { return kind.to_owned() };

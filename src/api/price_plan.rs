@@ -76,6 +76,14 @@ pub struct PricePlanSpec {
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(length(max = 64), extend("x-kubernetes-list-type" = "map", "x-kubernetes-list-map-keys" = ["name"]))]
     pub node_classes: Vec<NodeClass>,
+    /// Prices of devices that ResourceClaims hold (Dynamic Resource Allocation), by their DeviceClass. A claim costs
+    /// while devices are allocated to it, whether a Pod uses it or not.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(
+        length(max = 64),
+        extend("x-kubernetes-list-type" = "map", "x-kubernetes-list-map-keys" = ["deviceClass"])
+    )]
+    pub devices: Vec<DevicePrice>,
     /// Prices of persistent volume claims by their StorageClass; the first entry that matches a claim counts.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(length(max = 64), extend("x-kubernetes-list-type" = "atomic"))]
@@ -157,6 +165,21 @@ pub struct NodeClass {
     pub price_per_node_hour: Option<Amount>,
 }
 
+/// The price of devices of one DeviceClass.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+#[schemars(inline)]
+pub struct DevicePrice {
+    /// The DeviceClass that a ResourceClaim's request names, such as gpu.nvidia.com.
+    #[schemars(
+        length(min = 1, max = 253),
+        regex(pattern = r"^[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*$")
+    )]
+    pub device_class: String,
+    /// The price of one device for an hour.
+    pub price_per_hour: Amount,
+}
+
 /// The price of persistent volume claims of one StorageClass.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, KubeSchema)]
 #[serde(rename_all = "camelCase")]
@@ -199,13 +222,13 @@ pub struct Discount {
     /// How much is taken off: 0 to 100, with at most four decimals, such as "30" or "12.5".
     #[schemars(schema_with = "schema::percent")]
     pub percent: Amount,
-    /// What it is taken off: resources by their names (cpu, memory, nvidia.com/gpu), storage, load-balancer. Without it
-    /// the discount applies to everything that is used.
+    /// What it is taken off: resources by their names (cpu, memory, nvidia.com/gpu), storage, load-balancer, devices as
+    /// device/CLASS. Without it the discount applies to everything that is used.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(schema_with = "schema::discounted")]
     #[x_kube(validation = (
         "self.all(name, !name.startsWith('storage/') && !name.startsWith('recurring/') && !name.startsWith('shared/') && !name.startsWith('idle/'))",
-        "a discount names a resource such as cpu, or storage for claims of all classes, or load-balancer; recurring and shared costs are not discounted, and idle follows its resource",
+        "a discount names a resource such as cpu, or storage for claims of all classes, or load-balancer, or device/CLASS; recurring and shared costs are not discounted, and idle follows its resource",
     ))]
     pub resources: Option<Vec<String>>,
 }

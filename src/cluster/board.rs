@@ -35,6 +35,7 @@ impl Board {
             State::Watching if began => tracing::debug!(%source, "watching"),
             State::Listing => tracing::debug!(%source, "listing"),
             State::Watching => tracing::info!(%source, "watching"),
+            State::Missing if source.is_optional() => tracing::info!(%source, "not served here, and not billed"),
             State::Missing => tracing::warn!(%source, "waiting for a kind that is not installed"),
             State::Forbidden => tracing::warn!(%source, "not allowed to watch"),
             State::Broken(error) if broken => tracing::debug!(%source, error, "watch is still broken"),
@@ -46,7 +47,8 @@ impl Board {
     /// What is not watched, and why.
     pub fn waiting(&self) -> Vec<String> {
         let states = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        Source::ALL.into_iter().filter_map(|source| why(source, states.get(&source))).collect()
+        let waited_for = Source::ALL.into_iter().filter(|source| !source.is_optional());
+        waited_for.filter_map(|source| why(source, states.get(&source))).collect()
     }
 }
 

@@ -19,7 +19,6 @@ use super::record::Recorder;
 use super::write::Writer;
 use crate::clock::Clock;
 use crate::engine::machine::{Event, Machine, Pass, Shown, Trouble};
-use crate::engine::observed::Source;
 use crate::engine::write::{Outcome, Write, WriteKey};
 use crate::facts::Seconds;
 use crate::metrics::Counters;
@@ -212,7 +211,7 @@ impl Driver {
     /// Begins once the first list of every watch is complete.
     fn start(&mut self) {
         let machine = &mut self.parts.machine;
-        if !machine.is_running() && machine.listed().len() == Source::ALL.len() {
+        if !machine.is_running() && machine.has_first_lists() {
             let now = self.parts.clock.second();
             machine.start(now);
             tracing::info!("the first lists are complete");
@@ -294,6 +293,7 @@ impl Driver {
             }
             News::Listed { tag, held } => machine.ingest(Event::Listed { tag, held }, at),
             News::Heard(tag) => machine.ingest(Event::Heard { tag }, at),
+            News::Unwatched(why) => machine.ingest(Event::Unwatched { source: report.source, why }, at),
             News::Missed => {}
             News::Trouble(trouble) => self.tell(&trouble),
         }

@@ -11,7 +11,7 @@ use serde::Deserialize;
 use serde_json::value::RawValue;
 
 use super::resource::Resource;
-use crate::engine::machine::{Relist, Trouble};
+use crate::engine::machine::{Relist, Trouble, Unwatched};
 use crate::engine::observed::{Source, Tag};
 use crate::facts::{ObjectId, Seconds};
 use crate::observe::{Observed, TypeMeta};
@@ -38,6 +38,8 @@ pub enum News {
         held: Option<Relist>,
     },
     Heard(Tag),
+    /// An optional resource cannot be watched.
+    Unwatched(Unwatched),
     /// A relist no longer holds it, which the engine learns from the list as a whole.
     Missed,
     Trouble(Trouble),
@@ -311,7 +313,7 @@ impl Change {
 
 /// Kinds of which the engine itself finds out what a relist no longer holds.
 fn misses_itself(source: Source) -> bool {
-    matches!(source, Source::Pods | Source::Claims | Source::Services | Source::Nodes)
+    matches!(source, Source::Pods | Source::Claims | Source::Services | Source::ResourceClaims | Source::Nodes)
 }
 
 /// Type and object of a line. As the API server writes them no second look at the object is needed.

@@ -14,6 +14,7 @@ pub struct Resource {
 const CORE: &str = "v1";
 const APPS: &str = "apps/v1";
 const BATCH: &str = "batch/v1";
+const RESOURCE: &str = "resource.k8s.io/v1";
 const ADMISSION: &str = "admissionregistration.k8s.io/v1";
 const OWN: &str = "billing.opex.dev/v1alpha1";
 
@@ -32,6 +33,7 @@ impl Resource {
             Source::ReplicaSets => (APPS, "ReplicaSet"),
             Source::StatefulSets => (APPS, "StatefulSet"),
             Source::Jobs => (BATCH, "Job"),
+            Source::ResourceClaims => (RESOURCE, "ResourceClaim"),
             Source::Policies => (ADMISSION, "ValidatingAdmissionPolicy"),
             Source::Bindings => (ADMISSION, "ValidatingAdmissionPolicyBinding"),
             Source::Budgets => (OWN, "Budget"),

@@ -14,11 +14,12 @@ use tokio::time::timeout;
 use super::backoff::{Backoff, random};
 use super::board::{Board, State};
 use super::connect::said;
-use super::follow::{Follower, Halt, Report};
+use super::follow::{Follower, Halt, News, Report};
 use super::list::Page;
 use super::request::get;
 use super::resource::path;
 use crate::clock::Clock;
+use crate::engine::machine::Unwatched;
 use crate::engine::observed::Source;
 
 /// A watch that says nothing for this long is opened again: a bookmark comes every minute, most of the time.
@@ -32,6 +33,9 @@ const ANSWER: Duration = Duration::from_secs(30);
 
 /// How often a kind that is missing is asked for again.
 const MISSING: Duration = Duration::from_secs(2);
+
+/// The same of one that need not be there.
+const NOT_SERVED: Duration = Duration::from_secs(10);
 
 /// Objects in one page of a list.
 const PAGE: usize = 500;
@@ -114,7 +118,12 @@ impl Watch {
                 // The server ends each watch after a while.
                 Ok(()) => Duration::ZERO,
                 Err(WatchError::Stopped) => return,
-                Err(error) => self.failed(&error),
+                Err(error) => {
+                    if let Err(WatchError::Stopped) = self.unwatched(&error).await {
+                        return;
+                    }
+                    self.failed(&error)
+                }
             };
             tokio::time::sleep(wait).await;
         }
@@ -140,7 +149,7 @@ impl Watch {
             Some(404) => {
                 self.follower.begin_list();
                 self.shared.board.set(self.source, State::Missing);
-                return MISSING;
+                return if self.source.is_optional() { NOT_SERVED } else { MISSING };
             }
             // The server has only just begun to serve this kind.
             Some(429) => {}
@@ -155,6 +164,18 @@ impl Watch {
             }
         }
         self.backoff.failed()
+    }
+
+    /// Nobody waits for what is optional: that it cannot be watched is news.
+    async fn unwatched(&mut self, error: &WatchError) -> Result<(), WatchError> {
+        let why = match error.code() {
+            Some(404) => Unwatched::NotServed,
+            Some(403) => Unwatched::Forbidden,
+            _ if self.follower.is_listing() => Unwatched::Failed,
+            _ => return Ok(()),
+        };
+        let report = Report { source: self.source, news: News::Unwatched(why), line: None };
+        if self.source.is_optional() { self.report(&mut vec![report]).await } else { Ok(()) }
     }
 
     async fn once(&mut self) -> Result<(), WatchError> {

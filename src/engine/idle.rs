@@ -8,7 +8,7 @@ use super::item::Item;
 use super::ledger::LineKey;
 use super::meter::{Growth, Span, between};
 use super::node_price::is_split_over;
-use super::rate::{self, OnNode, PriceList, Rates};
+use super::rate::{OnNode, PriceList, Rates};
 use super::world::{Node, World};
 use crate::facts::{Name, Seconds};
 
@@ -83,7 +83,7 @@ impl<'a> Hosting<'a> {
         let (Some(labels), Some(capacity)) = (self.node.labels.at(from), self.node.capacity.at(from)) else { return };
         for (resource, amount) in capacity.iter().filter(|(resource, _)| is_split_over(resource)) {
             let Some(rate) = rates.idle(list, &terms.plan, resource, OnNode { labels, capacity }) else { continue };
-            let idle = rate::per_second(resource, (amount - self.requested(list, resource, from)).max(0));
+            let idle = (amount - self.requested(list, resource, from)).max(0) * rates.get(rate).unit.per_second();
             if idle == 0 {
                 continue;
             }

@@ -1,6 +1,6 @@
 //! One metered object's life: from when, to when, holding what.
 //!
-//! A Pod, a claim and a load balancer differ in what they hold; how they are metered is the same. An item keeps the
+//! Pods, claims of storage or devices, and load balancers differ in what they hold; how they are metered is the same. An item keeps the
 //! few versions that differ, so that a fact learned late can be netted exactly. What a new version of the object makes
 //! of it is worked out on the item as it is [now](Item::now), so that it costs the same however much went before.
 
@@ -8,7 +8,10 @@ use std::sync::{Arc, LazyLock};
 
 use super::history::History;
 use super::observed::{Source, Tag};
-use crate::facts::{Amounts, ClaimFact, Labels, Name, PodFact, Seconds, ServiceFact, UNDATED};
+use super::rate;
+use crate::facts::{
+    Amounts, ClaimFact, DeviceClaimFact, Labels, Name, PodFact, Seconds, ServiceFact, UNDATED, no_amounts, no_labels,
+};
 
 /// The end of what has not ended.
 pub const NEVER: Seconds = Seconds::MAX;
@@ -17,7 +20,7 @@ pub const NEVER: Seconds = Seconds::MAX;
 pub const STORAGE: &str = "storage";
 pub const LOAD_BALANCER: &str = "load-balancer";
 
-/// A Pod, claim or load balancer, for as long as it is metered.
+/// A metered object, for as long as it is metered.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Item {
     pub source: Source,
@@ -31,6 +34,10 @@ pub struct Item {
     pub end: Seconds,
     /// A Pod was seen in a terminal phase; the first such version decides its end (COST_RULES 7).
     pub terminal: bool,
+    /// Of a ResourceClaim: something is allocated to it, be it nothing that is billed.
+    pub allocated: bool,
+    /// It bears no time of its own: it starts when it was first observed.
+    pub undated: bool,
     pub version: u64,
     /// Whether the end was known before anyone looked again after a cold start.
     pub status_written: Option<Seconds>,
@@ -74,6 +81,8 @@ impl Item {
             start: dated(pod.start, at),
             end: NEVER,
             terminal: false,
+            allocated: false,
+            undated: pod.start == UNDATED,
             version,
             status_written: pod.status_written,
             held: Held::Always(Holding { labels: pod.labels.clone(), amounts: pod.requests.clone() }),
@@ -112,6 +121,8 @@ impl Item {
             start: dated(claim.created, at),
             end: NEVER,
             terminal: false,
+            allocated: false,
+            undated: claim.created == UNDATED,
             version,
             status_written: None,
             held: Held::Always(Self::claimed(claim)),
@@ -139,6 +150,8 @@ impl Item {
             start: dated(service.created, at),
             end: NEVER,
             terminal: false,
+            allocated: false,
+            undated: service.created == UNDATED,
             version,
             status_written: None,
             held: Held::Always(Self::served(service)),
@@ -148,6 +161,60 @@ impl Item {
     pub fn follow_service(&mut self, service: &ServiceFact, version: u64) {
         self.version = version;
         self.held = Held::Always(Self::served(service));
+    }
+
+    /// A ResourceClaim as first seen at `at`.
+    pub fn of_device_claim(claim: &DeviceClaimFact, version: u64, at: Seconds) -> Self {
+        let since = claim.allocated.as_ref().and_then(|allocated| allocated.since);
+        let mut item = Self {
+            source: Source::ResourceClaims,
+            namespace: claim.namespace.clone(),
+            workload: None,
+            site: None,
+            start: since.unwrap_or(at).min(at),
+            end: NEVER,
+            terminal: false,
+            allocated: false,
+            undated: claim.allocated.is_some() && since.is_none(),
+            version,
+            status_written: None,
+            held: Held::Always(Holding::nothing()),
+        };
+        item.follow_device_claim(claim, version);
+        item
+    }
+
+    pub fn follow_device_claim(&mut self, claim: &DeviceClaimFact, version: u64) {
+        self.version = version;
+        self.allocated = claim.allocated.is_some();
+        let amounts = claim.allocated.as_ref().map_or_else(no_amounts, |allocated| allocated.devices.clone());
+        self.held = Held::Always(Holding { labels: no_labels(), amounts });
+    }
+
+    /// From when on it holds what a version of its ResourceClaim says that is seen at `at`: an allocation from its
+    /// own time, but not from before it was last seen without one (COST_RULES 41).
+    pub fn holds_devices_from(&self, claim: &DeviceClaimFact, at: Seconds) -> Seconds {
+        let known = self.held.since().unwrap_or(self.start);
+        match &claim.allocated {
+            Some(allocated) if !self.allocated => allocated.since.unwrap_or(at).max(known),
+            Some(_) => at.max(known),
+            None => at,
+        }
+    }
+
+    /// What of it is priced as something else than a Pod's resource.
+    pub fn other<'a>(&'a self, resource: &'a str) -> Option<rate::Held<'a>> {
+        match self.source {
+            Source::Claims => Some(rate::Held::Storage { class: self.site.as_deref().unwrap_or_default() }),
+            Source::Services => Some(rate::Held::LoadBalancer),
+            Source::ResourceClaims => Some(rate::Held::Devices { class: resource }),
+            _ => None,
+        }
+    }
+
+    /// Whether its labels choose a category (COST_RULES 43).
+    pub fn is_categorized(&self) -> bool {
+        matches!(self.source, Source::Pods | Source::Claims)
     }
 
     /// The item without its past.
@@ -161,37 +228,40 @@ impl Item {
             start: self.start,
             end: self.end,
             terminal: self.terminal,
+            allocated: self.allocated,
+            undated: self.undated,
             version: self.version,
             status_written: self.status_written,
             held: Held::Always(self.held.last().clone()),
         }
     }
 
-    /// The first instant at which it would add something else to a ledger, held what `now` holds from `at` on.
-    pub fn differs(&self, now: &Self, at: Seconds) -> Option<Seconds> {
+    /// The first instant at which it would add something else to a ledger, held what `now` holds from `from` on.
+    pub fn differs(&self, now: &Self, from: Seconds) -> Option<Seconds> {
         if self.workload != now.workload || self.site != now.site {
             return Some(Seconds::MIN);
         }
-        self.holds_otherwise(now, at)
+        self.holds_otherwise(now, from)
     }
 
     /// The first instant at which it would hold something else.
-    pub fn holds_otherwise(&self, now: &Self, at: Seconds) -> Option<Seconds> {
+    pub fn holds_otherwise(&self, now: &Self, from: Seconds) -> Option<Seconds> {
         let start = (self.start != now.start).then(|| self.start.min(now.start));
         let end = (self.end != now.end).then(|| self.end.min(now.end));
-        let held = (!self.held.is_from(at, now.held.last())).then_some(at);
+        let held = (!self.held.is_from(from, now.held.last())).then_some(from);
         [start, end, held].into_iter().flatten().min()
     }
 
     /// Follows a version that meters as this one does.
     pub fn renew(&mut self, same: &Self) {
-        (self.version, self.terminal, self.status_written) = (same.version, same.terminal, same.status_written);
+        (self.version, self.terminal, self.allocated) = (same.version, same.terminal, same.allocated);
+        self.status_written = same.status_written;
     }
 
-    /// Goes on as `now`, which holds what it holds from `at` on.
-    pub fn go_on(&mut self, now: Self, at: Seconds) {
+    /// Goes on as `now`, which holds what it holds from `from` on.
+    pub fn go_on(&mut self, now: Self, from: Seconds) {
         let mut held = std::mem::replace(&mut self.held, now.held.clone());
-        held.set(at, now.held.last());
+        held.set(from, now.held.last());
         *self = Self { held, ..now };
     }
 
@@ -221,9 +291,32 @@ impl Item {
     }
 }
 
+// === impl Holding ===
+
+impl Holding {
+    pub fn nothing() -> Self {
+        Self { labels: no_labels(), amounts: no_amounts() }
+    }
+}
+
 // === impl Held ===
 
 impl Held {
+    /// Held from `from` on, and nothing before.
+    pub fn starting(from: Seconds, holding: &Holding) -> Self {
+        let mut held = Self::Always(Holding::nothing());
+        held.set(from, holding);
+        held
+    }
+
+    /// When what is held now began to be, where it was not always.
+    fn since(&self) -> Option<Seconds> {
+        match self {
+            Self::Always(_) => None,
+            Self::Since(history) => history.since(),
+        }
+    }
+
     pub fn at(&self, t: Seconds) -> Option<&Holding> {
         match self {
             Self::Always(holding) => Some(holding),
@@ -271,7 +364,6 @@ impl Held {
 static STORAGE_NAME: LazyLock<Name> = LazyLock::new(|| STORAGE.into());
 static LOAD_BALANCER_NAME: LazyLock<Name> = LazyLock::new(|| LOAD_BALANCER.into());
 static ONE_LOAD_BALANCER: LazyLock<Amounts> = LazyLock::new(|| Arc::new([(LOAD_BALANCER_NAME.clone(), 1)]));
-static NOTHING: LazyLock<Amounts> = LazyLock::new(|| Arc::new([]));
 
 /// What bears no time of its own begins when it was first observed.
 fn dated(start: Seconds, observed: Seconds) -> Seconds {
@@ -280,7 +372,7 @@ fn dated(start: Seconds, observed: Seconds) -> Seconds {
 
 fn single(name: &Name, amount: i128) -> Amounts {
     match amount {
-        0 => NOTHING.clone(),
+        0 => no_amounts(),
         1 if **name == *LOAD_BALANCER => ONE_LOAD_BALANCER.clone(),
         _ => Arc::new([(name.clone(), amount)]),
     }

@@ -13,6 +13,7 @@ mod gates;
 mod leaving;
 mod metered;
 mod openings;
+mod optional;
 mod persist;
 mod queue;
 mod restore;
@@ -35,9 +36,11 @@ use super::world::World;
 use super::write::{Outcome, Write, WriteKey};
 use crate::api::{self, BudgetStatus, Measure};
 use crate::facts::{
-    ClaimFact, Name, NamespaceFact, NodeFact, ObjectId, OwnerFact, PodFact, ScaleFact, Seconds, ServiceFact,
+    ClaimFact, DeviceClaimFact, Name, NamespaceFact, NodeFact, ObjectId, OwnerFact, PodFact, ScaleFact, Seconds,
+    ServiceFact,
 };
 
+pub use optional::Unwatched;
 pub use restore::FIELD_MANAGER;
 pub use show::{BudgetFigures, Shown, ShownStatement};
 
@@ -72,6 +75,7 @@ pub enum Fact {
     Namespace(NamespaceFact),
     Claim(ClaimFact),
     Service(ServiceFact),
+    DeviceClaim(DeviceClaimFact),
     Owner(OwnerFact),
     Scale(ScaleFact),
     /// A ValidatingAdmissionPolicy or its binding, by name.
@@ -95,6 +99,8 @@ pub enum Event {
     Listed { tag: Tag, held: Option<Relist> },
     /// A bookmark.
     Heard { tag: Tag },
+    /// An optional resource cannot be watched.
+    Unwatched { source: Source, why: Unwatched },
     /// What became of a write.
     Done { key: WriteKey, outcome: Outcome },
     /// Whether this replica is the one that writes.
@@ -158,6 +164,7 @@ pub struct Machine {
     cut: Cut,
     seen: Cut,
     listed: BTreeMap<Source, Seconds>,
+    unwatched: BTreeMap<Source, Unwatched>,
     heard: BTreeMap<Source, Seconds>,
     running: bool,
     leading: bool,
@@ -209,6 +216,8 @@ struct Entry {
     late: Vec<(LineKey, i128, Tag)>,
     /// What was learned since it was closed, which its lines do not hold.
     corrected: HashMap<RateId, i128>,
+    /// Of what is not watched here and was when the Statement was written: up to when it is metered as that says.
+    resumes: BTreeMap<Source, Seconds>,
     /// Writes that failed in a row, and when to try again.
     failures: u32,
     retry_at: Seconds,
@@ -330,6 +339,7 @@ impl Machine {
             cut: Cut::default(),
             seen: Cut::default(),
             listed: BTreeMap::new(),
+            unwatched: BTreeMap::new(),
             heard: BTreeMap::new(),
             running: false,
             leading: false,
@@ -375,6 +385,7 @@ impl Machine {
                 }
                 self.hear(tag, at);
                 self.listed.entry(tag.source).or_insert(at);
+                self.first_list(tag.source, at);
                 if let Some(held) = held {
                     self.miss(tag, &held, at);
                 }
@@ -383,6 +394,7 @@ impl Machine {
                 self.seen.see(tag);
                 self.heard.insert(tag.source, at);
             }
+            Event::Unwatched { source, why } => self.not_watched(source, why, at),
             Event::Done { key, outcome } => self.done(&key, outcome, at),
             Event::Leading(leading) => self.lead(leading, at),
         }
@@ -400,11 +412,6 @@ impl Machine {
 
     pub fn is_running(&self) -> bool {
         self.running
-    }
-
-    /// Since when each watch has its first list.
-    pub fn listed(&self) -> &BTreeMap<Source, Seconds> {
-        &self.listed
     }
 
     /// How many pieces of time were worked out so far, in which what an object adds to a ledger stands still: the work
@@ -445,6 +452,7 @@ impl Machine {
             Fact::Pod(pod) => self.apply_pod(tag, id, &pod, at),
             Fact::Claim(claim) => self.apply_claim(tag, id, &claim, at),
             Fact::Service(service) => self.apply_service(tag, id, &service, at),
+            Fact::DeviceClaim(claim) => self.apply_device_claim(tag, id, &claim, at),
             Fact::Node(node) => self.apply_node(tag, id, &node, at),
             Fact::Namespace(namespace) => self.apply_namespace(tag, id, namespace, at),
             Fact::Owner(owner) => self.apply_owner(id, &owner, at),
@@ -472,6 +480,10 @@ impl Machine {
             Fact::Service(service) => {
                 self.apply_service(tag, id, &service, end);
                 self.end_item(tag, &service.namespace, id, end, at);
+            }
+            Fact::DeviceClaim(claim) => {
+                self.apply_device_claim(tag, id, &claim, end);
+                self.end_item(tag, &claim.namespace, id, end, at);
             }
             Fact::Node(node) => self.delete_node(tag, id, &node, end),
             Fact::Namespace(namespace) => self.delete_namespace(tag, &namespace.name, at),

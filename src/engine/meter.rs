@@ -7,10 +7,10 @@
 use std::sync::Arc;
 
 use super::history::History;
-use super::item::{Item, LOAD_BALANCER, STORAGE};
+use super::item::Item;
 use super::ledger::LineKey;
 use super::observed::Source;
-use super::rate::{self, OnNode, PriceList, Rates};
+use super::rate::{OnNode, PriceList, Rates};
 use super::selector::Selector;
 use super::tiers::Regimes;
 use super::world::{Node, Plan, World};
@@ -209,27 +209,21 @@ impl Piece<'_> {
             labels: node.and_then(|node| node.labels.at(from)).unwrap_or(&unlabelled),
             capacity: node.and_then(|node| node.capacity.at(from)).unwrap_or(&unknown),
         };
-        let category = list.and_then(|list| list.category(&holding.labels)).filter(|_| item.source != Source::Services);
+        let category = list.and_then(|list| list.category(&holding.labels)).filter(|_| item.is_categorized());
         let billed = match list {
             Some(list) if item.source == Source::Pods => list.billed(&holding.amounts),
             _ => holding.amounts.clone(),
         };
         for (resource, amount) in billed.iter() {
-            let other = match (&**resource, &item.site) {
-                (STORAGE, Some(class)) if item.source == Source::Claims => Some(rate::Held::Storage { class }),
-                (LOAD_BALANCER, _) if item.source == Source::Services => Some(rate::Held::LoadBalancer),
-                _ => None,
-            };
-            let (rate, per_second) = match other {
-                Some(held) => {
-                    (rates.id(PriceList::rate(list.map(AsRef::as_ref), &terms.plan, held, category)), *amount)
-                }
+            let rate = match item.other(resource) {
+                Some(held) => rates.id(PriceList::rate(list.map(AsRef::as_ref), &terms.plan, held, category)),
                 None => {
                     let rate = rates.resource(list, &terms.plan, resource, on, category);
                     let graduated = regimes.map(|regimes| regimes.rate(rates, rate, resource, on.labels, from));
-                    (graduated.unwrap_or(rate), rate::per_second(resource, *amount))
+                    graduated.unwrap_or(rate)
                 }
             };
+            let per_second = amount * rates.get(rate).unit.per_second();
             let line = LineKey { namespace: Some(item.namespace.clone()), workload: item.workload.clone(), rate };
             // What runs to the end of the span has no end in it: a ledger is never read beyond.
             if to < span.until {

@@ -23,6 +23,7 @@ pub enum Source {
     PricePlans,
     ReplicaSets,
     ReplicationControllers,
+    ResourceClaims,
     Services,
     StatefulSets,
     Statements,
@@ -42,7 +43,7 @@ pub struct Cut(BTreeMap<Source, u64>);
 // === impl Source ===
 
 impl Source {
-    pub const ALL: [Self; 17] = [
+    pub const ALL: [Self; 18] = [
         Self::Bindings,
         Self::BudgetOverrides,
         Self::Budgets,
@@ -57,6 +58,7 @@ impl Source {
         Self::PricePlans,
         Self::ReplicaSets,
         Self::ReplicationControllers,
+        Self::ResourceClaims,
         Self::Services,
         Self::StatefulSets,
         Self::Statements,
@@ -79,6 +81,7 @@ impl Source {
             Self::PricePlans => "priceplans",
             Self::ReplicaSets => "replicasets",
             Self::ReplicationControllers => "replicationcontrollers",
+            Self::ResourceClaims => "resourceclaims",
             Self::Services => "services",
             Self::StatefulSets => "statefulsets",
             Self::Statements => "statements",
@@ -88,6 +91,16 @@ impl Source {
     /// The source of that plural name.
     pub fn of_resource(resource: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|s| s.resource() == resource)
+    }
+
+    /// Whether some API servers do not have it, or need not let the operator see it: nothing waits for it then.
+    pub fn is_optional(self) -> bool {
+        self == Self::ResourceClaims
+    }
+
+    /// Whether its objects are items: what comes and goes unseen is missing from what is metered.
+    pub fn holds_items(self) -> bool {
+        matches!(self, Self::Claims | Self::Pods | Self::ResourceClaims | Self::Services)
     }
 
     /// Whether its versions change what is metered, and so belong into a Statement's cut.
@@ -101,6 +114,7 @@ impl Source {
                 | Self::Nodes
                 | Self::Pods
                 | Self::PricePlans
+                | Self::ResourceClaims
                 | Self::Services
         )
     }
@@ -138,8 +152,16 @@ impl Cut {
 
     /// Of what is metered, the versions of `other` that are newer.
     pub fn behind<'a>(&'a self, other: &'a Self) -> impl Iterator<Item = Tag> + 'a {
-        let tags = other.0.iter().map(|(source, version)| Tag { source: *source, version: *version });
-        tags.filter(|tag| tag.source.is_metered() && !self.covers(*tag))
+        other.tags().filter(|tag| tag.source.is_metered() && !self.covers(*tag))
+    }
+
+    /// Every version, one for each resource.
+    pub fn tags(&self) -> impl Iterator<Item = Tag> + '_ {
+        self.0.iter().map(|(source, version)| Tag { source: *source, version: *version })
+    }
+
+    pub fn forget(&mut self, source: Source) {
+        self.0.remove(&source);
     }
 
     pub fn get(&self, source: Source) -> Option<u64> {

@@ -11,7 +11,7 @@ use super::discount::{Discount, Discounts};
 use super::item::{LOAD_BALANCER, STORAGE};
 use super::money::{Exact, ParsePriceError, Price, Unit, UnitPrice};
 use super::period::{PeriodError, Zone};
-use super::rate::{ClassPrices, NodeClass, PriceList, StoragePrice, unit_of};
+use super::rate::{ClassPrices, NodeClass, PriceList, StoragePrice, device_name, unit_of};
 use super::recurring::{Charge, ChargeError};
 use super::selector::{Selector, UnknownOperator};
 use super::sharing::{Sharing, SharingError};
@@ -68,6 +68,11 @@ impl PriceList {
             let gross = amount.map_or(Ok(Price::ZERO.into()), |amount| price(amount, &format!("spec.storage[{i}]")));
             Ok(StoragePrice { class, price: discounts.net(gross?, STORAGE), monthly })
         });
+        let devices = spec.devices.iter().map(|entry| {
+            let gross = price(&entry.price_per_hour, &format!("spec.devices[{}].pricePerHour", entry.device_class))?;
+            let class = entry.device_class.as_str();
+            Ok((class.into(), discounts.net(gross, &device_name(class))))
+        });
         let zone = Zone::named(&spec.time_zone).map_err(PlanError::Zone)?;
         let recurring = spec.recurring.iter().map(|charge| {
             Charge::compile(charge, &zone)
@@ -91,6 +96,7 @@ impl PriceList {
             minimum: minimum(&spec.minimum_per_pod)?,
             classes: classes.collect::<Result<_, _>>()?,
             load_balancer: load_balancer.map(|gross| discounts.net(gross, LOAD_BALANCER)),
+            devices: devices.collect::<Result<_, _>>()?,
             storage: storage.collect::<Result<_, _>>()?,
             recurring: recurring.collect::<Result<_, _>>()?,
             categories: categories.collect::<Result<_, _>>()?,

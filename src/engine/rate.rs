@@ -13,6 +13,7 @@ use super::discount::Discounts;
 use super::item::{LOAD_BALANCER, STORAGE};
 use super::money::{Unit, UnitPrice};
 use super::node_price::{self, Share};
+use super::observed::Source;
 use super::recurring::Charge;
 use super::selector::Selector;
 use super::sharing::Sharing;
@@ -86,6 +87,10 @@ pub enum Held<'a> {
         class: &'a str,
     },
     LoadBalancer,
+    /// Devices of this DeviceClass.
+    Devices {
+        class: &'a str,
+    },
 }
 
 /// One version of a PricePlan, ready to price: net of its discounts.
@@ -104,6 +109,8 @@ pub struct PriceList {
     pub minimum: Amounts,
     pub classes: Vec<NodeClass>,
     pub load_balancer: Option<UnitPrice>,
+    /// Of one device, by its DeviceClass.
+    pub devices: BTreeMap<Name, UnitPrice>,
     pub storage: Vec<StoragePrice>,
     pub recurring: Vec<Charge>,
     /// Of Pods and claims, by their labels; the first that matches counts.
@@ -290,7 +297,16 @@ impl PriceList {
                 let price = list.and_then(|list| list.load_balancer.clone());
                 rate(LOAD_BALANCER.into(), "Network", price, Unit::Seconds)
             }
+            Held::Devices { class } => {
+                let price = list.and_then(|list| list.devices.get(class).cloned());
+                rate(device_name(class), "Compute", price, Unit::DeviceMilliseconds { replicas: 1 })
+            }
         }
+    }
+
+    /// Whether it prices objects of this source that not every API server serves.
+    pub fn bills(&self, source: Source) -> bool {
+        source == Source::ResourceClaims && !self.devices.is_empty()
     }
 
     /// What a Pod that requests so much is billed for (COST_RULES 40).
@@ -347,9 +363,9 @@ pub fn base_name(name: &str, slices: u32) -> Name {
     if slices > 1 { format!("{name}/{slices}").into() } else { name.into() }
 }
 
-/// Ledger units that one unit of a resource adds a second: devices are metered in thousandths.
-pub fn per_second(resource: &str, amount: i128) -> i128 {
-    if is_core(resource) { amount } else { amount * 1000 }
+/// The name of a DeviceClass's rate, and of what is taken off it.
+pub fn device_name(class: &str) -> Name {
+    format!("device/{class}").into()
 }
 
 /// How many replicas share one device of this node (COST_RULES 11).

@@ -14,7 +14,7 @@ use crate::facts::{Amounts, Labels, Name, NamespaceFact, NodeFact, ObjectId, Sec
 /// Everything observed that metering depends on.
 #[derive(Debug, Default)]
 pub struct World {
-    /// By Namespace. Claims, Pods and Services alike: a UID is one object's alone.
+    /// By Namespace. Pods and all else alike: a UID is one object's alone.
     pub items: HashMap<Name, BTreeMap<ObjectId, Box<Item>>>,
     /// The Pods on each Node, by Namespace and identity.
     hosted: HashMap<Name, Vec<(Name, ObjectId)>>,
@@ -97,15 +97,18 @@ impl World {
         self.items.get(namespace)?.get(&id).map(Box::as_ref)
     }
 
-    /// An item as it is now; one that is known goes on so, holding from `at` on what is held now.
-    pub fn put(&mut self, id: ObjectId, mut item: Item, at: Seconds) {
+    /// An item as it is now, holding from `from` on what is held now: before, what it held if it is known.
+    pub fn put(&mut self, id: ObjectId, mut item: Item, from: Seconds) {
         item.namespace = self.name(&item.namespace);
         item.site = item.site.as_ref().map(|site| self.name(site));
         item.workload = item.workload.as_ref().map(|w| self.name(w));
         item.held = Held::Always(self.share(item.held.last()));
         match self.items.entry(item.namespace.clone()).or_default().entry(id) {
-            Entry::Occupied(mut known) => known.get_mut().go_on(item, at),
+            Entry::Occupied(mut known) => known.get_mut().go_on(item, from),
             Entry::Vacant(vacant) => {
+                if from > item.start {
+                    item.held = Held::starting(from, item.held.last());
+                }
                 if let Some(node) = item.node() {
                     self.hosted.entry(node.clone()).or_default().push((item.namespace.clone(), id));
                 }

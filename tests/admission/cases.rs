@@ -108,6 +108,10 @@ pub const ACCEPTED: &[Case] = &[
     ),
     plan("{currency: EUR, allowedNamespaces: {selector: {matchLabels: {a: b}}}}", ""),
     plan(
+        "{currency: EUR, devices: [{deviceClass: gpu.nvidia.com, pricePerHour: '0.95'}, {deviceClass: x, pricePerHour: 0}], discounts: [{name: a, percent: 5, resources: [device/gpu.nvidia.com]}]}",
+        "",
+    ),
+    plan(
         "{currency: EUR, pricesPerHour: {memory: 1}, tiers: {cpu: [{upTo: '0.00001', price: '0.04'}, {upTo: 5000, price: 1}, {price: 0}], ephemeral-storage: [{upTo: '1000.29', price: 1}, {upTo: '9999999999.99', price: 1}, {price: 1}], nvidia.com/gpu: [{price: 1}]}}",
         "",
     ),
@@ -341,6 +345,17 @@ pub const REFUSED: &[Case] = &[
         "spec.pricesPerHour.cpu in body must be of type integer,string",
     ),
     plan("{currency: EUR, pricesPerHour: {cpu: '1.2345678901234567890123456789'}}", SHORTEN),
+    // devices
+    plan("{currency: EUR, devices: [{deviceClass: gpu.nvidia.com}]}", "pricePerHour: Required value"),
+    plan("{currency: EUR, devices: [{pricePerHour: 1}]}", "deviceClass: Required value"),
+    plan("{currency: EUR, devices: [{deviceClass: GPU, pricePerHour: 1}]}", "deviceClass in body should match"),
+    plan("{currency: EUR, devices: [{deviceClass: '', pricePerHour: 1}]}", "deviceClass in body should"),
+    plan("{currency: EUR, devices: [{deviceClass: a, pricePerHour: '-1'}]}", WHOLE_OR_QUOTED),
+    plan("{currency: EUR, devices: [{deviceClass: a, pricePerHour: 0.5}]}", "must be of type integer,string"),
+    plan(
+        "{currency: EUR, devices: [{deviceClass: a, pricePerHour: 1}, {deviceClass: a, pricePerHour: 2}]}",
+        "Duplicate value",
+    ),
     plan("{currency: EUR, pricePerLoadBalancerHour: '-0.025'}", "spec.pricePerLoadBalancerHour in body should match"),
     plan(
         "{currency: EUR, nodeClasses: [{name: spot, pricesPerHour: {cpu: 1}}]}",

@@ -54,8 +54,19 @@ fn expand(short: &Value, at: &Value, whole: bool) -> Value {
     }
     let fields = short.as_object().expect("an object");
     let mut fields = fields.clone();
-    let kinds =
-        ["pod", "node", "namespace", "claim", "service", "plan", "budget", "clusterBudget", "replicaSet", "job"];
+    let kinds = [
+        "pod",
+        "node",
+        "namespace",
+        "claim",
+        "service",
+        "deviceClaim",
+        "plan",
+        "budget",
+        "clusterBudget",
+        "replicaSet",
+        "job",
+    ];
     let short_kind = kinds.into_iter().find(|kind| fields.contains_key(*kind));
     let short_kind = short_kind.unwrap_or_else(|| panic!("of no kind: {short}"));
     let name = fields.remove(short_kind).expect("there");
@@ -99,6 +110,7 @@ fn named(short_kind: &str, name: &str) -> Value {
         "namespace" => ("v1", "Namespace"),
         "claim" => ("v1", "PersistentVolumeClaim"),
         "service" => ("v1", "Service"),
+        "deviceClaim" => ("resource.k8s.io/v1", "ResourceClaim"),
         "replicaSet" => ("apps/v1", "ReplicaSet"),
         "job" => ("batch/v1", "Job"),
         "plan" => ("billing.opex.dev/v1alpha1", "PricePlan"),
@@ -121,6 +133,9 @@ fn defaults(short_kind: &str, at: &Value) -> Value {
         }),
         "claim" => json!({"status": {"phase": "Bound"}}),
         "service" => json!({"spec": {"type": "LoadBalancer"}}),
+        "deviceClaim" => json!({"spec": {"devices": {"requests": [
+            {"name": "gpu", "exactly": {"deviceClassName": "gpu.nvidia.com"}},
+        ]}}}),
         "plan" => json!({"spec": {"currency": "EUR"}}),
         "budget" | "clusterBudget" => json!({"spec": {}}),
         _ => json!({}),
@@ -151,12 +166,29 @@ fn said(short_kind: &str, fields: Map<String, Value>) -> Value {
             ("node", "capacity") => json!({"status": {"capacity": value}}),
             ("claim", "storage") => json!({"spec": {"resources": {"requests": {"storage": value}}}}),
             ("claim", "class") => json!({"spec": {"storageClassName": value}}),
+            ("deviceClaim", "requests") => json!({"spec": {"devices": {"requests": value}}}),
+            ("deviceClaim", "allocated") => json!({"status": {"allocation": {"allocationTimestamp": value}}}),
+            ("deviceClaim", "holds") => json!({"status": {"allocation": {"devices": {"results": held(&value)}}}}),
             ("service", "type") => json!({"spec": {"type": value}}),
             other => panic!("a shorthand without meaning: {other:?}"),
         };
         overlay(&mut object, &patch);
     }
     object
+}
+
+/// The devices of an allocation by the requests that they are for; `!` before one is for administrators.
+fn held(requests: &Value) -> Value {
+    let device = |request: &Value| {
+        let request = request.as_str().expect("a request");
+        let (name, free) = request.strip_prefix('!').map_or((request, false), |name| (name, true));
+        let mut device = json!({"request": name, "driver": "gpu.example.com", "pool": "n1", "device": "gpu-0"});
+        if free {
+            device["adminAccess"] = json!(true);
+        }
+        device
+    };
+    requests.as_array().expect("requests").iter().map(device).collect()
 }
 
 /// Puts a patch on another, so that the two become one.

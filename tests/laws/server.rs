@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use opex_operator::engine::machine::{Event as News, Machine, Settings};
+use opex_operator::engine::machine::{Event as News, Machine, Settings, Unwatched};
 use opex_operator::engine::observed::{Source, Tag};
 use opex_operator::observe::{Observed, TypeMeta};
 use serde_json::{Value, json};
@@ -31,6 +31,11 @@ pub fn lonely(at: Seconds) -> Machine {
 impl Server {
     /// A machine that has listed everything.
     pub fn listed(&self, at: Seconds, leads: bool) -> Machine {
+        self.listed_but(at, leads, &[])
+    }
+
+    /// The same where some resources cannot be watched.
+    pub fn listed_but(&self, at: Seconds, leads: bool, unwatched: &[Source]) -> Machine {
         let mut machine = Machine::new(Settings {
             cluster: "laws".to_owned(),
             namespace: "opex-system".into(),
@@ -39,15 +44,19 @@ impl Server {
             replay: false,
             writes_per_second: i64::MAX / 100,
         });
-        for ((source, _), object) in &self.objects {
+        for ((source, _), object) in self.objects.iter().filter(|((source, _), _)| !unwatched.contains(source)) {
             for event in applied(*source, object) {
                 machine.ingest(event, at);
             }
         }
-        for source in Source::ALL {
+        for source in Source::ALL.into_iter().filter(|source| !unwatched.contains(source)) {
             let tag = Tag { source, version: self.version };
             machine.ingest(News::Listed { tag, held: None }, at);
         }
+        for source in unwatched {
+            machine.ingest(News::Unwatched { source: *source, why: Unwatched::Forbidden }, at);
+        }
+        assert!(machine.has_first_lists());
         machine.start(at);
         machine.ingest(News::Leading(leads), at);
         machine

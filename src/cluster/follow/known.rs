@@ -70,6 +70,7 @@ fn names(fact: &Fact) -> (Name, Name) {
         Fact::Node(node) => ("".into(), node.name.clone()),
         Fact::Namespace(namespace) => ("".into(), namespace.name.clone()),
         Fact::Claim(claim) => (claim.namespace.clone(), claim.name.clone()),
+        Fact::DeviceClaim(claim) => (claim.namespace.clone(), claim.name.clone()),
         Fact::Service(service) => (service.namespace.clone(), service.name.clone()),
         Fact::Owner(owner) => (owner.namespace.clone(), owner.workload.clone()),
         Fact::Scale(scale) => (scale.namespace.clone(), scale.target.clone()),

@@ -45,6 +45,7 @@ fn short(news: &News) -> String {
         }
         News::Heard(tag) => format!("heard {}", tag.version),
         News::Missed => "missed".to_owned(),
+        News::Unwatched(why) => format!("unwatched: {why:?}"),
         News::Trouble(trouble) => format!("{} {}", trouble.class, trouble.about),
     }
 }

@@ -319,7 +319,7 @@ impl Machine {
         self.budgets.iter().filter(move |(_, state)| named(state)).map(|(key, _)| key.clone())
     }
 
-    fn wake_users(&mut self, plan: &str, at: Seconds) {
+    pub(super) fn wake_users(&mut self, plan: &str, at: Seconds) {
         for key in self.users(plan).collect::<Vec<_>>() {
             self.wake_budget(&key, at);
         }

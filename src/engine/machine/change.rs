@@ -183,11 +183,13 @@ impl Entry {
     /// Statement says, up to its watermark.
     fn news(&self, growth: Growth, tag: Tag) -> Option<Growth> {
         let known = |p: &&Persisted| p.cut.covers(tag) && p.behind.as_ref().is_some_and(|seen| !seen.covers(tag));
-        let Some(persisted) = self.persisted.as_ref().filter(known) else { return Some(growth) };
-        if growth.at >= persisted.watermark {
-            return Some(growth);
+        let persisted = self.persisted.as_ref().filter(known).map(|persisted| persisted.watermark);
+        match persisted.max(self.resumes(tag)) {
+            Some(metered) if growth.at < metered => {
+                (growth.rate != 0).then_some(Growth { at: metered, step: 0, ..growth })
+            }
+            _ => Some(growth),
         }
-        (growth.rate != 0).then_some(Growth { at: persisted.watermark, step: 0, ..growth })
     }
 }
 

@@ -100,6 +100,9 @@ impl Machine {
             );
             return (false, "CurrencyMismatch", message);
         }
+        if let Some(unwatched) = self.unwatched(list) {
+            return (true, "NotWatched", unwatched);
+        }
         let unpriced = entry.map(|e| e.ledger.unpriced(&self.rates, now)).unwrap_or_default();
         if unpriced.is_empty() {
             let over = entry.is_some_and(|e| now >= e.ledger.span.until);
@@ -196,7 +199,10 @@ impl Machine {
         let kept = needed.clamp(*VERSIONS.start(), *VERSIONS.end());
         let verdict = match &state.invalid {
             Some(invalid) => (false, "InvalidSpec", invalid.clone()),
-            None => (true, "Usable", "the plan can be used".to_owned()),
+            None => match self.world.price_list(name, now).and_then(|list| self.unwatched(list)) {
+                Some(unwatched) => (false, "NotWatched", unwatched),
+                None => (true, "Usable", "the plan can be used".to_owned()),
+            },
         };
         let generation = (state.generation > 0).then_some(state.generation);
         PricePlanStatus {

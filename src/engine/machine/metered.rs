@@ -12,12 +12,15 @@ use crate::engine::observed::{Source, Tag};
 use crate::engine::recurring::{Bearers, Charge};
 use crate::engine::selector::Selector;
 use crate::facts::{
-    ClaimFact, Labels, Name, NamespaceFact, NodeFact, ObjectId, OwnerFact, OwnerRef, PodFact, Problem, Seconds,
-    ServiceFact,
+    ClaimFact, DeviceClaimFact, Labels, Name, NamespaceFact, NodeFact, ObjectId, OwnerFact, OwnerRef, PodFact, Problem,
+    Seconds, ServiceFact,
 };
 
 /// How long a deleted object is kept: a price edit may take effect a little before it was seen.
 const GONE: Seconds = 60;
+
+/// For longer a watch is not silent without a gap (COST_RULES 46).
+pub(super) const BROKEN: Seconds = 60;
 
 /// How far one watch may lag behind another.
 pub(super) const LAGGING: Seconds = 900;
@@ -70,6 +73,22 @@ impl Machine {
             None => Item::of_service(service, tag.version, at),
         };
         self.replace(tag, id, new, at);
+    }
+
+    pub(super) fn apply_device_claim(&mut self, tag: Tag, id: ObjectId, claim: &DeviceClaimFact, at: Seconds) {
+        self.report(&claim.problems, || format!("ResourceClaim {}/{}", claim.namespace, claim.name));
+        let (new, from) = match self.world.item(&claim.namespace, id) {
+            Some(item) => {
+                let (mut now, from) = (item.now(), item.holds_devices_from(claim, at));
+                now.follow_device_claim(claim, tag.version);
+                (now, from)
+            }
+            None => {
+                let since = claim.allocated.as_ref().and_then(|allocated| allocated.since);
+                (Item::of_device_claim(claim, tag.version, at), since.unwrap_or(at))
+            }
+        };
+        self.hold(tag, id, new, from, at);
     }
 
     pub(super) fn apply_node(&mut self, tag: Tag, id: ObjectId, node: &NodeFact, at: Seconds) {
@@ -214,7 +233,7 @@ impl Machine {
 
     /// A watch that was broken for more than a minute is a gap: what came and went meanwhile is not known.
     pub(super) fn unheard(&mut self, source: Source, from: Seconds, to: Seconds) {
-        if matches!(source, Source::Pods | Source::Claims | Source::Services) && to - from > 60 {
+        if source.holds_items() && to - from > BROKEN {
             self.gap_everywhere(from, to, &format!("watch of {source} was broken"));
         }
     }
@@ -232,19 +251,26 @@ impl Machine {
         }
     }
 
+    /// What the first version of an object holds, it held from its start.
     fn replace(&mut self, tag: Tag, id: ObjectId, new: Item, at: Seconds) {
+        let known = self.world.item(&new.namespace, id).is_some();
+        self.hold(tag, id, new, if known { at } else { Seconds::MIN }, at);
+    }
+
+    /// An item as it is now, holding from `from` on what is held now.
+    fn hold(&mut self, tag: Tag, id: ObjectId, new: Item, from: Seconds, at: Seconds) {
         let (mut since, mut node) = (Seconds::MIN, new.node().cloned());
         if let Some(item) = self.world.items.get_mut(&new.namespace).and_then(|items| items.get_mut(&id)) {
-            let Some(first) = item.differs(&new, at) else {
+            let Some(first) = item.differs(&new, from) else {
                 item.renew(&new);
                 return;
             };
             since = first;
-            node = node.filter(|_| item.holds_otherwise(&new, at).is_some());
+            node = node.filter(|_| item.holds_otherwise(&new, from).is_some());
         }
         let (which, nodes) = ([(new.namespace.clone(), id)], node.into_iter().collect::<Vec<_>>());
         let touched = Touched { nodes: &nodes, ..Touched::items(&which, since) };
-        self.change(touched, tag, at, |machine| machine.world.put(id, new, at));
+        self.change(touched, tag, at, |machine| machine.world.put(id, new, from));
     }
 
     pub(super) fn in_namespace(&self, namespace: &Name) -> Vec<Which> {

@@ -1,7 +1,7 @@
 //! When ledgers begin and end: periods, edits that cut them, and closing.
 
 use super::change::{Touched, kept};
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 
 use super::persist::HISTORY;
 use super::{BudgetState, CLOSING, Entry, LedgerId, Machine};
@@ -25,6 +25,7 @@ pub(super) const NO_CURRENCY: &str = "XXX";
 impl Machine {
     /// Opens what should be open at `at`, after the first lists.
     pub(super) fn begin(&mut self, at: Seconds) {
+        self.date_undated();
         self.follow_usage(at);
         self.restore_all(at);
         self.end_superseded();
@@ -118,6 +119,7 @@ impl Machine {
             attempted: None,
             late: Vec::new(),
             corrected: HashMap::new(),
+            resumes: BTreeMap::new(),
             failures: 0,
             retry_at: Seconds::MIN,
         });
@@ -284,7 +286,7 @@ impl Machine {
 
     /// Where a live operator meters time from before its first list: until when nobody watched.
     fn unwatched_until(&self, from: Seconds) -> Option<Seconds> {
-        let listed = *self.listed.values().max()?;
+        let listed = self.first_listed()?;
         (!self.settings.replay && listed - from > 60).then_some(listed)
     }
 

@@ -1,6 +1,6 @@
 //! Statements as they stand on the API server: what a new process goes on from, and what someone else wrote.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ManagedFieldsEntry;
 
@@ -91,6 +91,18 @@ impl Machine {
         self.wake_budget(&budget, at);
     }
 
+    /// What bears no time of its own was there when any Statement was written that has seen this version of it.
+    pub(super) fn date_undated(&mut self) {
+        let written =
+            |statement: &api::Statement| Some((self.cut_of(statement)?, statement.spec.watermark.0.as_second()));
+        let written: Vec<_> = self.unrestored.values().filter_map(written).collect();
+        for item in self.world.items.values_mut().flat_map(BTreeMap::values_mut).filter(|item| item.undated) {
+            let tag = item.tag();
+            let seen = written.iter().filter(|(cut, _)| cut.covers(tag)).map(|(_, watermark)| *watermark);
+            item.start = seen.fold(item.start, Seconds::min);
+        }
+    }
+
     /// Goes on from every Statement that is there.
     pub(super) fn restore_all(&mut self, at: Seconds) {
         for ((namespace, name), statement) in std::mem::take(&mut self.unrestored) {
@@ -109,7 +121,8 @@ impl Machine {
         }
         let (window, span) = self.span_of(statement, &budget, &namespace, at);
         let reached = self.cut_of(statement);
-        let cut = reached.clone().unwrap_or_default();
+        let (cut, apart) = self.watched_part(reached.clone().unwrap_or_default());
+        let resumes = apart.into_iter().map(|source| (source, spec.watermark.0.as_second())).collect();
         let id = self.add(Entry {
             budget: budget.clone(),
             namespace,
@@ -122,6 +135,7 @@ impl Machine {
             attempted: None,
             late: Vec::new(),
             corrected: HashMap::new(),
+            resumes,
             failures: 0,
             retry_at: Seconds::MIN,
         });
@@ -174,7 +188,7 @@ impl Machine {
     /// The time of which nothing is known, after what a Statement says was metered.
     fn unwatched_since(&self, spec: &api::StatementSpec, reached: bool, at: Seconds) -> Option<Gap> {
         let (from, end) = (spec.watermark.0.as_second(), spec.period.end.0.as_second());
-        let listed = *self.listed.values().max()?;
+        let listed = self.first_listed()?;
         let (to, reason) = if self.moved(spec) {
             (at, format!("moved from cluster {}: what ran there since is not counted", spec.cluster))
         } else if !reached {
@@ -244,7 +258,9 @@ impl Machine {
             span.until = span.until.min(statement.spec.watermark.0.as_second()).max(span.from);
         }
         let cut = self.cut_of(statement).unwrap_or_default();
+        let (cut, apart) = self.watched_part(cut);
         let entry = self.ledgers.get_mut(&id).expect("found");
+        entry.resumes.extend(apart.into_iter().map(|source| (source, statement.spec.watermark.0.as_second())));
         entry.persisted = Some(persisted(statement, cut.clone(), &self.seen, at));
         entry.gaps = statement.spec.gaps.iter().map(gap).collect();
         self.adopt(id, statement, &cut);

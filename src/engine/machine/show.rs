@@ -174,7 +174,8 @@ impl Machine {
 
     fn prices(&self, spec: &Budget, entry: &Entry, now: Seconds) -> Prices {
         let list = spec.terms.price_list(&self.world, now);
-        if list.is_none() || !entry.ledger.unpriced(&self.rates, now).is_empty() {
+        let unwatched = list.is_some_and(|list| self.unwatched(list).is_some());
+        if list.is_none() || unwatched || !entry.ledger.unpriced(&self.rates, now).is_empty() {
             Prices::Incomplete
         } else if list.is_some_and(|list| list.estimate) {
             Prices::Estimate

@@ -72,6 +72,11 @@ impl Unit {
         }
     }
 
+    /// Ledger units that one of what is held adds a second.
+    pub fn per_second(self) -> i128 {
+        if matches!(self, Self::DeviceMilliseconds { .. }) { 1000 } else { 1 }
+    }
+
     /// Whether a line of it shows its exact cost instead of a unit price and a quantity.
     pub fn is_amount(self) -> bool {
         matches!(self, Self::Share { .. } | Self::Amount)
