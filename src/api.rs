@@ -33,8 +33,8 @@ pub use quantity::Quantity;
 pub use recurring::{AllocateBy, Allocation, Booking, RecurringCharge};
 pub use sharing::{IdleSharing, NamespaceSharing, ShareIdle, ShareNamespaces, Sharing};
 pub use statement::{
-    BilledKind, BilledRef, BudgetKind, BudgetRef, Category, ChargeClass, ChargeFrequency, Gap, Line, Phase, Statement,
-    StatementPeriod, StatementSpec,
+    BilledKind, BilledRef, BudgetKind, BudgetRef, Category, ChargeClass, ChargeFrequency, Gap, Line, Phase, Share,
+    Statement, StatementPeriod, StatementSpec,
 };
 pub use status::{Breakdown, BudgetStatus, BurnRate, CostShare, Forecast, Gate, PeriodStatus, Prices, ThresholdStatus};
 

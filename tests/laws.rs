@@ -29,6 +29,8 @@ mod reference;
 mod rewound;
 #[path = "laws/server.rs"]
 mod server;
+#[path = "laws/showback.rs"]
+mod showback;
 #[path = "laws/simulation.rs"]
 mod simulation;
 #[path = "laws/traces.rs"]
@@ -99,6 +101,34 @@ fn with_charges(mut input: Input) -> Input {
         event.object["spec"]["recurring"] = charges.clone();
         event.object["spec"]["timeZone"] = json!("Europe/Berlin");
     }
+    input
+}
+
+/// The same trace with plans by which idle capacity and a namespace are divided.
+fn with_sharing(mut input: Input) -> Input {
+    for event in &mut input.trace {
+        let (kind, name) = (event.object["kind"].clone(), event.object["metadata"]["name"].clone());
+        let by = |idle: &str, namespaces: &str| {
+            let selector = json!({"matchLabels": {"team": "shop"}});
+            json!({"idle": {"by": idle}, "namespaces": {"selector": selector, "by": namespaces}})
+        };
+        if kind == "PricePlan" {
+            event.object["spec"]["sharing"] = if name == "default" { by("Usage", "Even") } else { by("Keep", "Usage") };
+        }
+        if kind == "ClusterBudget" && name == "all" {
+            event.object["spec"]["includeIdle"] = json!(true);
+        }
+    }
+    input
+}
+
+/// The same trace with a budget that is made within its period.
+fn with_a_late_budget(mut input: Input) -> Input {
+    for event in input.trace.iter_mut().filter(|event| event.object["metadata"]["name"] == "month") {
+        event.at = input.from + 700;
+        event.object["metadata"]["creationTimestamp"] = traces::text(event.at);
+    }
+    input.trace.sort_by_key(|event| event.at);
     input
 }
 
@@ -213,6 +243,19 @@ proptest! {
         }
     }
 
+    /// Σ namespaces + idle = Σ nodes.
+    #[test]
+    fn the_showback_adds_up(
+        pods in prop::collection::vec((0_u16..8000, 1_u16..5000, 0_u16..600, 0_u16..900, any::<u8>()), 0..8),
+        by in prop::sample::select(vec!["Keep", "Even", "Usage"]),
+    ) {
+        let input = showback::input(&pods, by);
+        let report = replay(&input);
+        let mut faults = showback::faults(&report, by);
+        faults.extend(compare::differences(&compare::bills(&report), &reference::bills(&input)));
+        prop_assert!(faults.is_empty(), "{}\n{}", faults.join("\n"), traces::shown(&input.trace));
+    }
+
     /// What is left of a limit, and when how much of it was spent, is as the reference says.
     #[test]
     fn the_engine_agrees_on_what_is_left(steps in traces::steps(40)) {
@@ -317,6 +360,7 @@ proptest! {
     ) {
         lives_as_it_replays(&traces::calm(&steps), 2, &fates)?;
         lives_as_it_replays(&with_charges(traces::calm(&steps)), 2, &fates)?;
+        lives_as_it_replays(&with_sharing(traces::calm(&steps)), 2, &fates)?;
     }
 
     /// Nor does how far its watches were behind when it took over.
@@ -338,5 +382,6 @@ proptest! {
     ) {
         lives_as_it_replays(&traces::own_times(&pods, &edits), 1, &fates)?;
         lives_as_it_replays(&with_charges(traces::own_times(&pods, &edits)), 1, &fates)?;
+        lives_as_it_replays(&with_a_late_budget(with_sharing(traces::own_times(&pods, &edits))), 1, &fates)?;
     }
 }

@@ -61,6 +61,13 @@ pub struct Gap {
     pub reason: String,
 }
 
+// === impl LineKey ===
+
+impl LineKey {
+    /// The line of nobody and nothing.
+    pub const NOTHING: Self = Self { namespace: None, workload: None, rate: RateId::FIRST };
+}
+
 // === impl Ledger ===
 
 impl Ledger {
@@ -78,6 +85,11 @@ impl Ledger {
             residue: Vec::new(),
             marks: BTreeMap::new(),
         }
+    }
+
+    /// The first instant of its period, and the first that no longer belongs to it.
+    pub fn bounds(&self) -> (Seconds, Seconds) {
+        (self.window.start, self.window.end)
     }
 
     /// The instant at which a reading at `t` stands: a ledger ends with its span.

@@ -18,6 +18,7 @@ mod persist;
 mod queue;
 mod restore;
 mod rewind;
+mod shares;
 mod show;
 mod telling;
 mod usage;

@@ -58,6 +58,13 @@ pub fn print(reading: &Reading<'_>, budget: &BudgetKey, t: Seconds, closed: bool
     Printed { lines, total: cost_text(&reading.spent(t).exact()), top }
 }
 
+/// Quantities as lines.
+pub fn lines(rates: &Rates, quantities: impl Iterator<Item = (LineKey, i128)>) -> Vec<Line> {
+    let mut lines: Vec<_> = quantities.map(|(key, quantity)| line(rates, &charge(rates, key, quantity))).collect();
+    lines.sort_by(|a, b| order(a).cmp(&order(b)));
+    lines
+}
+
 /// What a Statement's lines say.
 pub fn read(lines: &[Line], rates: &mut Rates) -> Read {
     let mut read = Read::default();

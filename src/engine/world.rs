@@ -9,6 +9,7 @@ use super::item::{Held, Holding, Item, NEVER};
 use super::rate::{IDLE, PriceList, Rate};
 use super::recurring::{Bearers, Charge};
 use super::share::SHARED;
+use super::sharing::SharedNamespaces;
 use crate::facts::{Amounts, Labels, Name, NamespaceFact, NodeFact, ObjectId, Seconds, UNDATED, no_labels};
 
 /// Everything observed that metering depends on.
@@ -296,6 +297,12 @@ impl Plan {
     /// Whether what everybody uses has to be known to bill by any version.
     pub fn shares(&self) -> bool {
         self.versions.iter().any(|(_, list)| list.as_ref().is_some_and(|list| list.shares()))
+    }
+
+    /// Which namespaces are shared, by each version.
+    pub fn rules(&self) -> impl Iterator<Item = &SharedNamespaces> {
+        let lists = self.versions.iter().filter_map(|(_, list)| list.as_ref());
+        lists.filter_map(|list| list.sharing.as_ref()?.namespaces.as_ref())
     }
 
     /// Whether any version says who bears what is nobody's own.

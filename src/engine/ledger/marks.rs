@@ -2,7 +2,7 @@
 //!
 //! A mark is kept whatever is folded, and what is learned late of the time before it counts in it.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 
 use super::graduated::{by_rate, by_steps};
 use super::{Ledger, LineKey};
@@ -18,6 +18,16 @@ impl Ledger {
             let lines = self.lines.iter().map(|(key, accrual)| (key.clone(), accrual.at(t.max(self.folded))));
             let lines = lines.filter(|(_, quantity)| *quantity != 0).collect();
             self.marks.insert(t, lines);
+        }
+    }
+
+    /// Takes over how it stood at `t`, as far as that is not known.
+    pub fn adopt_mark(&mut self, t: Seconds, lines: HashMap<LineKey, i128>) {
+        if t > self.span.from {
+            let mark = self.marks.entry(t).or_default();
+            for (line, quantity) in lines {
+                mark.entry(line).or_insert(quantity);
+            }
         }
     }
 

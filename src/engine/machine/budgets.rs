@@ -99,12 +99,13 @@ impl Machine {
         if fresh || again || !self.leading {
             self.follow(key);
         }
+        let changed = again || before.as_deref() != spec.as_ref();
         match (before, spec) {
             (Some(before), Some(spec)) if !again => self.edit(tag, key, &before, spec, at),
             (_, Some(spec)) => self.make(tag, key, spec, created.min(at), fresh, at),
             (_, None) => {}
         }
-        if self.running {
+        if self.running && changed {
             self.follow_usage(at);
         }
         self.wake_budget(key, at);

@@ -7,7 +7,6 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::ManagedFieldsEntry;
 use super::{BudgetState, Entry, Machine, Persisted, StatementState};
 use crate::api::{self, BilledKind, Phase};
 use crate::engine::budget::BudgetKey;
-use crate::engine::history::History;
 use crate::engine::item::Item;
 use crate::engine::ledger::{Gap, Ledger, LineKey};
 use crate::engine::meter::{Growth, Span};
@@ -22,6 +21,7 @@ use super::budgets::name_of;
 use super::leaving::seal;
 use super::persist::digest;
 use super::rewind::RESTORED;
+use super::shares::shared_terms;
 
 /// Why nothing is known of the time after a Statement's watermark.
 const NOT_RUNNING: &str = "the operator was not running: Pods that both ended and vanished meanwhile are not counted";
@@ -153,6 +153,7 @@ impl Machine {
             if moved { (growth, Tag::KNOWN) } else { seen_before(item, growth, &cut, watermark, known) }
         });
         self.adopt(id, statement, &cut);
+        self.adopt_shares(spec);
         if let Some(gap) = self.unwatched_since(spec, reached.is_some(), at) {
             self.ledgers.get_mut(&id).expect("added").note_gap(gap);
         }
@@ -179,7 +180,7 @@ impl Machine {
         };
         let since = state.and_then(|s| s.status.metered_since.as_ref()).map(|t| t.0.as_second());
         let from = since.filter(|t| (start..end).contains(t)).unwrap_or(start).min(until);
-        let terms = History::starting(Seconds::MIN, current.map(|current| current.terms.clone()));
+        let terms = shared_terms(current.map(|current| &current.terms), &spec.shares);
         let resets = jiff::Timestamp::from_second(end).unwrap_or_default().to_zoned(jiff::tz::TimeZone::UTC).date();
         let window = same_window.unwrap_or(Window { label: spec.period.label.clone(), start, end, resets });
         (window, Span { from, until, terms })

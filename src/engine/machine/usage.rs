@@ -12,10 +12,10 @@ use crate::api::{self, ScaleCeiling};
 use crate::engine::budget::{Budget, BudgetKey};
 use crate::engine::evaluate::Reading;
 use crate::engine::history::History;
-use crate::engine::ledger::{Gap, joined};
+use crate::engine::ledger::Gap;
 use crate::engine::meter::{Scope, Terms};
 use crate::engine::observed::Tag;
-use crate::engine::period::{Schedule, Window};
+use crate::engine::period::Schedule;
 use crate::engine::selector::Selector;
 use crate::engine::share::{Shares, shared_rates};
 use crate::engine::world::Plan;
@@ -37,6 +37,26 @@ pub(super) struct Usage {
 impl Machine {
     /// Keeps the usage that budgets need from now on.
     pub(super) fn follow_usage(&mut self, at: Seconds) {
+        for (i, idle) in self.register_usage() {
+            let key = self.usage_key(i);
+            if self.billing.contains_key(&key) {
+                if idle {
+                    self.count_idle(i, at);
+                }
+                continue;
+            }
+            self.roll(&key, at);
+            self.follow_currency(&key, at);
+            self.find_boundary(at);
+            self.wake_budget(&key, at);
+            self.began_late(&key, at);
+        }
+        self.name_shared();
+        self.mark_usage(at);
+    }
+
+    /// Which usage budgets need, each with whether what is idle belongs to it.
+    pub(super) fn register_usage(&mut self) -> Vec<(usize, bool)> {
         let specs = self.budgets.iter().filter(|(key, _)| key.usage.is_none());
         let specs = specs.filter_map(|(_, state)| state.specs.last()?.as_deref());
         let shared = specs.filter(|spec| self.is_shared(&spec.terms));
@@ -47,15 +67,18 @@ impl Machine {
                 (usage, has_rules || spec.terms.idle)
             })
             .collect();
+        let mut merged: Vec<(Usage, bool)> = Vec::new();
         for (usage, idle) in needed {
-            match self.usages.iter().position(|known| *known == usage) {
-                None => self.keep_usage(usage, idle, at),
-                Some(i) if idle => self.count_idle(i, at),
-                Some(_) => {}
+            match merged.iter_mut().find(|(known, _)| *known == usage) {
+                Some((_, known)) => *known |= idle,
+                None => merged.push((usage, idle)),
             }
         }
-        self.name_shared();
-        self.mark_usage(at);
+        let register = |(usage, idle): (Usage, bool)| {
+            let known = self.usages.iter().position(|known| *known == usage);
+            (known.unwrap_or_else(|| self.keep_usage(usage, idle)), idle)
+        };
+        merged.into_iter().map(register).collect()
     }
 
     /// Whether a budget of these terms has to know what everybody uses.
@@ -76,19 +99,24 @@ impl Machine {
 
     /// A ledger with what it takes to read it.
     pub(super) fn reading<'a>(&'a self, entry: &'a Entry) -> Reading<'a> {
+        let used = |plan: &Name| {
+            let id = self.usage_ledger(plan, entry.ledger.bounds())?;
+            Some((plan.clone(), &self.ledgers[&id].ledger))
+        };
+        let usage: Vec<_> = self.shared_plans(entry).into_iter().filter_map(used).collect();
+        let shares = (!usage.is_empty()).then_some(Shares { world: &self.world, usage });
+        Reading { ledger: &entry.ledger, rates: &self.rates, shares }
+    }
+
+    /// The plans by which something is divided that a ledger may share in, as long as its parts move.
+    pub(super) fn shared_plans<'a>(&'a self, entry: &'a Entry) -> Vec<&'a Name> {
         let terms = entry.ledger.span.terms.iter().filter_map(|(_, terms)| terms.as_ref());
         let moves = entry.budget.usage.is_none() && !entry.ledger.is_divided();
         let sharing = terms.filter(|terms| moves && terms.charges && self.is_shared(terms));
         let mut plans: Vec<_> = sharing.map(|terms| &terms.plan).collect();
         plans.sort_unstable();
         plans.dedup();
-        let used = |plan: &Name| {
-            let id = self.usage_ledger(plan, &entry.ledger.window)?;
-            Some((plan.clone(), &self.ledgers[&id].ledger))
-        };
-        let usage: Vec<_> = plans.into_iter().filter_map(used).collect();
-        let shares = (!usage.is_empty()).then_some(Shares { world: &self.world, usage });
-        Reading { ledger: &entry.ledger, rates: &self.rates, shares }
+        plans
     }
 
     /// A ledger that ends before its period does: what its namespaces have used by then decides, and no longer what they
@@ -99,42 +127,12 @@ impl Machine {
         self.ledgers.get_mut(&id).expect("present").ledger.divide(parts);
     }
 
-    /// How usage stood where budgets begin to share in it, or end to, is kept: of earlier instants nothing is known
-    /// soon.
-    pub(super) fn mark_usage(&mut self, at: Seconds) {
-        let mut marks = Vec::new();
-        for entry in self.ledgers.values().filter(|entry| entry.budget.usage.is_none() && !entry.ledger.is_divided()) {
-            let span = &entry.ledger.span;
-            let mut plans: Vec<_> = span.terms.iter().filter_map(|(_, terms)| terms.as_ref()).collect();
-            plans.retain(|terms| self.is_shared(terms));
-            for terms in plans {
-                let Some(id) = self.usage_ledger(&terms.plan, &entry.ledger.window) else { continue };
-                let times = joined(&span.uses(&self.world, &terms.plan, at + 1));
-                let edges = times.into_iter().flat_map(|(from, to)| [from, to]).filter(|edge| *edge <= at);
-                marks.extend(edges.map(|edge| (id, edge)));
-            }
-        }
-        for (id, edge) in marks {
-            self.ledgers.get_mut(&id).expect("found").ledger.mark(edge);
-        }
-    }
-
-    fn usage_ledger(&self, plan: &Name, window: &Window) -> Option<LedgerId> {
-        let same = |id: &&LedgerId| {
-            let of = &self.ledgers[id].ledger.window;
-            (of.start, of.end) == (window.start, window.end)
-        };
-        let of_plan = self.usages.iter().enumerate().filter(|(_, usage)| usage.plan == *plan);
-        let keys = of_plan.map(|(i, _)| self.usage_key(i));
-        keys.into_iter().find_map(|key| self.billing.get(&key)?.iter().find(same).copied())
-    }
-
-    fn usage_key(&self, i: usize) -> BudgetKey {
+    pub(super) fn usage_key(&self, i: usize) -> BudgetKey {
         let name = format!("{}-{BASIS}", self.usages[i].plan).to_lowercase();
         BudgetKey { namespace: None, name: name.into(), usage: u32::try_from(i).ok() }
     }
 
-    fn keep_usage(&mut self, usage: Usage, idle: bool, at: Seconds) {
+    fn keep_usage(&mut self, usage: Usage, idle: bool) -> usize {
         let terms = Terms {
             scope: Scope::Namespaces(Selector::default()),
             pods: None,
@@ -151,17 +149,11 @@ impl Machine {
             ceiling: ScaleCeiling::default(),
         };
         self.usages.push(usage);
-        let key = self.usage_key(self.usages.len() - 1);
+        let i = self.usages.len() - 1;
         let mut state = BudgetState::new(Seconds::MIN);
         state.specs = History::starting(Seconds::MIN, Some(Arc::new(spec)));
-        self.budgets.insert(key.clone(), state);
-        if self.running {
-            self.roll(&key, at);
-            self.follow_currency(&key, at);
-            self.find_boundary(at);
-            self.wake_budget(&key, at);
-            self.began_late(&key, at);
-        }
+        self.budgets.insert(self.usage_key(i), state);
+        i
     }
 
     /// What is idle is metered from now on, and rebuilt from the period's beginning on as far as it can be.
@@ -198,18 +190,23 @@ impl Machine {
     }
 
     /// The rates at which others bear what shared namespaces cost have names from now on.
-    fn name_shared(&mut self) {
-        for (plan, versions) in &self.world.plans {
-            let lists = versions.versions.iter().filter_map(|(_, list)| list.as_ref()?.sharing.as_ref());
-            let rules: Vec<_> = lists.filter_map(|sharing| sharing.namespaces.as_ref()).collect();
-            for (name, namespace) in self.world.namespaces.iter().filter(|_| !rules.is_empty()) {
-                let mut labels = namespace.labels.iter().map(|(_, labels)| labels);
-                if labels.any(|labels| rules.iter().any(|rule| rule.selector.matches(labels))) {
-                    for rate in shared_rates(plan, name) {
-                        self.rates.id(rate);
-                    }
-                }
-            }
+    pub(super) fn name_shared(&mut self) {
+        let rules = |plan: &&Name| self.world.plans[*plan].rules().next().is_some();
+        let plans = self.world.plans.keys().filter(rules);
+        let all = plans.flat_map(|plan| self.world.namespaces.keys().map(move |namespace| (plan, namespace)));
+        let shared = all.filter(|(plan, namespace)| self.is_ever_shared(plan, namespace));
+        let shared: Vec<_> = shared.flat_map(|(plan, namespace)| shared_rates(plan, namespace)).collect();
+        for rate in shared {
+            self.rates.id(rate);
         }
+    }
+
+    /// Whether a namespace was shared by any version of a plan.
+    pub(super) fn is_ever_shared(&self, plan: &Name, namespace: &Name) -> bool {
+        let (Some(plan), Some(namespace)) = (self.world.plans.get(plan), self.world.namespaces.get(namespace)) else {
+            return false;
+        };
+        let mut labels = namespace.labels.iter().map(|(_, labels)| labels);
+        labels.any(|labels| plan.rules().any(|rule| rule.selector.matches(labels)))
     }
 }
