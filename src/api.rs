@@ -50,6 +50,8 @@ pub const VERSION: &str = "v1alpha1";
 pub const BUDGET_LABEL: &str = "opex.dev/budget";
 /// On a Statement: `Budget` or `ClusterBudget`.
 pub const BUDGET_KIND_LABEL: &str = "opex.dev/budget-kind";
+/// On a Budget: the ClusterBudget that keeps it.
+pub const CLUSTER_BUDGET_LABEL: &str = "opex.dev/cluster-budget";
 /// On a Namespace: what admission does there; absent means open.
 pub const GATE_LABEL: &str = "opex.dev/gate";
 /// On a Namespace: the line that a refused client reads.

@@ -19,6 +19,8 @@ pub struct Config {
     pub namespace: String,
     pub writes_per_second: i64,
     pub lag: Seconds,
+    /// Closed Statements of a budget that are kept.
+    pub retained_statements: usize,
     /// Where `/metrics`, `/livez` and `/readyz` are served: `ADDRESS:PORT`, or `:PORT` on every address.
     pub listen: String,
     pub log_level: Option<String>,
@@ -35,6 +37,7 @@ pub struct Said {
     pub writes_per_second: Option<i64>,
     #[serde(deserialize_with = "lag")]
     pub lag: Option<SignedDuration>,
+    pub retained_statements: Option<usize>,
     pub listen: Option<String>,
     pub log_level: Option<String>,
     #[serde(skip)]
@@ -91,12 +94,14 @@ impl Config {
         let full = |text: Option<String>| text.filter(|text| !text.is_empty());
         let lag = first.lag.or(then.lag).map_or(10, |lag| lag.as_secs());
         let writes_per_second = first.writes_per_second.or(then.writes_per_second).unwrap_or(20);
+        let retained_statements = first.retained_statements.or(then.retained_statements).unwrap_or(13);
         let defaults = if first.defaults.is_empty() { then.defaults } else { first.defaults };
         let config = Self {
             cluster_name: full(first.cluster_name).or(full(then.cluster_name)),
             namespace: full(first.namespace).or(full(then.namespace)).unwrap_or_else(|| "opex-system".to_owned()),
             writes_per_second,
             lag,
+            retained_statements,
             listen: full(first.listen).or(full(then.listen)).unwrap_or_else(|| ":8080".to_owned()),
             log_level: full(first.log_level).or(full(then.log_level)),
             record: first.record.or(then.record),
@@ -108,6 +113,10 @@ impl Config {
         if !(1..=1000).contains(&writes_per_second) {
             let got = writes_per_second.to_string();
             return Err(ConfigError::OutOfRange { name: "writesPerSecond", expected: "1 to 1000", got });
+        }
+        if !(12..=1000).contains(&retained_statements) {
+            let got = retained_statements.to_string();
+            return Err(ConfigError::OutOfRange { name: "retainedStatements", expected: "12 to 1000", got });
         }
         Ok(config)
     }
@@ -122,6 +131,7 @@ clusterName: "prod-eu-1"
 namespace: opex-system
 writesPerSecond: 20
 lag: 10s
+retainedStatements: 24
 defaults:
 - apiVersion: billing.opex.dev/v1alpha1
   kind: PricePlan
@@ -137,6 +147,7 @@ defaults:
         let config = Config::of(Said::default(), Said::parse(CHART).unwrap()).unwrap();
         assert_eq!(config.cluster_name.as_deref(), Some("prod-eu-1"));
         assert_eq!((config.writes_per_second, config.lag, config.defaults.len()), (20, 10, 1));
+        assert_eq!(config.retained_statements, 24);
         assert_eq!(config.listen, ":8080");
     }
 
@@ -150,6 +161,7 @@ defaults:
 
         let config = Config::of(Said::default(), Said::parse("").unwrap()).unwrap();
         assert_eq!((config.cluster_name, config.lag, config.writes_per_second), (None, 10, 20));
+        assert_eq!(config.retained_statements, 13);
     }
 
     #[test]
@@ -167,6 +179,7 @@ defaults:
         let cases = [
             ("lag: 1h", "lag must be 0s to 5m, not 3600s"),
             ("writesPerSecond: 0", "writesPerSecond must be 1 to 1000, not 0"),
+            ("retainedStatements: 11", "retainedStatements must be 12 to 1000, not 11"),
             ("defaults: [{kind: Pod}]", "defaults[0]"),
         ];
         for (text, expected) in cases {

@@ -12,6 +12,8 @@ mod focus;
 mod reference;
 #[path = "golden/shorthand.rs"]
 mod shorthand;
+#[path = "golden/worst.rs"]
+mod worst;
 
 use std::path::{Path, PathBuf};
 

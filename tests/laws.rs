@@ -1,6 +1,8 @@
 //! Laws that hold for every trace, whatever happened in it. A failing case is shrunk to the shortest trace that still
 //! fails, and printed line by line.
 
+#[path = "laws/children.rs"]
+mod children;
 #[path = "laws/cluster.rs"]
 mod cluster;
 #[path = "laws/disorder.rs"]
@@ -190,6 +192,7 @@ const BILLED: Features = &[
     Feature::Minimums,
     Feature::Categories,
     Feature::NodePrices,
+    Feature::PerNamespace,
     Feature::AllowedNamespaces,
     Feature::Tiers,
     Feature::Recurring,
@@ -204,6 +207,7 @@ const BILLED_IN_TIME: Features = &[
     Feature::Minimums,
     Feature::Categories,
     Feature::NodePrices,
+    Feature::PerNamespace,
     Feature::AllowedNamespaces,
     Feature::Recurring,
     Feature::Until,
@@ -361,6 +365,15 @@ proptest! {
         lives_as_it_replays(&traces::calm(&steps), 2, &fates)?;
         lives_as_it_replays(&with_charges(traces::calm(&steps)), 2, &fates)?;
         lives_as_it_replays(&with_sharing(traces::calm(&steps)), 2, &fates)?;
+    }
+
+    /// Nor when the Budgets of a ClusterBudget were written.
+    #[test]
+    fn when_a_child_is_written_does_not_matter(
+        steps in traces::steps(40),
+        fates in fates(&[Fate::Pass, Fate::Sweep, Fate::Failover, Fate::Lost, Fate::Unanswered], 12),
+    ) {
+        lives_as_it_replays(&traces::calm_with(&steps, &[Feature::PerNamespace]), 2, &fates)?;
     }
 
     /// Nor does how far its watches were behind when it took over.

@@ -29,8 +29,12 @@ mod lifting;
 mod load;
 #[path = "support/manifests.rs"]
 mod manifests;
+#[path = "operator/mixed.rs"]
+mod mixed;
 #[path = "operator/moving.rs"]
 mod moving;
+#[path = "operator/per_namespace.rs"]
+mod per_namespace;
 #[path = "operator/plans.rs"]
 mod plans;
 #[path = "operator/quantities.rs"]

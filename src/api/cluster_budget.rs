@@ -31,6 +31,7 @@ pub struct ClusterBudgetSpec {
     #[schemars(schema_with = "schema::selector")]
     pub namespace_selector: Option<LabelSelector>,
     /// Shared: one pot for all selected namespaces. When a threshold is crossed, the gate closes in every one of them.
+    /// PerNamespace: a Budget of this name in each of them, kept equal to this one and removed with it.
     #[serde(default)]
     pub mode: Mode,
     /// Counts the cluster's idle capacity as well: what no Pod requests of the nodes, as far as the plan's sharing.idle
@@ -49,6 +50,7 @@ pub struct ClusterBudgetSpec {
 pub enum Mode {
     #[default]
     Shared,
+    PerNamespace,
 }
 
 /// Where a ClusterBudget stands.

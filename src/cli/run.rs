@@ -28,6 +28,9 @@ pub struct RunArgs {
     /// How far behind now the ledger is persisted; default: 10s.
     #[arg(long, value_name = "DURATION", env = "OPEX_LAG")]
     lag: Option<SignedDuration>,
+    /// Closed Statements kept of each budget, 12 at least; default: 13.
+    #[arg(long, value_name = "N", env = "OPEX_RETAINED_STATEMENTS")]
+    retained_statements: Option<usize>,
     /// Where /metrics, /livez and /readyz are served; default: :8080.
     #[arg(long, value_name = "ADDRESS:PORT", env = "OPEX_LISTEN")]
     listen: Option<String>,
@@ -50,6 +53,7 @@ impl RunArgs {
             namespace: self.namespace,
             writes_per_second: self.writes_per_second,
             lag: self.lag,
+            retained_statements: self.retained_statements,
             listen: self.listen,
             log_level: self.log_level,
             record: self.record,

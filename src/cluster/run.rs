@@ -91,6 +91,7 @@ async fn control(
             from: None,
             replay: false,
             writes_per_second: config.writes_per_second,
+            retained: config.retained_statements,
         }),
         clock: clock.clone(),
         reports: received,

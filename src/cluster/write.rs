@@ -1,5 +1,6 @@
 //! Carries out what the machine wants written: each kind of write in a file, each under its own field manager.
 
+mod child;
 mod event;
 mod gate;
 mod statement;
@@ -13,7 +14,7 @@ use http::{Method, Request};
 use kube::Client;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
-use serde_json::Value;
+use serde_json::{Value, json};
 use tokio::time::timeout;
 
 pub use gate::label as gate_label;
@@ -101,6 +102,7 @@ impl Writer {
             Write::Gate { namespace, gate, message, ceilings } => {
                 self.gate(namespace, *gate, message.as_deref(), ceilings.as_deref()).await
             }
+            Write::Child { key, write } => self.child(key, write).await,
             Write::Event { key, about, warning, note } => self.event(key, about, *warning, note).await,
         }
     }
@@ -115,6 +117,12 @@ impl Writer {
 
     async fn delete(&self, uri: String) -> Result<Option<String>, WriteError> {
         self.send(Method::DELETE, uri, "application/json", Vec::new()).await
+    }
+
+    /// Only the object with this uid.
+    async fn delete_one(&self, uri: String, uid: Option<&str>) -> Result<Option<String>, WriteError> {
+        let options = json!({"preconditions": {"uid": uid}});
+        self.send(Method::DELETE, uri, "application/json", to_json(&options)).await
     }
 
     async fn send(

@@ -1,5 +1,7 @@
 //! What a Budget's manifest means: its limit, periods, terms and thresholds, ready to compute with.
 
+use std::sync::Arc;
+
 use iso_currency::Currency;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::LabelSelector;
 
@@ -28,6 +30,13 @@ pub struct Budget {
     pub terms: Terms,
     pub thresholds: Vec<Threshold>,
     pub ceiling: ScaleCeiling,
+}
+
+/// What a ClusterBudget wants in each of its namespaces: a Budget that says this.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Children {
+    pub selector: Selector,
+    pub spec: Arc<api::BudgetSpec>,
 }
 
 /// Why a manifest cannot be computed with. The API server refuses most of it; replay reads files.
@@ -69,6 +78,16 @@ impl Budget {
     pub fn of_cluster(spec: &api::ClusterBudgetSpec) -> Result<Self, BudgetError> {
         let selector = compile(spec.namespace_selector.as_ref()).map_err(BudgetError::NamespaceSelector)?;
         Self::compile(Scope::Namespaces(selector.unwrap_or_default()), spec.include_idle, &spec.budget)
+    }
+
+    /// Either one pot, or what is wanted in each namespace.
+    pub fn of_mode(spec: &api::ClusterBudgetSpec) -> Result<(Option<Self>, Option<Children>), BudgetError> {
+        let pot = Self::of_cluster(spec)?;
+        if spec.mode == api::Mode::Shared {
+            return Ok((Some(pot), None));
+        }
+        let Scope::Namespaces(selector) = pot.terms.scope else { unreachable!("a ClusterBudget's") };
+        Ok((None, Some(Children { selector, spec: Arc::new(spec.budget.clone()) })))
     }
 
     fn compile(scope: Scope, idle: bool, spec: &api::BudgetSpec) -> Result<Self, BudgetError> {

@@ -6,6 +6,7 @@
 
 mod budgets;
 mod change;
+mod children;
 mod conditions;
 mod decide;
 mod forget;
@@ -21,6 +22,7 @@ mod rewind;
 mod shares;
 mod show;
 mod telling;
+mod totals;
 mod usage;
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
@@ -66,6 +68,8 @@ pub struct Settings {
     pub replay: bool,
     /// Most writes a second, gates apart.
     pub writes_per_second: i64,
+    /// Statements closed longest ago are removed beyond this many of a budget.
+    pub retained: usize,
 }
 
 /// One object as observed.
@@ -142,6 +146,7 @@ pub struct Machine {
     /// ReplicaSets and Jobs: the workload at their top.
     owners: HashMap<ObjectId, Name>,
     budgets: BTreeMap<BudgetKey, BudgetState>,
+    family: children::Family,
     overrides: BTreeMap<(Name, Name), OverrideState>,
     plans: BTreeMap<Name, PlanState>,
     ledgers: BTreeMap<LedgerId, Entry>,
@@ -253,12 +258,15 @@ struct BudgetState {
     uid: Option<String>,
     generation: i64,
     exists: bool,
+    /// A ClusterBudget's in one of its namespaces.
+    is_child: bool,
     /// Since when it is metered.
     since: Seconds,
     specs: History<Option<Arc<Budget>>>,
     invalid: Option<String>,
     /// The spec as it was written.
     manifest: Arc<api::BudgetSpec>,
+    mode: api::Mode,
     namespace_selector: Option<LabelSelector>,
     /// As written last, and as seen last.
     status: Arc<BudgetStatus>,
@@ -323,6 +331,7 @@ impl Machine {
             rates: Rates::default(),
             owners: HashMap::new(),
             budgets: BTreeMap::new(),
+            family: children::Family::default(),
             overrides: BTreeMap::new(),
             plans: BTreeMap::new(),
             ledgers: BTreeMap::new(),
@@ -407,6 +416,7 @@ impl Machine {
             return;
         }
         self.now = at.max(self.now);
+        self.raise_all();
         self.running = true;
         self.begin(self.now);
     }
@@ -526,10 +536,12 @@ impl BudgetState {
             uid: None,
             generation: 0,
             exists: true,
+            is_child: false,
             since,
             specs: History::default(),
             invalid: None,
             manifest: Arc::default(),
+            mode: api::Mode::Shared,
             namespace_selector: None,
             status: Arc::default(),
             seen_status: Arc::default(),

@@ -29,6 +29,8 @@ pub enum PlanError {
     Tiers { resource: String, fault: TierFault },
     #[error("spec.minimumPerPod[{resource}]: {source}")]
     Minimum { resource: String, source: QuantityError },
+    #[error("{field}: set exactly one of {of}")]
+    OneOf { field: String, of: &'static str },
     #[error("{field}: {source}")]
     Selector { field: String, source: UnknownOperator },
     #[error("spec.discounts[{discount}].percent: {percent} is more than 100")]
@@ -61,13 +63,7 @@ impl PriceList {
         let discounts = Discounts::new(spec.discounts.iter().map(discount).collect::<Result<_, _>>()?);
         let base = prices(&spec.prices_per_hour, |resource| format!("spec.pricesPerHour[{resource}]"))?;
         let classes = spec.node_classes.iter().map(|class| node_class(class, &discounts));
-        let storage = spec.storage.iter().enumerate().map(|(i, entry)| {
-            let monthly = entry.price_per_gib_hour.is_none();
-            let amount = entry.price_per_gib_hour.as_ref().or(entry.price_per_gib_month.as_ref());
-            let class = entry.class_name.as_deref().map(Into::into);
-            let gross = amount.map_or(Ok(Price::ZERO.into()), |amount| price(amount, &format!("spec.storage[{i}]")));
-            Ok(StoragePrice { class, price: discounts.net(gross?, STORAGE), monthly })
-        });
+        let storage = spec.storage.iter().enumerate().map(|(i, entry)| storage(i, entry, &discounts));
         let devices = spec.devices.iter().map(|entry| {
             let gross = price(&entry.price_per_hour, &format!("spec.devices[{}].pricePerHour", entry.device_class))?;
             let class = entry.device_class.as_str();
@@ -164,9 +160,24 @@ fn discount(discount: &api::Discount) -> Result<Discount, PlanError> {
     Ok(Discount { left, names })
 }
 
+fn storage(i: usize, entry: &api::StoragePrice, discounts: &Discounts) -> Result<StoragePrice, PlanError> {
+    let field = format!("spec.storage[{i}]");
+    let (amount, monthly) = match (&entry.price_per_gib_hour, &entry.price_per_gib_month) {
+        (Some(amount), None) => (amount, false),
+        (None, Some(amount)) => (amount, true),
+        _ => return Err(PlanError::OneOf { field, of: "pricePerGiBHour and pricePerGiBMonth" }),
+    };
+    let class = entry.class_name.as_deref().map(Into::into);
+    Ok(StoragePrice { class, price: discounts.net(price(amount, &field)?, STORAGE), monthly })
+}
+
 fn node_class(class: &api::NodeClass, discounts: &Discounts) -> Result<NodeClass, PlanError> {
     let field = |what: &str| format!("spec.nodeClasses[{}].{what}", class.name);
     let prices = match &class.price_per_node_hour {
+        Some(_) if !class.prices_per_hour.is_empty() => {
+            let field = format!("spec.nodeClasses[{}]", class.name);
+            return Err(PlanError::OneOf { field, of: "pricesPerHour and pricePerNodeHour" });
+        }
         Some(amount) => ClassPrices::Node(price(amount, &field("pricePerNodeHour"))?),
         None => {
             let units = prices(&class.prices_per_hour, |resource| field(&format!("pricesPerHour[{resource}]")))?;

@@ -159,9 +159,7 @@ impl World {
             let mut rules = plans.values().flat_map(Plan::rules);
             rules.any(|rule| namespace.labels.last().is_some_and(|labels| rule.selector.matches(labels)))
         };
-        self.namespaces.retain(|name, namespace| {
-            namespace.gone() > t || items.contains_key(name) || shared(namespace)
-        });
+        self.namespaces.retain(|name, namespace| namespace.gone() > t || items.contains_key(name) || shared(namespace));
         self.labels.retain(|labels| Arc::strong_count(labels) > 1);
         self.amounts.retain(|amounts| Arc::strong_count(amounts) > 1);
         self.names.retain(|name| Arc::strong_count(name) > 1);

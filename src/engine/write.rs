@@ -2,8 +2,10 @@
 
 use std::sync::Arc;
 
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
+
 use super::budget::BudgetKey;
-use crate::api::{BudgetOverrideStatus, BudgetStatus, Gate, Measure, PricePlanStatus, StatementSpec};
+use crate::api::{BudgetOverrideStatus, BudgetSpec, BudgetStatus, Gate, Measure, PricePlanStatus, StatementSpec};
 use crate::facts::{Name, Seconds};
 
 /// One write to the API server.
@@ -43,6 +45,11 @@ pub enum Write {
         name: Name,
         status: Box<BudgetOverrideStatus>,
     },
+    /// The Budget of a ClusterBudget in one of its namespaces.
+    Child {
+        key: BudgetKey,
+        write: ChildWrite,
+    },
     /// The label and both annotations of a Namespace, in one patch. `Open` removes all three.
     Gate {
         namespace: Name,
@@ -55,6 +62,23 @@ pub enum Write {
         about: About,
         warning: bool,
         note: String,
+    },
+}
+
+/// What is to become of a ClusterBudget's Budget. Its metadata are labels and owners.
+#[derive(Clone, Debug)]
+pub enum ChildWrite {
+    Create {
+        meta: Box<ObjectMeta>,
+        spec: Arc<BudgetSpec>,
+    },
+    /// Bound to the version it was computed from.
+    Replace {
+        meta: Box<ObjectMeta>,
+        spec: Arc<BudgetSpec>,
+    },
+    Remove {
+        uid: Option<String>,
     },
 }
 
@@ -94,6 +118,7 @@ pub enum WriteKey {
     Status(BudgetKey),
     Plan(Name),
     Override(Name, Name),
+    Child(BudgetKey),
     Gate(Name),
     Event(EventKey),
 }
@@ -135,6 +160,7 @@ impl Write {
             Self::BudgetStatus { budget, .. } => WriteKey::Status(budget.clone()),
             Self::PlanStatus { name, .. } => WriteKey::Plan(name.clone()),
             Self::OverrideStatus { namespace, name, .. } => WriteKey::Override(namespace.clone(), name.clone()),
+            Self::Child { key, .. } => WriteKey::Child(key.clone()),
             Self::Gate { namespace, .. } => WriteKey::Gate(namespace.clone()),
             Self::Event { key, .. } => WriteKey::Event(key.clone()),
         }
@@ -147,6 +173,7 @@ impl Write {
             Self::BudgetStatus { budget, .. } => budget.kind(),
             Self::PlanStatus { .. } => "PricePlan",
             Self::OverrideStatus { .. } => "BudgetOverride",
+            Self::Child { .. } => "Budget",
             Self::Gate { .. } => "Namespace",
             Self::Event { .. } => "Event",
         }

@@ -131,7 +131,7 @@ mod tests {
     use iso_currency::Currency;
 
     use super::*;
-    use crate::api::{BudgetStatus, Forecast};
+    use crate::api::{BudgetStatus, Forecast, Mode};
     use crate::engine::budget::BudgetKey;
     use crate::engine::machine::Shown;
     use crate::metrics::Metrics;
@@ -147,7 +147,10 @@ mod tests {
         let budget = BudgetFigures {
             key: BudgetKey::of(Some("team-a".into()), "a\"b".into()),
             spec: Arc::default(),
+            mode: Mode::Shared,
             namespace_selector: None,
+            include_idle: false,
+            is_child: false,
             status: Arc::new(status),
             namespaces: None,
         };

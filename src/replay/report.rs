@@ -5,7 +5,8 @@ use std::collections::HashSet;
 use serde::Serialize;
 
 use crate::api::{
-    BUDGET_KIND_LABEL, BUDGET_LABEL, Budget, ClusterBudget, ClusterBudgetSpec, ClusterBudgetStatus, Statement,
+    BUDGET_KIND_LABEL, BUDGET_LABEL, Budget, CLUSTER_BUDGET_LABEL, ClusterBudget, ClusterBudgetSpec,
+    ClusterBudgetStatus, Statement,
 };
 use crate::engine::machine::{Machine, ShownStatement, Trouble};
 use crate::facts::Seconds;
@@ -44,13 +45,16 @@ impl Report {
             if let Some(namespace) = &figures.key.namespace {
                 let mut budget = Budget::new(&figures.key.name, (*figures.spec).clone());
                 budget.metadata.namespace = Some(namespace.to_string());
+                let parent = (CLUSTER_BUDGET_LABEL.to_owned(), figures.key.name.to_string());
+                budget.metadata.labels = figures.is_child.then(|| [parent].into());
                 budget.status = Some(status);
                 budgets.push(budget);
             } else {
                 let spec = ClusterBudgetSpec {
                     budget: (*figures.spec).clone(),
                     namespace_selector: figures.namespace_selector,
-                    ..ClusterBudgetSpec::default()
+                    mode: figures.mode,
+                    include_idle: figures.include_idle,
                 };
                 let mut budget = ClusterBudget::new(&figures.key.name, spec);
                 budget.status = Some(ClusterBudgetStatus { namespaces: figures.namespaces, budget: status });

@@ -91,6 +91,10 @@ pub const ACCEPTED: &[Case] = &[
         "{currency: EUR, sharing: {idle: {by: Usage}, namespaces: {selector: {matchExpressions: [{key: a, operator: Exists}]}, by: Usage}}}",
         "",
     ),
+    cluster_budget(
+        "{mode: PerNamespace, podSelector: {matchLabels: {app: web}}, limit: {amount: 1, currency: EUR}}",
+        "",
+    ),
     plan("{currency: EUR, estimate: true, pricesPerHour: {cpu: 1, memory: '0.004237', nvidia.com/gpu: '0'}}", ""),
     plan("{currency: EUR, storage: [{className: fast, pricePerGiBHour: '0.1'}, {pricePerGiBMonth: '0.04'}]}", ""),
     plan(
@@ -264,7 +268,10 @@ pub const REFUSED: &[Case] = &[
         "{includeIdle: true, podSelector: {matchLabels: {app: web}}}",
         "leave includeIdle or the podSelector out",
     ),
-    cluster_budget("{mode: Private}", r#"spec.mode: Unsupported value: "Private": supported values: "Shared""#),
+    cluster_budget(
+        "{mode: Private}",
+        r#"spec.mode: Unsupported value: "Private": supported values: "Shared", "PerNamespace""#,
+    ),
     // price plans
     plan("{}", "spec.currency: Required value"),
     plan("{currency: EUR, timeZone: Mars/Phobos}", NOT_ACTUAL_ZONE),

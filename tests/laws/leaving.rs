@@ -7,6 +7,7 @@ use opex_operator::engine::observed::Source;
 use serde_json::{Value, json};
 
 use crate::reference::{Change, Event, Seconds};
+use crate::server::RETAINED;
 use crate::simulation::{Fate, Simulation};
 use crate::traces::{text, window};
 
@@ -222,8 +223,8 @@ pub fn closed(namespace: &str, before: &str, begins: Seconds) -> Value {
 fn no_more_are_kept_than_of_any_budget() {
     let start = window().0 / DAY * DAY;
     let closed = |ago| closed("a", "", start - ago * DAY);
-    let mut simulation = lived(start, start + 3600, (1..=13).map(closed).collect());
-    let newest: Vec<_> = (1..=12).map(|ago| closed(ago)["spec"].clone()).collect();
+    let mut simulation = lived(start, start + 3600, (1..=14).map(closed).collect());
+    let newest: Vec<_> = (1..=13).map(|ago| closed(ago)["spec"].clone()).collect();
     begin(&mut simulation, start + 3600);
     simulation.pass_until(start + 3700);
     for (source, key) in simulation.held("a/") {
@@ -233,7 +234,7 @@ fn no_more_are_kept_than_of_any_budget() {
     simulation.pass_until(start + 3900);
     let kept: Vec<_> =
         statements(&simulation).into_values().filter(|spec| spec["budgetRef"]["name"] == "day").collect();
-    assert_eq!(kept.len(), 13);
+    assert_eq!(kept.len(), RETAINED);
     assert!(newest.iter().all(|spec| kept.contains(spec)), "{kept:#?}");
 }
 
@@ -241,18 +242,18 @@ fn no_more_are_kept_than_of_any_budget() {
 fn of_a_namespace_long_gone_the_newest_are_kept() {
     let start = window().0 / DAY * DAY;
     let closed = |ago| closed("opex-system", "gone.", start - ago * DAY);
-    let mut simulation = lived(start, start + 60, (2..=16).map(closed).collect());
+    let mut simulation = lived(start, start + 60, (2..=17).map(closed).collect());
     let kept = |simulation: &Simulation| {
         let names = statements(simulation).into_keys().map(|(_, name)| name);
         names.filter(|name| name.starts_with("gone.")).collect::<Vec<_>>()
     };
     let names = |oldest: Seconds| -> Vec<_> {
         let named = |ago| closed(ago)["metadata"]["name"].as_str().expect("a name").to_owned();
-        (oldest - 12..=oldest).rev().map(named).collect()
+        (oldest - 13..=oldest).rev().map(named).collect()
     };
-    assert_eq!(kept(&simulation), names(14));
+    assert_eq!(kept(&simulation), names(15));
     let object = closed(1);
     simulation.happen(&Event { at: start + 60, change: Change::Added, last_seen: None, object });
     simulation.pass_until(start + 120);
-    assert_eq!(kept(&simulation), names(13));
+    assert_eq!(kept(&simulation), names(14));
 }

@@ -9,6 +9,9 @@ use serde_json::{Value, json};
 
 use crate::reference::Seconds;
 
+/// How many closed Statements of a budget are kept.
+pub const RETAINED: usize = 14;
+
 /// How long before now a replica persists.
 const LAG: Seconds = 10;
 
@@ -43,6 +46,7 @@ impl Server {
             from: None,
             replay: false,
             writes_per_second: i64::MAX / 100,
+            retained: RETAINED,
         });
         for ((source, _), object) in self.objects.iter().filter(|((source, _), _)| !unwatched.contains(source)) {
             for event in applied(*source, object) {

@@ -10,6 +10,7 @@ use opex_operator::engine::write::{Outcome, Write};
 use opex_operator::observe::Observed;
 use serde_json::{Value, json};
 
+use crate::children;
 use crate::reference::{Change, Event, Seconds};
 use crate::server::{Server, applied, deleted, place};
 
@@ -34,7 +35,7 @@ pub enum Fate {
 
 /// See the module's documentation.
 pub struct Simulation {
-    server: Server,
+    pub server: Server,
     /// The first one leads.
     replicas: Vec<Replica>,
     now: Seconds,
@@ -294,6 +295,14 @@ impl Simulation {
             }
             Write::RemoveStatement { namespace, name } => {
                 self.remove(Source::Statements, &format!("{namespace}/{name}"));
+            }
+            Write::Child { key, write } => {
+                let place = format!("{}/{}", key.namespace.as_deref().unwrap_or(""), key.name);
+                match children::written(&self.server, key, write, self.now) {
+                    Ok(Some(budget)) => self.store(Source::Budgets, place, budget),
+                    Ok(None) => self.remove(Source::Budgets, &place),
+                    Err(outcome) => return outcome,
+                }
             }
             Write::BudgetStatus { budget, status, namespaces } => {
                 let source = if budget.namespace.is_some() { Source::Budgets } else { Source::ClusterBudgets };

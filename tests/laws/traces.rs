@@ -49,18 +49,22 @@ pub fn made(steps: &[Step], manner: Manner, features: Features) -> Input {
 
 /// A trace of some hours around midnight, as a watch shows it; at its end nothing happens for a while.
 pub fn calm(steps: &[Step]) -> Input {
-    calmly(steps, Manner::Calm, |gap| gap / 20)
+    calm_with(steps, &[])
+}
+
+pub fn calm_with(steps: &[Step], features: Features) -> Input {
+    calmly(steps, Manner::Calm, features, |gap| gap / 20)
 }
 
 /// The same over days, no more than of which a Statement is kept; now and then something is seen days late.
 pub fn long(steps: &[Step]) -> Input {
-    calmly(steps, Manner::Belated, |gap| gap * 5)
+    calmly(steps, Manner::Belated, &[], |gap| gap * 5)
 }
 
-fn calmly(steps: &[Step], manner: Manner, gap: impl Fn(Seconds) -> Seconds) -> Input {
+fn calmly(steps: &[Step], manner: Manner, features: Features, gap: impl Fn(Seconds) -> Seconds) -> Input {
     // A little before midnight in Berlin.
     let from = window().0 + 10_000;
-    let mut cluster = Cluster::new(from, manner, &[]);
+    let mut cluster = Cluster::new(from, manner, features);
     for (between, choice) in steps {
         cluster.at += 1 + gap(Seconds::from(*between));
         if cluster.at > from + 11 * 86_400 {

@@ -10,6 +10,7 @@ clusterName: {{ . | quote }}
 namespace: {{ .Release.Namespace }}
 writesPerSecond: {{ .Values.config.writesPerSecond }}
 lag: {{ .Values.config.lag }}
+retainedStatements: {{ .Values.config.retainedStatements }}
 {{- if or .Values.defaultPricePlan.enabled .Values.showback.enabled }}
 defaults:
 {{- if .Values.defaultPricePlan.enabled }}

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 
 use super::change::Touched;
+use super::children::is_owned;
 use super::openings::NO_CURRENCY;
 use super::{BudgetState, Machine, OverrideState, PlanState};
 use crate::api;
@@ -26,51 +27,90 @@ const LONGEST_OVERRIDE: Seconds = 7 * 86_400;
 impl Machine {
     pub(super) fn apply_budget(&mut self, tag: Tag, id: ObjectId, budget: &api::Budget, at: Seconds) {
         let namespace: Name = budget.metadata.namespace.as_deref().unwrap_or_default().into();
-        let key = BudgetKey::of(Some(namespace.clone()), name_of(&budget.metadata));
-        let compiled = Budget::of_namespace(&namespace, &budget.spec);
+        let key = BudgetKey::of(Some(namespace), name_of(&budget.metadata));
+        if is_owned(&budget.metadata, &key.name) {
+            self.hold_child(tag, id, &key, budget, at);
+        } else {
+            self.let_go(id, &key, at);
+            self.apply_own_budget(tag, id, &key, budget, at);
+            self.raise(tag, &key, at);
+        }
+    }
+
+    /// A Budget that says itself what it means.
+    pub(super) fn apply_own_budget(
+        &mut self,
+        tag: Tag,
+        id: ObjectId,
+        key: &BudgetKey,
+        budget: &api::Budget,
+        at: Seconds,
+    ) {
+        let namespace = key.namespace.as_ref().expect("a Budget's");
+        let compiled = Budget::of_namespace(namespace, &budget.spec).map(Some);
         let status = budget.status.clone().unwrap_or_default();
-        self.apply_spec(tag, id, &key, &budget.metadata, compiled, status, at);
-        if let Some(state) = self.budgets.get_mut(&key) {
+        self.apply_spec(tag, id, key, &budget.metadata, compiled, status, at);
+        if let Some(state) = self.budgets.get_mut(key) {
+            state.is_child = false;
             state.manifest = Arc::new(budget.spec.clone());
         }
     }
 
     pub(super) fn apply_cluster_budget(&mut self, tag: Tag, id: ObjectId, budget: &api::ClusterBudget, at: Seconds) {
         let key = BudgetKey::of(None, name_of(&budget.metadata));
-        let compiled = Budget::of_cluster(&budget.spec);
+        let (pot, children) = Budget::of_mode(&budget.spec).map_or_else(|e| (Err(e), None), |(p, c)| (Ok(p), Some(c)));
         let status = budget.status.clone().unwrap_or_default();
         let namespaces = status.namespaces;
-        self.apply_spec(tag, id, &key, &budget.metadata, compiled, status.budget, at);
+        let known = self.budgets.get(&key).is_some_and(|state| state.exists && state.id == id);
+        self.apply_spec(tag, id, &key, &budget.metadata, pot, status.budget, at);
         if let Some(state) = self.budgets.get_mut(&key) {
             state.namespaces = namespaces;
             state.manifest = Arc::new(budget.spec.budget.clone());
+            state.mode = budget.spec.mode;
             state.namespace_selector.clone_from(&budget.spec.namespace_selector);
+        }
+        if let Some(children) = children {
+            let created = self.created(&budget.metadata, at).min(at);
+            self.want_children(tag, &key.name, children, if known { at } else { created });
         }
     }
 
     pub(super) fn delete_budget(&mut self, tag: Tag, id: ObjectId, budget: &api::Budget, at: Seconds) {
         let namespace: Name = budget.metadata.namespace.as_deref().unwrap_or_default().into();
-        self.delete_spec(tag, id, &BudgetKey::of(Some(namespace), name_of(&budget.metadata)), at);
+        let key = BudgetKey::of(Some(namespace), name_of(&budget.metadata));
+        if !self.let_go(id, &key, at) {
+            self.delete_spec(tag, id, &key, at);
+            self.raise(tag, &key, at);
+        }
     }
 
     pub(super) fn delete_cluster_budget(&mut self, tag: Tag, id: ObjectId, budget: &api::ClusterBudget, at: Seconds) {
-        self.delete_spec(tag, id, &BudgetKey::of(None, name_of(&budget.metadata)), at);
+        let key = BudgetKey::of(None, name_of(&budget.metadata));
+        if self.budgets.get(&key).is_some_and(|state| state.id == id) {
+            self.delete_spec(tag, id, &key, at);
+            self.want_children(tag, &key.name, None, at);
+        }
     }
 
+    fn created(&self, meta: &ObjectMeta, at: Seconds) -> Seconds {
+        meta.creation_timestamp.as_ref().map_or(self.settings.from.unwrap_or(at), |t| t.0.as_second())
+    }
+
+    /// `compiled` is none of what is no budget itself, but has one in each of its namespaces.
     #[allow(clippy::too_many_arguments)]
-    fn apply_spec(
+    pub(super) fn apply_spec(
         &mut self,
         tag: Tag,
         id: ObjectId,
         key: &BudgetKey,
         meta: &ObjectMeta,
-        compiled: Result<Budget, BudgetError>,
+        compiled: Result<Option<Budget>, BudgetError>,
         status: api::BudgetStatus,
         at: Seconds,
     ) {
-        let created = meta.creation_timestamp.as_ref().map_or(self.settings.from.unwrap_or(at), |t| t.0.as_second());
+        let created = self.created(meta, at);
         let (spec, invalid) = match compiled {
-            Ok(spec) => (Some(spec), None),
+            Ok(spec) => (spec, None),
             Err(error) => {
                 self.trouble("Budget", format!("{} {}", key.kind(), key.name), error.to_string());
                 (None, Some(error.to_string()))
@@ -90,6 +130,7 @@ impl Machine {
         state.uid.clone_from(&meta.uid);
         state.generation = meta.generation.unwrap_or_default();
         state.exists = true;
+        let is_valid = invalid.is_none();
         state.invalid = invalid;
         state.seen_status = Arc::new(status);
         if !self.inflight.contains(&WriteKey::Status(key.clone())) {
@@ -102,7 +143,10 @@ impl Machine {
         let changed = again || before.as_deref() != spec.as_ref();
         match (before, spec) {
             (Some(before), Some(spec)) if !again => self.edit(tag, key, &before, spec, at),
+            // One that had a Budget in each of its namespaces until now.
+            (None, Some(spec)) if !again && !fresh && self.running => self.make(tag, key, spec, at, fresh, at),
             (_, Some(spec)) => self.make(tag, key, spec, created.min(at), fresh, at),
+            (Some(_), None) if is_valid => self.end_spec(tag, key, at),
             (_, None) => {}
         }
         if self.running && changed {
@@ -165,20 +209,25 @@ impl Machine {
         }
     }
 
-    fn delete_spec(&mut self, tag: Tag, id: ObjectId, key: &BudgetKey, at: Seconds) {
+    pub(super) fn delete_spec(&mut self, tag: Tag, id: ObjectId, key: &BudgetKey, at: Seconds) {
         let Some(state) = self.budgets.get_mut(key) else { return };
         if state.id != id {
             return;
         }
         state.exists = false;
-        state.specs.set(at, None);
         self.dirty_plans = true;
-        self.set_terms(key, tag, at, None);
+        self.end_spec(tag, key, at);
         if self.running {
             self.mark_usage(at);
         }
         self.dirty_scope(key);
         self.wake_budget(key, at);
+    }
+
+    /// It is no budget any more.
+    fn end_spec(&mut self, tag: Tag, key: &BudgetKey, at: Seconds) {
+        self.budgets.get_mut(key).expect("present").specs.set(at, None);
+        self.set_terms(key, tag, at, None);
     }
 
     pub(super) fn forget_budget(&mut self, key: &BudgetKey, at: Seconds) {

@@ -57,8 +57,14 @@ impl Machine {
             ),
             _ => (false, "NoLimit", "no limit to compare with".to_owned()),
         };
+        let (exceeded, ahead) = if self.children_of(key).is_some() {
+            let exceeded = self.any_child(key, "Exceeded", ("LimitReached", "WithinLimit"), now);
+            (exceeded, self.any_child(key, "ForecastExceeded", ("AboveLimit", "WithinLimit"), now))
+        } else {
+            (exceeded, ahead)
+        };
         let all = [
-            ("Ready", self.ready(state, spec, entry, now)),
+            ("Ready", self.ready(key, state, spec, entry, now)),
             ("Exceeded", exceeded),
             ("ForecastExceeded", ahead),
             ("Enforced", self.enforced(key, state)),
@@ -68,9 +74,19 @@ impl Machine {
         all.map(|(kind, verdict)| condition(&state.status.conditions, kind, verdict, generation, now)).into()
     }
 
-    fn ready(&self, state: &BudgetState, spec: Option<&Budget>, entry: Option<&Entry>, now: Seconds) -> Verdict {
+    fn ready(
+        &self,
+        key: &BudgetKey,
+        state: &BudgetState,
+        spec: Option<&Budget>,
+        entry: Option<&Entry>,
+        now: Seconds,
+    ) -> Verdict {
         if let Some(invalid) = &state.invalid {
             return (false, "InvalidSpec", invalid.clone());
+        }
+        if self.children_of(key).is_some() {
+            return self.all_there(key, now);
         }
         let Some(spec) = spec else { return (false, "InvalidSpec", "the spec cannot be used".to_owned()) };
         let plan = &spec.terms.plan;
@@ -223,6 +239,10 @@ impl Machine {
                 None if now >= state.until => (false, "Expired", "the override has ended".to_owned()),
                 None if !self.budgets.get(key).is_some_and(|b| b.exists) => {
                     (false, "BudgetNotFound", format!("{} {:?} does not exist", key.kind(), key.name))
+                }
+                None if self.children_of(key).is_some() => {
+                    let message = "there is a Budget in each namespace: override those".to_owned();
+                    (false, "PerNamespace", message)
                 }
                 None if state.extra().is_some() => (true, "LimitRaised", "the limit is raised".to_owned()),
                 None => (true, "GateOpen", "the gate is held open".to_owned()),

@@ -35,6 +35,7 @@ impl Machine {
         for state in self.budgets.values_mut() {
             state.specs.forget_before(self.now);
         }
+        self.forget_children();
     }
 
     /// Straightens what happened before `t`.

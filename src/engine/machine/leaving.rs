@@ -9,7 +9,7 @@ use std::hash::{DefaultHasher, Hash, Hasher};
 use std::sync::Arc;
 
 use super::metered::LAGGING;
-use super::persist::{RETAINED, pause};
+use super::persist::pause;
 use super::{Entry, LedgerId, Machine, StatementState};
 use crate::api::{self, Phase, StatementSpec};
 use crate::engine::budget::BudgetKey;
@@ -98,7 +98,7 @@ impl Machine {
         let there = self.closed_of(budget).map(|(_, s)| (s.period_end, s.seal));
         let leaving = self.leaving.values().filter(|l| l.budget == *budget).map(|l| (l.period_end, l.seal));
         let newer: BTreeSet<_> = there.chain(leaving).filter(|other| *other > (period_end, seal)).collect();
-        newer.len() < RETAINED
+        newer.len() < self.settings.retained
     }
 
     /// Every closed Statement of a budget: where it belongs, and in the operator's namespace.

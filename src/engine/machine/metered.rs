@@ -13,7 +13,7 @@ use crate::engine::recurring::{Bearers, Charge};
 use crate::engine::selector::Selector;
 use crate::facts::{
     ClaimFact, DeviceClaimFact, Labels, Name, NamespaceFact, NodeFact, ObjectId, OwnerFact, OwnerRef, PodFact, Problem,
-    Seconds, ServiceFact,
+    Seconds, ServiceFact, UNDATED,
 };
 
 /// How long a deleted object is kept: a price edit may take effect a little before it was seen.
@@ -144,9 +144,13 @@ impl Machine {
                 self.wake_budget(&key, at);
             }
         }
+        let since = if fresh && fact.created != UNDATED { fact.created.min(at) } else { at };
         self.namespaces.insert(name.clone(), NamespaceState { fact });
         if going {
             self.leave(&name, at);
+        }
+        if self.running && !same {
+            self.raise_in(tag, &name, since);
         }
         if fresh || !same {
             self.wake_wide(at);
@@ -176,6 +180,7 @@ impl Machine {
         self.namespaces.remove(name);
         self.dirty_gates.remove(name);
         self.scales.remove(name);
+        self.raise_in(tag, name, at);
         self.wake_wide(at);
     }
 

@@ -25,9 +25,6 @@ const STILL: Seconds = 300;
 /// How soon a write that failed is tried again.
 const RETRY: Seconds = 2;
 
-/// Statements closed longest ago are removed beyond this many of a budget.
-pub(super) const RETAINED: usize = 13;
-
 impl Machine {
     /// Takes note that a budget was evaluated: its statement and status may be due.
     pub(super) fn touch(&mut self, key: &BudgetKey) {
@@ -65,6 +62,7 @@ impl Machine {
             self.plan_writes(now, &mut writes);
         }
         self.copy_writes(now, &mut writes);
+        self.child_writes(now, &mut writes);
         while self.tokens > 0
             && let Some(key) = self.waiting_for_writes.pop()
         {
@@ -118,7 +116,8 @@ impl Machine {
     pub fn wake(&self) -> Option<Seconds> {
         let due = self.due.first().map(|(due, _)| *due);
         let left = (self.leading && !self.waiting_for_writes.is_empty()).then_some(self.now + 1);
-        [due, left, Some(self.boundary), self.failed_gates.values().min().copied(), self.next_copy()]
+        let failed_gate = self.failed_gates.values().min().copied();
+        [due, left, Some(self.boundary), failed_gate, self.next_copy(), self.next_child()]
             .into_iter()
             .flatten()
             .min()
@@ -165,6 +164,7 @@ impl Machine {
                 self.wake_budget(budget, at + RETRY);
             }
             WriteKey::Copy(namespace, name) => self.copied(&(namespace.clone(), name.clone()), &outcome, at),
+            WriteKey::Child(child) => self.child_written(child, &outcome, at),
             WriteKey::Gate(namespace) => {
                 if matches!(outcome, Outcome::Conflict | Outcome::Failed) {
                     self.failed_gates.insert(namespace.clone(), at + RETRY);
@@ -341,7 +341,7 @@ impl Machine {
         for (name, state) in self.closed_of(key) {
             closed.entry((state.period_end, state.seal)).or_default().push(name.clone());
         }
-        let surplus = closed.len().saturating_sub(RETAINED);
+        let surplus = closed.len().saturating_sub(self.settings.retained);
         for (namespace, name) in closed.into_values().take(surplus).flatten() {
             if !self.inflight.contains(&WriteKey::Statement(namespace.clone(), name.clone())) {
                 writes.push(Write::RemoveStatement { namespace, name });

@@ -9,7 +9,7 @@ use num_traits::Zero;
 use super::persist::{currency, time};
 use super::{BudgetState, Entry, Machine};
 use crate::api::{
-    Breakdown, BudgetStatus, BurnRate, CostShare, Forecast, Gate, Measure, PeriodStatus, Prices, ThresholdStatus,
+    Breakdown, BudgetStatus, BurnRate, CostShare, Forecast, Gate, Measure, Mode, PeriodStatus, Prices, ThresholdStatus,
 };
 use crate::engine::budget::{Budget, BudgetKey};
 use crate::engine::evaluate::Figures;
@@ -28,7 +28,11 @@ const REFRESH: Seconds = 10;
 pub struct BudgetFigures {
     pub key: BudgetKey,
     pub spec: Arc<crate::api::BudgetSpec>,
+    pub mode: Mode,
     pub namespace_selector: Option<LabelSelector>,
+    pub include_idle: bool,
+    /// Of a Budget that a ClusterBudget has in one of its namespaces.
+    pub is_child: bool,
     pub status: Arc<BudgetStatus>,
     pub namespaces: Option<i64>,
 }
@@ -62,7 +66,10 @@ impl Machine {
         let budgets = existing.map(|(key, state)| BudgetFigures {
             key: key.clone(),
             spec: state.manifest.clone(),
+            mode: state.mode,
             namespace_selector: state.namespace_selector.clone(),
+            include_idle: state.specs.last().and_then(Option::as_ref).is_some_and(|spec| spec.terms.idle),
+            is_child: state.is_child,
             status: Arc::new(self.status(key, now)),
             namespaces: self.namespace_count(key, now),
         });
@@ -108,6 +115,9 @@ impl Machine {
         };
         if let (Some(spec), Some(entry)) = (spec, entry) {
             self.fill_status(&mut status, key, state, spec, entry, now);
+        }
+        if spec.is_none() && self.children_of(key).is_some() {
+            self.fill_totals(&mut status, key, now);
         }
         status.conditions = self.conditions(key, state, spec, entry, &status, now);
         status
@@ -185,7 +195,8 @@ impl Machine {
     }
 
     pub(super) fn namespace_count(&self, key: &BudgetKey, now: Seconds) -> Option<i64> {
-        let Scope::Namespaces(selector) = self.budgets.get(key)?.scope()? else { return None };
+        let Some(scope) = self.budgets.get(key)?.scope() else { return self.count_children(key, now) };
+        let Scope::Namespaces(selector) = scope else { return None };
         let selected = self.namespaces.keys().filter(|n| selector.matches(&self.world.namespace_labels(n, now)));
         i64::try_from(selected.count()).ok()
     }
@@ -205,6 +216,7 @@ impl Machine {
     pub(super) fn status_writes(&mut self, key: &BudgetKey, now: Seconds, writes: &mut Vec<Write>) {
         if !self.budgets.get(key).is_some_and(|state| state.exists && key.usage.is_none())
             || self.inflight.contains(&WriteKey::Status(key.clone()))
+            || !self.has_object(key)
         {
             return;
         }

@@ -224,6 +224,44 @@ fn first_instants_are_the_first() {
     }
 }
 
+/// Forty years are tiled without a gap or an overlap in every zone: by months, quarters and years all of them, by days
+/// and weeks around every change of the clock.
+#[test]
+fn windows_tile_forty_years_in_every_zone() {
+    let (from, to) = (instant("2000-01-01T00:00:00Z"), instant("2040-01-01T00:00:00Z"));
+    let mut zones = 0;
+    for name in TimeZoneDatabase::bundled().available() {
+        if Zone::named(name.as_str()).is_err() {
+            continue;
+        }
+        zones += 1;
+        let known = TimeZoneDatabase::bundled().get(name.as_str()).unwrap();
+        let start = Timestamp::from_second(from).unwrap();
+        let jumps: Vec<_> = known.following(start).map(|j| j.timestamp().as_second()).take_while(|j| *j < to).collect();
+        for every in [Every::Month, Every::Quarter, Every::Year] {
+            tile(&schedule(every, name.as_str()), from, to);
+        }
+        for every in [Every::Day, Every::Week] {
+            let schedule = schedule(every, name.as_str());
+            for jump in &jumps {
+                tile(&schedule, jump - 86_400, jump + 86_400);
+            }
+        }
+    }
+    assert!(zones > 400, "{zones} zones");
+}
+
+fn tile(schedule: &Schedule, from: Seconds, to: Seconds) {
+    let mut window = schedule.at(from).unwrap();
+    while window.end < to {
+        let next = schedule.next(&window).unwrap();
+        assert!(window.start < window.end && next.start == window.end, "{schedule:?}: {window:?}, {next:?}");
+        assert_eq!(schedule.at(next.start - 1).as_ref(), Some(&window), "{schedule:?}");
+        assert_eq!(schedule.at(next.start).as_ref(), Some(&next), "{schedule:?}");
+        window = next;
+    }
+}
+
 fn any_zone() -> impl Strategy<Value = String> {
     let database = TimeZoneDatabase::bundled();
     let names = database.available().map(|name| name.as_str().to_owned());
