@@ -11,6 +11,7 @@ mod budget;
 mod budget_override;
 mod cluster_budget;
 mod columns;
+mod meter;
 mod period;
 mod price_plan;
 mod quantity;
@@ -24,6 +25,7 @@ pub use amount::{Amount, AmountError};
 pub use budget::{Action, Budget, BudgetSpec, Limit, Measure, ScaleCeiling, Threshold};
 pub use budget_override::{BudgetOverride, BudgetOverrideSpec, BudgetOverrideStatus};
 pub use cluster_budget::{ClusterBudget, ClusterBudgetSpec, ClusterBudgetStatus, Mode};
+pub use meter::Meter;
 pub use period::{Every, PeriodSpec, Weekday};
 pub use price_plan::{
     AllowedNamespaces, CategoryRule, DevicePrice, Discount, NodeClass, PlanVersion, PricePlan, PricePlanSpec,

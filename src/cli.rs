@@ -7,8 +7,31 @@ pub mod record;
 pub mod replay;
 pub mod run;
 
+use std::io;
+use std::process::ExitCode;
+
 /// Installs the one provider of cryptography, for all of TLS.
 pub fn install_crypto() {
     // Only a second call fails, and changes nothing.
     let _ = rustls::crypto::ring::default_provider().install_default();
+}
+
+/// Says what went wrong, in one line; whoever reads no more of the output has no need to be told.
+pub fn finish(result: anyhow::Result<()>) -> ExitCode {
+    let Err(error) = result else { return ExitCode::SUCCESS };
+    if error.chain().any(is_unread) {
+        return ExitCode::SUCCESS;
+    }
+    eprintln!("Error: {error:#}");
+    ExitCode::FAILURE
+}
+
+fn is_unread(error: &(dyn std::error::Error + 'static)) -> bool {
+    let io = error.downcast_ref::<io::Error>().map(io::Error::kind);
+    let json = || error.downcast_ref::<serde_json::Error>().and_then(serde_json::Error::io_error_kind);
+    let csv = || match error.downcast_ref::<csv::Error>()?.kind() {
+        csv::ErrorKind::Io(error) => Some(error.kind()),
+        _ => None,
+    };
+    io.or_else(json).or_else(csv) == Some(io::ErrorKind::BrokenPipe)
 }

@@ -9,6 +9,7 @@ use serde_json::Value;
 
 use crate::cluster::defaults::{DefaultError, DefaultObject};
 use crate::facts::Seconds;
+use crate::prometheus::{Endpoint, EndpointError};
 
 /// How the operator runs.
 #[derive(Clone, Debug, PartialEq)]
@@ -26,6 +27,8 @@ pub struct Config {
     pub log_level: Option<String>,
     pub record: Option<PathBuf>,
     pub defaults: Vec<DefaultObject>,
+    /// Absent: what meters count is not known.
+    pub prometheus: Option<Endpoint>,
 }
 
 /// What one source says, and what it leaves to the others.
@@ -43,6 +46,7 @@ pub struct Said {
     #[serde(skip)]
     pub record: Option<PathBuf>,
     pub defaults: Vec<Value>,
+    pub prometheus: Option<Endpoint>,
 }
 
 /// A configuration that cannot be used.
@@ -52,6 +56,8 @@ pub enum ConfigError {
     ReadFile { path: PathBuf, error: std::io::Error },
     #[error("{}: {message}", path.display())]
     ReadYaml { path: PathBuf, message: String },
+    #[error(transparent)]
+    Prometheus(#[from] EndpointError),
     #[error(transparent)]
     Defaults(#[from] DefaultError),
     #[error("{name} must be {expected}, not {got}")]
@@ -106,7 +112,9 @@ impl Config {
             log_level: full(first.log_level).or(full(then.log_level)),
             record: first.record.or(then.record),
             defaults: DefaultObject::read(&defaults)?,
+            prometheus: first.prometheus.or(then.prometheus).filter(|endpoint| !endpoint.url.is_empty()),
         };
+        config.prometheus.as_ref().map_or(Ok(()), Endpoint::check)?;
         if !(0..=300).contains(&lag) {
             return Err(ConfigError::OutOfRange { name: "lag", expected: "0s to 5m", got: format!("{lag}s") });
         }
@@ -125,12 +133,17 @@ impl Config {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::engine::counted::Counting;
 
     const CHART: &str = r#"
 clusterName: "prod-eu-1"
 namespace: opex-system
 writesPerSecond: 20
 lag: 10s
+prometheus:
+  url: https://prometheus.monitoring:9090/prom
+  bearerTokenFile: /var/run/secrets/kubernetes.io/serviceaccount/token
+  window: 5m
 retainedStatements: 24
 defaults:
 - apiVersion: billing.opex.dev/v1alpha1
@@ -149,6 +162,9 @@ defaults:
         assert_eq!((config.writes_per_second, config.lag, config.defaults.len()), (20, 10, 1));
         assert_eq!(config.retained_statements, 24);
         assert_eq!(config.listen, ":8080");
+        let prometheus = config.prometheus.unwrap();
+        assert_eq!(prometheus.counting(), Counting { window: 300, delay: 30 });
+        assert_eq!((prometheus.timeout.as_secs(), prometheus.ca_file), (10, None));
     }
 
     #[test]
@@ -181,6 +197,12 @@ defaults:
             ("writesPerSecond: 0", "writesPerSecond must be 1 to 1000, not 0"),
             ("retainedStatements: 11", "retainedStatements must be 12 to 1000, not 11"),
             ("defaults: [{kind: Pod}]", "defaults[0]"),
+            ("prometheus: {url: prometheus}", "prometheus.url must be an http or https address"),
+            ("prometheus: {url: 'ftp://a'}", "prometheus.url must be"),
+            ("prometheus: {url: 'http://a', window: 7m}", "prometheus.window must be 10s to 1h, and a part of an hour"),
+            ("prometheus: {url: 'http://a', window: 5s}", "prometheus.window must be 10s to 1h"),
+            ("prometheus: {url: 'http://a', delay: 2h}", "prometheus.delay must be 0s to 1h"),
+            ("prometheus: {url: 'http://a', timeout: 0s}", "prometheus.timeout must be 1s to 2m"),
         ];
         for (text, expected) in cases {
             let error = Config::of(Said::default(), Said::parse(text).unwrap()).unwrap_err().to_string();

@@ -7,6 +7,7 @@
 pub mod accrual;
 pub mod allocation;
 pub mod budget;
+pub mod counted;
 pub mod discount;
 pub mod evaluate;
 pub mod history;

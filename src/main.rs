@@ -1,5 +1,7 @@
 //! `opex-operator`: the controller.
 
+use std::process::ExitCode;
+
 use clap::{Parser, Subcommand};
 use opex_operator::cli;
 
@@ -17,11 +19,11 @@ enum Command {
     Crds(cli::crds::CrdsArgs),
 }
 
-fn main() -> anyhow::Result<()> {
+fn main() -> ExitCode {
     let command = Cli::parse().command;
     cli::install_crypto();
-    match command {
+    cli::finish(match command {
         Command::Run(run) => run.run(),
         Command::Crds(crds) => crds.run(),
-    }
+    })
 }

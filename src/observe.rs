@@ -2,6 +2,7 @@
 
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use kube::Resource;
+use serde::de::Error as _;
 use serde::{Deserialize, Deserializer};
 
 use crate::api;
@@ -131,6 +132,7 @@ impl Observed {
             Source::ReplicationControllers => {
                 scale::<SlimReplicationController, D>(source, "ReplicationController", object)
             }
+            Source::Meters => Err(D::Error::custom("what Prometheus counts is no object")),
             Source::Policies => policy(source, "policy", object),
             Source::Bindings => policy(source, "binding", object),
             Source::Budgets => own(source, "Budget", object, |budget| Fact::Budget(Box::new(budget))),

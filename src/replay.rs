@@ -56,6 +56,7 @@ impl Replay {
             from: Some(options.from.as_second()),
             replay: true,
             writes_per_second: i64::MAX,
+            counting: None,
             retained: usize::MAX,
         };
         let mut replay = Self {

@@ -19,6 +19,8 @@ mod found;
 mod holdings;
 #[path = "laws/leaving.rs"]
 mod leaving;
+#[path = "laws/meters.rs"]
+mod meters;
 #[path = "laws/optional.rs"]
 mod optional;
 #[path = "laws/parts.rs"]
@@ -317,6 +319,24 @@ proptest! {
     ) {
         let fates: Vec<_> = fates.into_iter().map(|(edge, after, fate)| (edge + after, fate)).collect();
         let faults = edges::told(&fates);
+        prop_assert!(faults.is_empty(), "{}", faults.join("\n"));
+    }
+
+    /// What Prometheus counts is billed once, whoever asked for it and however long it did not answer.
+    #[test]
+    fn what_prometheus_counts_is_billed_once(
+        fates in prop::collection::vec(
+            (
+                0_i64..9000,
+                prop::sample::select(vec![
+                    Fate::Pass, Fate::Sweep, Fate::Lost, Fate::Unanswered, Fate::Silent, Fate::Failover, Fate::ColdStart,
+                ]),
+            ),
+            0..14,
+        ),
+        edits in prop::collection::vec(0_i64..9000, 0..4),
+    ) {
+        let faults = meters::billed(&fates, &edits);
         prop_assert!(faults.is_empty(), "{}", faults.join("\n"));
     }
 

@@ -29,6 +29,8 @@ mod lifting;
 mod load;
 #[path = "support/manifests.rs"]
 mod manifests;
+#[path = "operator/meters.rs"]
+mod meters;
 #[path = "operator/mixed.rs"]
 mod mixed;
 #[path = "operator/moving.rs"]

@@ -81,6 +81,7 @@ impl Cluster {
             from: None,
             replay: false,
             writes_per_second: 20,
+            counting: None,
             retained: 13,
         };
         let mut cluster = Self { machine: Machine::new(settings), now: BEGIN + 2_000_000, version: 2_000_000 };

@@ -47,7 +47,7 @@ pub struct BudgetSpec {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(schema_with = "schema::selector")]
     pub pod_selector: Option<LabelSelector>,
-    /// The PricePlan that says what things cost.
+    /// The PricePlan that says what things cost; absent: the one named default.
     #[serde(default = "default_plan")]
     #[schemars(
         length(min = 1, max = 253),
@@ -67,7 +67,8 @@ pub struct BudgetSpec {
     ))]
     pub thresholds: Vec<Threshold>,
     /// How far workloads may still grow while scale-ups are blocked: Peak24h is up to the most replicas of the last 24
-    /// hours, so that what scales down at night may scale up again in the morning; Current is no more than now.
+    /// hours, so that what scales down at night may scale up again in the morning; Current is no more than now. Default:
+    /// Peak24h.
     #[serde(default)]
     pub scale_ceiling: ScaleCeiling,
 }
@@ -93,7 +94,7 @@ pub struct Threshold {
     #[schemars(range(min = 1, max = 10000))]
     pub percent: i32,
     /// What is compared with the limit: Actual is what was spent, Forecast what the whole period will cost if what runs
-    /// now runs on.
+    /// now runs on. Default: Actual.
     #[serde(default)]
     pub of: Measure,
     /// Notify: an event and a metric. Warn: clients that grow something read a warning. BlockScaleUp: workloads do not

@@ -9,6 +9,7 @@ use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Serialize};
 
 use super::amount::Amount;
+use super::meter::Meter;
 use super::quantity::Quantity;
 use super::recurring::RecurringCharge;
 use super::schema;
@@ -95,6 +96,11 @@ pub struct PricePlanSpec {
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(length(max = 64), extend("x-kubernetes-list-type" = "map", "x-kubernetes-list-map-keys" = ["name"]))]
     pub recurring: Vec<RecurringCharge>,
+    /// What Prometheus counts, by namespace: traffic, requests, whatever has a price and a counter. The operator must be
+    /// told where Prometheus is (the chart's prometheus.url).
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(max = 32), extend("x-kubernetes-list-type" = "map", "x-kubernetes-list-map-keys" = ["name"]))]
+    pub meters: Vec<Meter>,
     /// Which category Pods and persistent volume claims count in, by their labels; the first entry that matches
     /// counts. Otherwise Pods count as Compute, claims as Storage.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
@@ -223,12 +229,12 @@ pub struct Discount {
     #[schemars(schema_with = "schema::percent")]
     pub percent: Amount,
     /// What it is taken off: resources by their names (cpu, memory, nvidia.com/gpu), storage, load-balancer, devices as
-    /// device/CLASS. Without it the discount applies to everything that is used.
+    /// device/CLASS, meters as meter/NAME. Without it the discount applies to everything that is used.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(schema_with = "schema::discounted")]
     #[x_kube(validation = (
         "self.all(name, !name.startsWith('storage/') && !name.startsWith('recurring/') && !name.startsWith('shared/') && !name.startsWith('idle/'))",
-        "a discount names a resource such as cpu, or storage for claims of all classes, or load-balancer, or device/CLASS; recurring and shared costs are not discounted, and idle follows its resource",
+        "a discount names a resource such as cpu, or storage for claims of all classes, or load-balancer, or device/CLASS or meter/NAME; recurring and shared costs are not discounted, and idle follows its resource",
     ))]
     pub resources: Option<Vec<String>>,
 }

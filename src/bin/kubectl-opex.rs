@@ -1,5 +1,7 @@
 //! `kubectl opex`: the plugin.
 
+use std::process::ExitCode;
+
 use clap::{Parser, Subcommand};
 use opex_operator::cli;
 
@@ -18,12 +20,12 @@ enum Command {
     Replay(cli::replay::ReplayArgs),
 }
 
-fn main() -> anyhow::Result<()> {
+fn main() -> ExitCode {
     let command = Cli::parse().command;
     cli::install_crypto();
-    match command {
+    cli::finish(match command {
         Command::Export(export) => export.run(),
         Command::Record(record) => record.run(),
         Command::Replay(replay) => replay.run(),
-    }
+    })
 }

@@ -23,10 +23,10 @@ pub struct ReplayArgs {
     #[arg(short, long = "filename", value_name = "FILE")]
     file: Vec<PathBuf>,
     /// Nothing before this instant is metered (RFC 3339).
-    #[arg(long, value_name = "TIME")]
+    #[arg(long, value_name = "TIME", value_parser = instant)]
     from: Timestamp,
     /// The instant at which everything is shown; later events are ignored.
-    #[arg(long, value_name = "TIME")]
+    #[arg(long, value_name = "TIME", value_parser = instant)]
     to: Timestamp,
     /// The operator's namespace, where Statements of ClusterBudgets live.
     #[arg(long, default_value = "opex-system", value_name = "NAME")]
@@ -70,10 +70,15 @@ impl ReplayArgs {
     }
 }
 
+fn instant(text: &str) -> Result<Timestamp, &'static str> {
+    text.parse().map_err(|_| "write an instant such as 2026-10-01T00:00:00Z")
+}
+
 fn replay(path: &Path, replay: Replay) -> anyhow::Result<Report> {
     let (progress, lines) = open(path)?;
     let mut trace = Trace::new(progress.lines(lines));
-    replay.run(&mut trace).with_context(|| path.display().to_string())
+    let named = || if path.as_os_str() == "-" { "standard input".to_owned() } else { path.display().to_string() };
+    replay.run(&mut trace).with_context(named)
 }
 
 /// The text of a trace, and how far it is read.

@@ -58,6 +58,7 @@ impl RunArgs {
             log_level: self.log_level,
             record: self.record,
             defaults: Vec::new(),
+            prometheus: None,
         };
         let config = Config::of(flags, file)?;
         telemetry::init(config.log_level.as_deref());

@@ -22,6 +22,7 @@ use crate::engine::machine::{Event, Machine, Pass, Shown, Trouble};
 use crate::engine::write::{Outcome, Write, WriteKey};
 use crate::facts::Seconds;
 use crate::metrics::Counters;
+use crate::prometheus::asker::Asker;
 
 /// Under load no two passes are closer.
 const COALESCED: Duration = Duration::from_millis(50);
@@ -81,6 +82,8 @@ pub struct Parts {
     pub lag: Seconds,
     pub writer: Arc<Writer>,
     pub recorder: Option<Recorder>,
+    /// Where there is a Prometheus.
+    pub asker: Option<Asker>,
     pub counters: Counters,
     pub pulse: Pulse,
 }
@@ -162,6 +165,11 @@ impl Driver {
                 }
                 Some(done) = self.writes.join_next() => self.done(done),
                 Some(query) = self.parts.queries.recv() => self.answer(query),
+                counted = answered(&mut self.parts.asker) => {
+                    self.parts.machine.ingest(counted, self.parts.clock.second());
+                    self.ask();
+                    self.pass_soon();
+                }
                 _ = self.parts.reports.recv_many(&mut batch, BATCH) => {
                     for report in batch.drain(..) {
                         self.take_in(report).await;
@@ -202,9 +210,18 @@ impl Driver {
         for write in writes {
             self.carry_out(write);
         }
+        self.ask();
         if self.swept.elapsed() > SWEEP {
             self.parts.machine.sweep();
             self.swept = Instant::now();
+        }
+    }
+
+    /// Has Prometheus asked for the next window that is due, if it is not being asked.
+    fn ask(&mut self) {
+        let Some(asker) = self.parts.asker.as_mut().filter(|asker| asker.is_idle()) else { return };
+        if let Some(question) = self.parts.machine.question(self.parts.clock.second()) {
+            asker.ask(question);
         }
     }
 
@@ -345,5 +362,13 @@ impl Driver {
         {
             tracing::error!(%error, "the trace could not be completed");
         }
+    }
+}
+
+/// What Prometheus counted; never, where there is none.
+async fn answered(asker: &mut Option<Asker>) -> Event {
+    match asker {
+        Some(asker) => asker.next().await,
+        None => std::future::pending().await,
     }
 }

@@ -17,6 +17,8 @@ const BATCH: &str = "batch/v1";
 const RESOURCE: &str = "resource.k8s.io/v1";
 const ADMISSION: &str = "admissionregistration.k8s.io/v1";
 const OWN: &str = "billing.opex.dev/v1alpha1";
+/// No API group of any server.
+const NOT_SERVED: &str = "";
 
 // === impl Resource ===
 
@@ -33,6 +35,7 @@ impl Resource {
             Source::ReplicaSets => (APPS, "ReplicaSet"),
             Source::StatefulSets => (APPS, "StatefulSet"),
             Source::Jobs => (BATCH, "Job"),
+            Source::Meters => (NOT_SERVED, "Meter"),
             Source::ResourceClaims => (RESOURCE, "ResourceClaim"),
             Source::Policies => (ADMISSION, "ValidatingAdmissionPolicy"),
             Source::Bindings => (ADMISSION, "ValidatingAdmissionPolicyBinding"),

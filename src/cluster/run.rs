@@ -19,6 +19,8 @@ use super::{board::Board, defaults};
 use crate::clock::Clock;
 use crate::config::Config;
 use crate::engine::machine::{self, Machine, Trouble};
+use crate::prometheus::Endpoint;
+use crate::prometheus::asker::Asker;
 use crate::web::{self, Web};
 
 /// Reports on their way to the driver.
@@ -91,6 +93,7 @@ async fn control(
             from: None,
             replay: false,
             writes_per_second: config.writes_per_second,
+            counting: config.prometheus.as_ref().map(Endpoint::counting),
             retained: config.retained_statements,
         }),
         clock: clock.clone(),
@@ -102,6 +105,7 @@ async fn control(
         lag: config.lag,
         writer: Arc::new(Writer::new(client, election.claim.clone(), clock, me, counters.clone())),
         recorder,
+        asker: config.prometheus.map(Asker::new),
         counters,
         pulse: web.pulse.clone(),
     });

@@ -8,6 +8,7 @@ mod budgets;
 mod change;
 mod children;
 mod conditions;
+mod counting;
 mod decide;
 mod forget;
 mod gates;
@@ -31,6 +32,7 @@ use std::sync::Arc;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::LabelSelector;
 
 use super::budget::{Budget, BudgetKey};
+use super::counted::{Answer, Counting, Subject};
 use super::history::History;
 use super::ledger::{Gap, Ledger, LineKey};
 use super::observed::{Cut, Source, Tag};
@@ -38,6 +40,7 @@ use super::rate::{RateId, Rates};
 use super::world::World;
 use super::write::{Outcome, Write, WriteKey};
 use crate::api::{self, BudgetStatus, Measure};
+use crate::facts::count::Unknown;
 use crate::facts::{
     ClaimFact, DeviceClaimFact, Name, NamespaceFact, NodeFact, ObjectId, OwnerFact, PodFact, ScaleFact, Seconds,
     ServiceFact,
@@ -68,6 +71,8 @@ pub struct Settings {
     pub replay: bool,
     /// Most writes a second, gates apart.
     pub writes_per_second: i64,
+    /// Absent: there is no Prometheus to ask.
+    pub counting: Option<Counting>,
     /// Statements closed longest ago are removed beyond this many of a budget.
     pub retained: usize,
 }
@@ -108,6 +113,10 @@ pub enum Event {
     Unwatched { source: Source, why: Unwatched },
     /// What became of a write.
     Done { key: WriteKey, outcome: Outcome },
+    /// What Prometheus counted.
+    Answered(Answer),
+    /// Prometheus does not answer, and why.
+    Silent(Name),
     /// Whether this replica is the one that writes.
     Leading(bool),
 }
@@ -166,6 +175,10 @@ pub struct Machine {
     namespaces: BTreeMap<Name, NamespaceState>,
     scales: HashMap<Name, HashMap<Name, gates::Peak>>,
     policies: BTreeSet<Name>,
+    /// Since when, and why, Prometheus does not answer.
+    silent: Option<(Seconds, Name)>,
+    /// What was not known of the newest window.
+    unknown: BTreeMap<Subject, Unknown>,
     /// What went into the ledgers, and what is known not to have changed since: bookmarks.
     cut: Cut,
     seen: Cut,
@@ -213,6 +226,8 @@ struct Entry {
     name: Name,
     ledger: Ledger,
     gaps: Vec<Gap>,
+    /// The instant up to which it has what Prometheus counted.
+    counted: Seconds,
     closed_at: Option<Seconds>,
     persisted: Option<Persisted>,
     /// A transition, so that it is written at once.
@@ -346,6 +361,8 @@ impl Machine {
             namespaces: BTreeMap::new(),
             scales: HashMap::new(),
             policies: BTreeSet::new(),
+            silent: None,
+            unknown: BTreeMap::new(),
             cut: Cut::default(),
             seen: Cut::default(),
             listed: BTreeMap::new(),
@@ -406,6 +423,8 @@ impl Machine {
             }
             Event::Unwatched { source, why } => self.not_watched(source, why, at),
             Event::Done { key, outcome } => self.done(&key, outcome, at),
+            Event::Answered(answer) => self.count(&answer, at),
+            Event::Silent(why) => self.keep_silent(why, at),
             Event::Leading(leading) => self.lead(leading, at),
         }
     }

@@ -23,5 +23,5 @@ pub use price::{ParsePriceError, Price};
 pub use round::{amount_text, cost_text, minor_digits, reaches, to_decimals, used_percent};
 pub use split::{amounts_adding_up, apportion, split};
 pub use total::Total;
-pub use unit::{ParseUnitError, Unit};
+pub use unit::{BILLIONTHS, ParseUnitError, Unit};
 pub use unit_price::UnitPrice;

@@ -16,6 +16,8 @@ pub enum Source {
     Claims,
     Deployments,
     Jobs,
+    /// What Prometheus counted. It is asked and not watched: a version is the last second of a window.
+    Meters,
     Namespaces,
     Nodes,
     Pods,
@@ -43,6 +45,7 @@ pub struct Cut(BTreeMap<Source, u64>);
 // === impl Source ===
 
 impl Source {
+    /// All that is watched.
     pub const ALL: [Self; 18] = [
         Self::Bindings,
         Self::BudgetOverrides,
@@ -74,6 +77,7 @@ impl Source {
             Self::Claims => "persistentvolumeclaims",
             Self::Deployments => "deployments",
             Self::Jobs => "jobs",
+            Self::Meters => "meters",
             Self::Namespaces => "namespaces",
             Self::Nodes => "nodes",
             Self::Pods => "pods",
@@ -90,7 +94,7 @@ impl Source {
 
     /// The source of that plural name.
     pub fn of_resource(resource: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|s| s.resource() == resource)
+        Self::ALL.into_iter().chain([Self::Meters]).find(|s| s.resource() == resource)
     }
 
     /// Whether some API servers do not have it, or need not let the operator see it: nothing waits for it then.
@@ -110,6 +114,7 @@ impl Source {
             Self::Budgets
                 | Self::ClusterBudgets
                 | Self::Claims
+                | Self::Meters
                 | Self::Namespaces
                 | Self::Nodes
                 | Self::Pods
@@ -150,9 +155,10 @@ impl Cut {
         self.0.entry(tag.source).and_modify(|seen| *seen = tag.version.min(*seen));
     }
 
-    /// Of what is metered, the versions of `other` that are newer.
+    /// Of what is watched and metered, the versions of `other` that are newer. Prometheus can be asked again.
     pub fn behind<'a>(&'a self, other: &'a Self) -> impl Iterator<Item = Tag> + 'a {
-        other.tags().filter(|tag| tag.source.is_metered() && !self.covers(*tag))
+        let watched = |tag: &Tag| tag.source.is_metered() && tag.source != Source::Meters;
+        other.tags().filter(move |tag| watched(tag) && !self.covers(*tag))
     }
 
     /// Every version, one for each resource.

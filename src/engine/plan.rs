@@ -7,6 +7,7 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::LabelSelector;
 use num_bigint::BigInt;
 use num_traits::{One, Signed, ToPrimitive};
 
+use super::counted::Meter;
 use super::discount::{Discount, Discounts};
 use super::item::{LOAD_BALANCER, STORAGE};
 use super::money::{Exact, ParsePriceError, Price, Unit, UnitPrice};
@@ -63,6 +64,7 @@ impl PriceList {
         let discounts = Discounts::new(spec.discounts.iter().map(discount).collect::<Result<_, _>>()?);
         let base = prices(&spec.prices_per_hour, |resource| format!("spec.pricesPerHour[{resource}]"))?;
         let classes = spec.node_classes.iter().map(|class| node_class(class, &discounts));
+        let meters = spec.meters.iter().map(|meter| compile_meter(meter, &discounts));
         let storage = spec.storage.iter().enumerate().map(|(i, entry)| storage(i, entry, &discounts));
         let devices = spec.devices.iter().map(|entry| {
             let gross = price(&entry.price_per_hour, &format!("spec.devices[{}].pricePerHour", entry.device_class))?;
@@ -95,6 +97,7 @@ impl PriceList {
             devices: devices.collect::<Result<_, _>>()?,
             storage: storage.collect::<Result<_, _>>()?,
             recurring: recurring.collect::<Result<_, _>>()?,
+            meters: meters.collect::<Result<_, _>>()?,
             categories: categories.collect::<Result<_, _>>()?,
             sharing: spec.sharing.as_ref().map(Sharing::compile).transpose().map_err(PlanError::Sharing)?,
             discounts,
@@ -186,6 +189,18 @@ fn node_class(class: &api::NodeClass, discounts: &Discounts) -> Result<NodeClass
     };
     let selector = selector(&class.selector, &field("selector"))?;
     Ok(NodeClass { name: class.name.as_str().into(), selector, prices })
+}
+
+fn compile_meter(meter: &api::Meter, discounts: &Discounts) -> Result<Meter, PlanError> {
+    let name: Name = format!("meter/{}", meter.name).into();
+    let gross = price(&meter.price, &format!("spec.meters[{}].price", meter.name))?;
+    Ok(Meter {
+        category: format!("{:?}", meter.category).into(),
+        unit: meter.unit.as_str().into(),
+        price: discounts.net(gross, &name),
+        query: meter.query.as_str().into(),
+        name,
+    })
 }
 
 fn selector(selector: &LabelSelector, field: &str) -> Result<Selector, PlanError> {

@@ -9,6 +9,7 @@ use std::collections::{BTreeMap, HashMap};
 use std::hash::{Hash, Hasher};
 use std::sync::Arc;
 
+use super::counted::Meter;
 use super::discount::Discounts;
 use super::item::{LOAD_BALANCER, STORAGE};
 use super::money::{Unit, UnitPrice};
@@ -113,6 +114,8 @@ pub struct PriceList {
     pub devices: BTreeMap<Name, UnitPrice>,
     pub storage: Vec<StoragePrice>,
     pub recurring: Vec<Charge>,
+    /// What Prometheus counts.
+    pub meters: Vec<Meter>,
     /// Of Pods and claims, by their labels; the first that matches counts.
     pub categories: Vec<(Selector, Name)>,
     /// For what is priced elsewhere.

@@ -115,6 +115,7 @@ fn unit(text: &str) -> String {
         Ok(Unit::ByteSecondsOfMonth) => "GiB-Months",
         Ok(Unit::DeviceMilliseconds { .. }) => "Device-Hours",
         Ok(Unit::Seconds) => "Hours",
+        Ok(Unit::BillionthsOf(unit)) => return unit.to_string(),
         Ok(Unit::SecondsOf { .. } | Unit::Charges | Unit::Share { .. } | Unit::Amount) => CHARGES,
         Err(_) => text,
     };

@@ -16,7 +16,7 @@ pub struct Manifest {
 /// A manifest that cannot be used.
 #[derive(Debug, thiserror::Error)]
 pub enum ManifestError {
-    #[error("{}: {source}", path.display())]
+    #[error("read {}", path.display())]
     ReadFile { path: PathBuf, source: std::io::Error },
     #[error("{}: document {document}: {what}", path.display())]
     ReadDocument { path: PathBuf, document: usize, what: String },

@@ -105,6 +105,10 @@ pub const ACCEPTED: &[Case] = &[
         "{currency: EUR, recurring: [{name: x, amount: 1, every: Year, from: 2025-01-31, allocate: {by: Usage, selector: {matchLabels: {a: b}}}}]}",
         "",
     ),
+    plan(
+        "{currency: EUR, meters: [{name: egress, category: Network, unit: GiB, price: '0.08', query: 'sum by (namespace) (increase(egress_bytes_total[$window])) / 2^30'}, {name: lookups, unit: 1000 lookups, price: 1, query: 'x[$window]'}]}",
+        "",
+    ),
     plan("{currency: EUR, nodeClasses: [{name: a, selector: {matchLabels: {a: b}}, pricePerNodeHour: '0.192'}]}", ""),
     plan(
         "{currency: EUR, categories: [{selector: {matchLabels: {a: b}}, category: Database}, {selector: {}, category: Other}]}",
@@ -275,6 +279,31 @@ pub const REFUSED: &[Case] = &[
     // price plans
     plan("{}", "spec.currency: Required value"),
     plan("{currency: EUR, timeZone: Mars/Phobos}", NOT_ACTUAL_ZONE),
+    // meters
+    plan("{currency: EUR, meters: [{name: x, unit: GiB, price: 1}]}", "query: Required value"),
+    plan("{currency: EUR, meters: [{name: x, price: 1, query: 'x[$window]'}]}", "unit: Required value"),
+    plan("{currency: EUR, meters: [{name: x, unit: GiB, query: 'x[$window]'}]}", "price: Required value"),
+    plan(
+        "{currency: EUR, meters: [{name: x, unit: GiB, price: 1, query: 'increase(x[5m])'}]}",
+        "a query says with $window over which time it counts",
+    ),
+    plan(
+        "{currency: EUR, meters: [{name: x, unit: GiB, price: '-1', query: 'x[$window]'}]}",
+        "price in body should match",
+    ),
+    plan(
+        "{currency: EUR, meters: [{name: x/y, unit: GiB, price: 1, query: 'x[$window]'}]}",
+        "name in body should match",
+    ),
+    plan("{currency: EUR, meters: [{name: x, unit: '€', price: 1, query: 'x[$window]'}]}", "unit in body should match"),
+    plan(
+        "{currency: EUR, meters: [{name: x, category: Fun, unit: GiB, price: 1, query: 'x[$window]'}]}",
+        "category: Unsupported value",
+    ),
+    plan(
+        "{currency: EUR, meters: [{name: x, unit: GiB, price: 1, query: 'x[$window]'}, {name: x, unit: GiB, price: 1, query: 'x[$window]'}]}",
+        "Duplicate value",
+    ),
     // recurring charges
     plan("{currency: EUR, recurring: [{name: x, amount: 1, from: 2025-13-01, allocate: {by: Even}}]}", "should match"),
     plan(

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use opex_operator::engine::counted::Counting;
 use opex_operator::engine::machine::{Event as News, Machine, Settings, Unwatched};
 use opex_operator::engine::observed::{Source, Tag};
 use opex_operator::observe::{Observed, TypeMeta};
@@ -46,6 +47,7 @@ impl Server {
             from: None,
             replay: false,
             writes_per_second: i64::MAX / 100,
+            counting: Some(Counting { window: 60, delay: 30 }),
             retained: RETAINED,
         });
         for ((source, _), object) in self.objects.iter().filter(|((source, _), _)| !unwatched.contains(source)) {

@@ -4,6 +4,7 @@
 use std::collections::{BTreeMap, HashSet};
 
 use jiff::Timestamp;
+use opex_operator::engine::counted::{Answer, Question};
 use opex_operator::engine::machine::{Event as News, Machine, Relist};
 use opex_operator::engine::observed::{Source, Tag};
 use opex_operator::engine::write::{Outcome, Write};
@@ -28,6 +29,8 @@ pub enum Fate {
     /// Statement writes are not done, or are done and not answered, from then on for some seconds.
     Lost,
     Unanswered,
+    /// For some seconds Prometheus does not answer.
+    Silent,
     /// For some seconds every replica's watch of Namespaces is behind the others, or the standby's of Pods.
     Lagging,
     Deaf,
@@ -40,6 +43,9 @@ pub struct Simulation {
     replicas: Vec<Replica>,
     now: Seconds,
     trouble: Option<(bool, Seconds)>,
+    /// What Prometheus counts, and until when it is silent.
+    prometheus: Option<fn(&Question) -> Answer>,
+    silent: Seconds,
     /// Nobody looks but when something happens.
     seldom: bool,
 }
@@ -68,7 +74,20 @@ pub fn live_seldom(trace: &[Event], to: Seconds, replicas: usize, fates: &[(Seco
 
 impl Simulation {
     pub fn new() -> Self {
-        Self { server: Server::default(), replicas: Vec::new(), now: 0, trouble: None, seldom: false }
+        Self {
+            server: Server::default(),
+            replicas: Vec::new(),
+            now: 0,
+            trouble: None,
+            prometheus: None,
+            silent: 0,
+            seldom: false,
+        }
+    }
+
+    /// With a Prometheus that answers so.
+    pub fn counting(prometheus: fn(&Question) -> Answer) -> Self {
+        Self { prometheus: Some(prometheus), ..Self::new() }
     }
 
     fn live(mut self, trace: &[Event], to: Seconds, replicas: usize, fates: &[(Seconds, Fate)]) -> Value {
@@ -222,6 +241,22 @@ impl Simulation {
             assert!(i == 0 || pass.writes.is_empty(), "a standby writes: {:?}", pass.writes);
             self.carry_out(pass.writes);
         }
+        self.ask();
+    }
+
+    /// Whoever leads asks Prometheus, as long as it has questions and is answered.
+    fn ask(&mut self) {
+        let Some(prometheus) = self.prometheus else { return };
+        for (i, replica) in self.replicas.iter_mut().enumerate() {
+            while let Some(question) = replica.machine.question(self.now) {
+                assert!(i == 0, "a standby asks");
+                if self.now < self.silent {
+                    replica.machine.ingest(News::Silent("nobody is there".into()), self.now);
+                    break;
+                }
+                replica.machine.ingest(News::Answered(prometheus(&question)), self.now);
+            }
+        }
     }
 
     pub fn suffer(&mut self, fate: Fate) {
@@ -245,6 +280,7 @@ impl Simulation {
             }
             Fate::Lost => self.trouble = Some((false, self.now + 20)),
             Fate::Unanswered => self.trouble = Some((true, self.now + 20)),
+            Fate::Silent => self.silent = self.now + 1200,
             Fate::Lagging => {
                 let behind = Some((Source::Namespaces, self.now + 5));
                 self.replicas.iter_mut().for_each(|replica| replica.behind = replica.behind.or(behind));

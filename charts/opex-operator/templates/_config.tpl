@@ -11,6 +11,21 @@ namespace: {{ .Release.Namespace }}
 writesPerSecond: {{ .Values.config.writesPerSecond }}
 lag: {{ .Values.config.lag }}
 retainedStatements: {{ .Values.config.retainedStatements }}
+{{- with .Values.prometheus }}
+{{- if .url }}
+prometheus:
+  url: {{ .url | quote }}
+  {{- with .bearerTokenFile }}
+  bearerTokenFile: {{ . | quote }}
+  {{- end }}
+  {{- with .caFile }}
+  caFile: {{ . | quote }}
+  {{- end }}
+  timeout: {{ .timeout }}
+  window: {{ .window }}
+  delay: {{ .delay }}
+{{- end }}
+{{- end }}
 {{- if or .Values.defaultPricePlan.enabled .Values.showback.enabled }}
 defaults:
 {{- if .Values.defaultPricePlan.enabled }}

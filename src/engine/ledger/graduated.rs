@@ -203,7 +203,7 @@ pub(in crate::engine) type Position = (Name, Unit);
 
 pub(in crate::engine) fn position(rates: &Rates, id: RateId) -> Position {
     let rate = rates.get(id);
-    (rate.name.clone(), rate.unit)
+    (rate.name.clone(), rate.unit.clone())
 }
 
 /// Whether both come to the same by rate and namespace, of the lines that count. Workloads and namespaces may have been

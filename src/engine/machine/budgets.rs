@@ -385,7 +385,7 @@ impl Machine {
         let invalid = if until > created + LONGEST_OVERRIDE {
             Some("until is more than 7 days ahead: an override lasts 7 days at most".to_owned())
         } else if grant.spec.budget_ref.kind == api::BudgetKind::ClusterBudget && namespace != self.settings.namespace {
-            Some(format!("an override of a ClusterBudget belongs into the namespace {}", self.settings.namespace))
+            Some(format!("an override of a ClusterBudget belongs in the namespace {}", self.settings.namespace))
         } else {
             None
         };

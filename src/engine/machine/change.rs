@@ -22,7 +22,7 @@ use crate::facts::{Name, Seconds};
 /// Differences up to this many are merged by looking; more are hashed.
 const FEW: usize = 24;
 
-type Difference = Vec<(LedgerId, Growth)>;
+pub(super) type Difference = Vec<(LedgerId, Growth)>;
 
 /// What a change touches.
 #[derive(Clone, Copy)]
@@ -97,7 +97,7 @@ impl Machine {
         }
     }
 
-    fn settle(&mut self, difference: Difference, tag: Tag, at: Seconds) {
+    pub(super) fn settle(&mut self, difference: Difference, tag: Tag, at: Seconds) {
         let mut late: BTreeMap<(LedgerId, LineKey), i128> = BTreeMap::new();
         for (id, growth) in combine(difference) {
             let entry = self.ledgers.get_mut(&id).expect("collected from it");
@@ -164,7 +164,7 @@ impl Machine {
     }
 
     /// Of the budget's ledgers that take lines at `at`, the one that closes first.
-    fn open_ledger(&self, budget: &BudgetKey, at: Seconds) -> Option<LedgerId> {
+    pub(super) fn open_ledger(&self, budget: &BudgetKey, at: Seconds) -> Option<LedgerId> {
         let open = self.ledgers_of(budget).filter(|(_, e)| e.closed_at.is_none() && e.ledger.span.from <= at);
         open.min_by_key(|(_, e)| e.ledger.window.end).map(|(id, _)| id)
     }

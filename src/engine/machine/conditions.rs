@@ -68,7 +68,7 @@ impl Machine {
             ("Exceeded", exceeded),
             ("ForecastExceeded", ahead),
             ("Enforced", self.enforced(key, state)),
-            ("DataFresh", self.fresh(now)),
+            ("DataFresh", self.fresh(entry, now)),
         ];
         let generation = (state.generation > 0).then_some(state.generation);
         all.map(|(kind, verdict)| condition(&state.status.conditions, kind, verdict, generation, now)).into()
@@ -164,9 +164,12 @@ impl Machine {
         }
     }
 
-    fn fresh(&self, now: Seconds) -> Verdict {
+    fn fresh(&self, entry: Option<&Entry>, now: Seconds) -> Verdict {
         let stale: Vec<_> =
             self.heard.iter().filter(|(_, at)| now - **at > FRESH).map(|(source, _)| source.resource()).collect();
+        if let Some(meter) = entry.filter(|_| !self.settings.replay).and_then(|entry| self.stale_meter(entry, now)) {
+            return (false, "MeterStale", meter);
+        }
         if stale.is_empty() || self.settings.replay {
             return (true, "Heard", "every watch was heard within 2 minutes".to_owned());
         }
@@ -217,7 +220,10 @@ impl Machine {
             Some(invalid) => (false, "InvalidSpec", invalid.clone()),
             None => match self.world.price_list(name, now).and_then(|list| self.unwatched(list)) {
                 Some(unwatched) => (false, "NotWatched", unwatched),
-                None => (true, "Usable", "the plan can be used".to_owned()),
+                None => self.meter_problem(name).map_or_else(
+                    || (true, "Usable", "the plan can be used".to_owned()),
+                    |(reason, message)| (true, reason, message),
+                ),
             },
         };
         let generation = (state.generation > 0).then_some(state.generation);

@@ -118,6 +118,7 @@ impl Machine {
             name,
             ledger: Ledger::new(window, span, currency),
             gaps,
+            counted: self.counted_from(from),
             closed_at: None,
             persisted: None,
             urgent: true,

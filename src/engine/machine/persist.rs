@@ -280,7 +280,7 @@ impl Machine {
         let watermark =
             if close { entry.ledger.span.until } else { entry.ledger.clamp(now - self.settings.lag).max(floor) };
         let spec = Arc::new(self.statement_spec(entry, watermark, close.then_some(now)));
-        let cut = self.cut.clone();
+        let cut = self.seen_by(entry);
         let entry = self.ledgers.get_mut(&id).expect("present");
         let version = entry.persisted.as_ref().map(|p| p.version.clone());
         entry.urgent = false;
@@ -326,10 +326,15 @@ impl Machine {
             phase: if closed_at.is_some() { Phase::Closed } else { Phase::Open },
             closed_at: closed_at.map(time),
             watermark: time(ledger.clamp(t)),
-            observed: self.cut.to_observed(),
+            observed: self.seen_by(entry).to_observed(),
             total: printed.total,
             lines: printed.lines,
-            gaps: entry.gaps.iter().map(super::show::gap).collect(),
+            gaps: entry
+                .gaps
+                .iter()
+                .chain(&self.uncounted(entry, t, closed_at.is_some()))
+                .map(super::show::gap)
+                .collect(),
             shares: self.shares(entry, t),
             top_workloads: printed.top,
         }

@@ -18,6 +18,7 @@ use crate::engine::tiers::Regimes;
 use crate::facts::{Name, Seconds};
 
 use super::budgets::name_of;
+use super::counting::{is_passing, window_until};
 use super::leaving::seal;
 use super::persist::digest;
 use super::rewind::RESTORED;
@@ -128,7 +129,8 @@ impl Machine {
             namespace,
             name,
             ledger: Ledger::new(window, span, spec.currency.code().into()),
-            gaps: spec.gaps.iter().map(gap).collect(),
+            gaps: gaps(spec),
+            counted: self.counted_by(spec),
             closed_at,
             persisted: Some(persisted(statement, cut.clone(), &self.seen, at)),
             urgent: false,
@@ -258,12 +260,13 @@ impl Machine {
             let span = &mut entry.ledger.span;
             span.until = span.until.min(statement.spec.watermark.0.as_second()).max(span.from);
         }
-        let cut = self.cut_of(statement).unwrap_or_default();
-        let (cut, apart) = self.watched_part(cut);
+        let counted = self.counted_by(&statement.spec);
+        let (mut cut, apart) = self.watched_part(self.cut_of(statement).unwrap_or_default());
+        cut.see(window_until(counted));
         let entry = self.ledgers.get_mut(&id).expect("found");
         entry.resumes.extend(apart.into_iter().map(|source| (source, statement.spec.watermark.0.as_second())));
         entry.persisted = Some(persisted(statement, cut.clone(), &self.seen, at));
-        entry.gaps = statement.spec.gaps.iter().map(gap).collect();
+        (entry.gaps, entry.counted) = (gaps(&statement.spec), counted);
         self.adopt(id, statement, &cut);
         self.roll(&budget, at);
         self.wake_budget(&budget, at);
@@ -357,8 +360,12 @@ fn is_ours(fields: &[ManagedFieldsEntry]) -> bool {
     last.map(|entry| entry.manager.as_deref()).all(|manager| manager.is_none_or(|manager| manager == FIELD_MANAGER))
 }
 
-fn gap(gap: &api::Gap) -> Gap {
-    Gap { from: gap.from.0.as_second(), to: gap.to.0.as_second(), reason: gap.reason.clone() }
+/// The gaps that a Statement names, but for what Prometheus may still be asked.
+fn gaps(spec: &api::StatementSpec) -> Vec<Gap> {
+    let lasting = spec.gaps.iter().filter(|gap| !is_passing(&gap.reason));
+    let gap =
+        |gap: &api::Gap| Gap { from: gap.from.0.as_second(), to: gap.to.0.as_second(), reason: gap.reason.clone() };
+    lasting.map(gap).collect()
 }
 
 #[cfg(test)]

@@ -77,6 +77,7 @@ mod tests {
             from: None,
             replay: false,
             writes_per_second: 20,
+            counting: None,
             retained: 13,
         });
         machine.ingest(Event::Listed { tag: Tag { source: Source::Pods, version: 100 }, held: None }, listed);

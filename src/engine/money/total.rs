@@ -118,25 +118,26 @@ mod tests {
     use proptest::prelude::*;
 
     const DEVICES: Unit = Unit::DeviceMilliseconds { replicas: 1 };
+    const CPU: Unit = Unit::MillicoreSeconds;
+    const MEMORY: Unit = Unit::ByteSeconds;
 
     fn total(lines: &[(&str, i128, Unit)]) -> Exact {
         let mut total = Total::default();
-        for &(price, quantity, unit) in lines {
-            total.add(&UnitPrice::parse(price).unwrap(), quantity, unit.factor());
+        for (price, quantity, unit) in lines {
+            total.add(&UnitPrice::parse(price).unwrap(), *quantity, unit.factor());
         }
         total.exact()
     }
 
     #[test]
     fn agrees_with_the_cost_model_s_vectors() {
-        let (cpu, memory) = (Unit::MillicoreSeconds, Unit::ByteSeconds);
         let gib = 1_i128 << 30;
         for (lines, result) in [
-            (&[("0.031611", 500 * 86_400, cpu), ("0.004237", gib * 86_400, memory)][..], "0.48102"),
-            (&[("0.031611", 500 * 433, cpu), ("0.004237", gib * 433, memory)], "3471361/1440000000"),
-            (&[("0.006655", 2000 * 36_000, cpu), ("0.000892", 8 * gib * 36_000, memory)], "0.20446"),
-            (&[("0.00005479452", 100 * gib * 21_600 + 200 * gib * 64_800, memory)], "0.230136984"),
-            (&[("0.004237", (1 << 63) * 86_400, memory)], "873493268.791296"),
+            (&[("0.031611", 500 * 86_400, CPU), ("0.004237", gib * 86_400, MEMORY)][..], "0.48102"),
+            (&[("0.031611", 500 * 433, CPU), ("0.004237", gib * 433, MEMORY)], "3471361/1440000000"),
+            (&[("0.006655", 2000 * 36_000, CPU), ("0.000892", 8 * gib * 36_000, MEMORY)], "0.20446"),
+            (&[("0.00005479452", 100 * gib * 21_600 + 200 * gib * 64_800, MEMORY)], "0.230136984"),
+            (&[("0.004237", (1 << 63) * 86_400, MEMORY)], "873493268.791296"),
             (&[("0.95", 2 * 3_600_000, DEVICES), ("0.025", 7200, Unit::Seconds)], "1.95"),
             (&[("0.04", gib * 3600 * 365, Unit::ByteSecondsOfMonth)], "0.02"),
             (&[("1/3", 3600, Unit::Seconds), ("0.5", -3600, Unit::Seconds)], "-1/6"),
@@ -144,7 +145,7 @@ mod tests {
         ] {
             assert_eq!(total(lines), parse_exact(result).unwrap());
         }
-        let decimal_gigabyte = total(&[("0.004237", 1_000_000_000 * 86_400, memory)]);
+        let decimal_gigabyte = total(&[("0.004237", 1_000_000_000 * 86_400, MEMORY)]);
         assert_eq!(to_decimals(&decimal_gigabyte, 20), "0.09470432996749877930");
     }
 

@@ -7,17 +7,24 @@ use num_bigint::BigInt;
 
 use super::Exact;
 use super::round::to_decimals;
+use crate::facts::Name;
 
 /// Hours of a month where a price is per GiB-month.
 const HOURS_OF_A_MONTH: i128 = 730;
 
 const SECONDS_OF_AN_HOUR: i128 = 3600;
 
+/// Ledger units in one of what a meter counts.
+pub const BILLIONTHS: u32 = 1_000_000_000;
+
+/// Begins the names of their units.
+const NANO: &str = "nano-";
+
 /// Most decimals of what is shown to people.
 const CONSUMED_DIGITS: u32 = 3;
 
 /// What one ledger unit is. A line costs `unit price × quantity ÷ factor`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Unit {
     /// `cpu`, priced per core-hour.
     MillicoreSeconds,
@@ -32,6 +39,8 @@ pub enum Unit {
     },
     /// Load balancers and other things that are there or not, priced per hour.
     Seconds,
+    /// Billionths of what a meter counts, such as GiB: fine enough for a byte of it.
+    BillionthsOf(Name),
     /// A charge that accrues evenly over a charge period of so many seconds.
     SecondsOf {
         /// At least 1.
@@ -52,7 +61,7 @@ pub enum Unit {
 /// A text that names no ledger unit.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error(
-    "{0:?} is no ledger unit: expected millicore-seconds, byte-seconds, byte-seconds/730h, device-milliseconds, device-milliseconds/4, seconds, seconds/744h or charges"
+    "{0:?} is no ledger unit: expected millicore-seconds, byte-seconds, byte-seconds/730h, device-milliseconds, device-milliseconds/4, seconds, seconds/744h, charges or nano- and what a meter counts"
 )]
 pub struct ParseUnitError(String);
 
@@ -60,47 +69,52 @@ pub struct ParseUnitError(String);
 
 impl Unit {
     /// Ledger units in the hour of one unit that prices are for.
-    pub fn factor(self) -> i128 {
+    pub fn factor(&self) -> i128 {
         match self {
             Self::MillicoreSeconds => SECONDS_OF_AN_HOUR * 1000,
             Self::ByteSeconds => SECONDS_OF_AN_HOUR << 30,
             Self::ByteSecondsOfMonth => (HOURS_OF_A_MONTH * SECONDS_OF_AN_HOUR) << 30,
-            Self::DeviceMilliseconds { replicas } => SECONDS_OF_AN_HOUR * 1000 * i128::from(replicas),
+            Self::DeviceMilliseconds { replicas } => SECONDS_OF_AN_HOUR * 1000 * i128::from(*replicas),
             Self::Seconds => SECONDS_OF_AN_HOUR,
-            Self::SecondsOf { period } | Self::Share { period } => i128::from(period),
+            Self::BillionthsOf(_) => BILLIONTHS.into(),
+            Self::SecondsOf { period } | Self::Share { period } => i128::from(*period),
             Self::Charges | Self::Amount => 1,
         }
     }
 
     /// Ledger units that one of what is held adds a second.
-    pub fn per_second(self) -> i128 {
+    pub fn per_second(&self) -> i128 {
         if matches!(self, Self::DeviceMilliseconds { .. }) { 1000 } else { 1 }
     }
 
     /// Whether a line of it shows its exact cost instead of a unit price and a quantity.
-    pub fn is_amount(self) -> bool {
+    pub fn is_amount(&self) -> bool {
         matches!(self, Self::Share { .. } | Self::Amount)
     }
 
     /// `consumed` for people: `12 core-hours`, `3.5 GiB-hours`, `1 device-hour`; rounded half-even to at most three
     /// decimals, without trailing zeros. What is not 1 is plural.
-    pub fn consumed(self, quantity: i128) -> String {
+    pub fn consumed(&self, quantity: i128) -> String {
         let factor = if matches!(self, Self::SecondsOf { .. }) { SECONDS_OF_AN_HOUR } else { self.factor() };
         let number = decimals(&Exact::new(quantity.into(), BigInt::from(factor)));
         if let Self::SecondsOf { period } = self {
-            return format!("{number} of {} hours", decimals(&Exact::new(period.into(), SECONDS_OF_AN_HOUR.into())));
+            return format!("{number} of {} hours", decimals(&Exact::new((*period).into(), SECONDS_OF_AN_HOUR.into())));
+        }
+        if let Self::BillionthsOf(unit) = self {
+            return format!("{number} {unit}");
         }
         let plural = if number == "1" { "" } else { "s" };
         format!("{number} {}{plural}", self.of_one())
     }
 
-    fn of_one(self) -> &'static str {
+    fn of_one(&self) -> &'static str {
         match self {
             Self::MillicoreSeconds => "core-hour",
             Self::ByteSeconds => "GiB-hour",
             Self::ByteSecondsOfMonth => "GiB-month",
             Self::DeviceMilliseconds { .. } => "device-hour",
             Self::Seconds | Self::SecondsOf { .. } => "hour",
+            Self::BillionthsOf(_) => "unit",
             Self::Charges | Self::Share { .. } | Self::Amount => "charge",
         }
     }
@@ -121,6 +135,7 @@ impl fmt::Display for Unit {
             Self::DeviceMilliseconds { replicas: 1 } => f.write_str("device-milliseconds"),
             Self::DeviceMilliseconds { replicas } => write!(f, "device-milliseconds/{replicas}"),
             Self::Seconds => f.write_str("seconds"),
+            Self::BillionthsOf(unit) => write!(f, "{NANO}{unit}"),
             Self::SecondsOf { period } if period % 3600 == 0 => write!(f, "seconds/{}h", period / 3600),
             Self::SecondsOf { period } => write!(f, "seconds/{period}s"),
             Self::Charges => f.write_str("charges"),
@@ -140,7 +155,10 @@ impl FromStr for Unit {
             "device-milliseconds" => Ok(Self::DeviceMilliseconds { replicas: 1 }),
             "seconds" => Ok(Self::Seconds),
             "charges" => Ok(Self::Charges),
-            _ => sliced(text).or_else(|| accrued(text)).ok_or_else(|| ParseUnitError(text.to_owned())),
+            _ => sliced(text)
+                .or_else(|| accrued(text))
+                .or_else(|| text.strip_prefix(NANO).map(|unit| Self::BillionthsOf(unit.into())))
+                .ok_or_else(|| ParseUnitError(text.to_owned())),
         }
     }
 }
@@ -182,6 +200,8 @@ mod tests {
             (Unit::Seconds, 5, "0.001 hours"),
             (Unit::SecondsOf { period: 2_678_400 }, 864_000, "240 of 744 hours"),
             (Unit::Charges, 1, "1 charge"),
+            (Unit::BillionthsOf("GiB".into()), 12_500_000_000, "12.5 GiB"),
+            (Unit::BillionthsOf("order".into()), 1_000_000_000, "1 order"),
         ] {
             assert_eq!(unit.consumed(quantity), text);
         }
@@ -211,6 +231,7 @@ mod tests {
             month,
             odd,
             Unit::Charges,
+            Unit::BillionthsOf("1000 requests".into()),
         ] {
             assert_eq!(unit.to_string().parse(), Ok(unit));
         }

@@ -31,19 +31,19 @@ impl Regimes<'_> {
         let mut graduated: BTreeMap<(Name, Unit), Lines> = BTreeMap::new();
         for (key, quantity) in shown.clone() {
             let rate = rates.get(key.rate);
-            if rate.correction || quantity <= 0 || self.resource(&rate.name, rate.unit).is_none() {
+            if rate.correction || quantity <= 0 || self.resource(&rate.name, &rate.unit).is_none() {
                 recalled.insert(key, quantity);
                 continue;
             }
             let priced = (rate.plan.clone(), rate.price.clone());
-            let position = graduated.entry((rate.name.clone(), rate.unit)).or_default();
+            let position = graduated.entry((rate.name.clone(), rate.unit.clone())).or_default();
             position.entry(priced).or_default().push((key, quantity));
         }
         for ((name, unit), mut lines) in graduated {
-            let Some((resource, slices)) = self.resource(&name, unit) else { continue };
+            let Some((resource, slices)) = self.resource(&name, &unit) else { continue };
             let counts = |key: &LineKey| {
                 let rate = rates.get(key.rate);
-                !rate.correction && (&rate.name, rate.unit) == (&name, unit)
+                !rate.correction && (&rate.name, &rate.unit) == (&name, &unit)
             };
             if is_same(shown, &expanded, counts) {
                 recalled.extend(own.iter().filter(|(key, _)| counts(key)).cloned());
@@ -63,10 +63,10 @@ impl Regimes<'_> {
     }
 
     /// The resource of a rate that is graduated at some time, and how many share one of it.
-    fn resource<'n>(&self, name: &'n str, unit: Unit) -> Option<(&'n str, u32)> {
+    fn resource<'n>(&self, name: &'n str, unit: &Unit) -> Option<(&'n str, u32)> {
         let (resource, slices) = match unit {
-            Unit::DeviceMilliseconds { replicas } if replicas > 1 => {
-                (name.strip_suffix(&format!("/{replicas}")).unwrap_or(name), replicas)
+            Unit::DeviceMilliseconds { replicas } if *replicas > 1 => {
+                (name.strip_suffix(&format!("/{replicas}")).unwrap_or(name), *replicas)
             }
             _ => (name, 1),
         };

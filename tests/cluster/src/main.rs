@@ -61,6 +61,8 @@ enum Task {
 }
 
 fn main() -> Result<ExitCode> {
+    // What stays would hold them for its caller: a lock, or the end of a pipe.
+    close_fds::set_fds_cloexec(3, &[]);
     match Cli::parse().command {
         Task::Build if current_is_wanted()? => Ok(()),
         Task::Build => Programs::build().map(drop),
