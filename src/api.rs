@@ -11,6 +11,8 @@ mod budget;
 mod budget_override;
 mod cluster_budget;
 mod columns;
+mod exchange;
+mod limit;
 mod meter;
 mod period;
 mod price_plan;
@@ -22,9 +24,11 @@ mod statement;
 mod status;
 
 pub use amount::{Amount, AmountError};
-pub use budget::{Action, Budget, BudgetSpec, Limit, Measure, ScaleCeiling, Threshold};
+pub use budget::{Action, Budget, BudgetSpec, Measure, ScaleCeiling, Threshold};
 pub use budget_override::{BudgetOverride, BudgetOverrideSpec, BudgetOverrideStatus};
 pub use cluster_budget::{ClusterBudget, ClusterBudgetSpec, ClusterBudgetStatus, Mode};
+pub use exchange::ExchangeRate;
+pub use limit::{Limit, OverrideCaps, Peak, PlannedLimit, Rollover};
 pub use meter::Meter;
 pub use period::{Every, PeriodSpec, Weekday};
 pub use price_plan::{

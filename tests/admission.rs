@@ -3,6 +3,8 @@
 
 #[path = "admission/cases.rs"]
 mod cases;
+#[path = "admission/limits.rs"]
+mod limits;
 
 use std::fs;
 
@@ -25,11 +27,11 @@ async fn the_api_server_checks_manifests() {
     let server = Server::of(&cluster).await;
 
     let mut faults = Vec::new();
-    for case in ACCEPTED {
+    for case in ACCEPTED.iter().chain(limits::ACCEPTED) {
         let answer = server.create(case, true).await;
         faults.extend(answer.err().map(|said| format!("{} {} was refused: {said}", case.kind, case.spec)));
     }
-    for case in REFUSED {
+    for case in REFUSED.iter().chain(limits::REFUSED) {
         faults.extend(refused(&server, case).await);
     }
     for edit in EDITS {

@@ -19,6 +19,8 @@ mod found;
 mod holdings;
 #[path = "laws/leaving.rs"]
 mod leaving;
+#[path = "laws/limits.rs"]
+mod limits;
 #[path = "laws/meters.rs"]
 mod meters;
 #[path = "laws/optional.rs"]
@@ -218,6 +220,9 @@ const BILLED_IN_TIME: Features = &[
     Feature::SharedNamespaces,
 ];
 
+/// What a limit can be made of.
+const LIMITED: Features = &[Feature::Recurring, Feature::Thresholds, Feature::Seasons, Feature::ExchangeRates];
+
 proptest! {
     #![proptest_config(config(16))]
 
@@ -265,7 +270,7 @@ proptest! {
     /// What is left of a limit, and when how much of it was spent, is as the reference says.
     #[test]
     fn the_engine_agrees_on_what_is_left(steps in traces::steps(40)) {
-        let input = traces::made(&steps, Manner::Punctual, &[Feature::Recurring, Feature::Thresholds]);
+        let input = traces::made(&steps, Manner::Punctual, LIMITED);
         let faults = compare::differing_statuses(&replay(&input), &reference::statuses(&input));
         prop_assert!(faults.is_empty(), "{}\n{}", faults.join("\n"), traces::shown(&input.trace));
     }
@@ -347,6 +352,28 @@ proptest! {
         after_midnight in prop::sample::select(vec![300, 590, 1800]), steps in goings(),
     ) {
         let faults = leaving::leave(after_midnight, &steps).faults();
+        prop_assert!(faults.is_empty(), "{}", faults.join("\n"));
+    }
+}
+
+proptest! {
+    #![proptest_config(config(12))]
+
+    /// Nor does it matter to what a budget may spend, and to when so much of it was spent, who computed it and when.
+    #[test]
+    fn a_limit_is_the_same_whoever_asks(
+        look in prop::sample::select(limits::LOOKS.to_vec()),
+        fates in prop::collection::vec(
+            (
+                prop::sample::select(vec![60_i64, 90, 192, 205, 210]),
+                -900_i64..1200,
+                prop::sample::select(vec![Fate::Pass, Fate::Failover, Fate::ColdStart, Fate::Lost, Fate::Unanswered]),
+            ),
+            0..12,
+        ),
+    ) {
+        let fates: Vec<_> = fates.into_iter().map(|(minute, after, fate)| (minute * 60 + after, fate)).collect();
+        let faults = limits::differ(look, &fates);
         prop_assert!(faults.is_empty(), "{}", faults.join("\n"));
     }
 }

@@ -47,3 +47,5 @@ mod quiet;
 mod replicas;
 #[path = "operator/restarts.rs"]
 mod restarts;
+#[path = "operator/seasons.rs"]
+mod seasons;

@@ -1,12 +1,11 @@
 //! Budget: a limit for a namespace, or for some of its Pods, and what happens on the way to it.
 
-use iso_currency::Currency;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::LabelSelector;
 use kube::{CustomResource, KubeSchema};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::amount::{self, Amount};
+use super::limit::{Limit, OverrideCaps, Peak, PlannedLimit, Rollover};
 use super::period::PeriodSpec;
 use super::schema;
 use super::status::BudgetStatus;
@@ -29,6 +28,10 @@ use super::status::BudgetStatus;
 #[x_kube(validation = Rule::new("!has(self.podSelector) || self.thresholds.all(t, t.action in ['Notify', 'Warn'])")
     .message("with a podSelector a budget may only Notify and Warn, because a gate closes the whole namespace: use Notify or Warn, or remove the podSelector")
     .field_path(".thresholds"))]
+#[x_kube(validation = (
+    "has(self.limit) || !(has(self.plannedLimits) || has(self.peaks) || has(self.rollover) || has(self.overrides))",
+    "plannedLimits, peaks, rollover and overrides change the limit: set limit as well, or leave them out",
+))]
 pub struct BudgetSpec {
     /// What may be spent in one period. Without it nothing is limited: the figures are shown, and no threshold is ever
     /// crossed.
@@ -42,6 +45,21 @@ pub struct BudgetSpec {
     /// calendar month in UTC.
     #[serde(default)]
     pub period: PeriodSpec,
+    /// Other amounts for some periods: the first entry that matches a period replaces limit.amount in it.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(max = 64), extend("x-kubernetes-list-type" = "atomic"))]
+    pub planned_limits: Vec<PlannedLimit>,
+    /// More for times that are known to be expensive, such as a sale: added to the limit of the period in which each
+    /// begins.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(max = 64), extend("x-kubernetes-list-type" = "atomic"))]
+    pub peaks: Vec<Peak>,
+    /// Adds a part of what the period before left over. Without it nothing is carried over.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub rollover: Option<Rollover>,
+    /// How much BudgetOverrides may add. Without it there is no cap.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub overrides: Option<OverrideCaps>,
     /// Counts Pods with these labels only; volumes and load balancers are then left out. Such a budget may Notify and
     /// Warn only, because a gate closes the whole namespace.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -71,18 +89,6 @@ pub struct BudgetSpec {
     /// Peak24h.
     #[serde(default)]
     pub scale_ceiling: ScaleCeiling,
-}
-
-/// An amount of money in a currency.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, KubeSchema)]
-#[serde(rename_all = "camelCase")]
-pub struct Limit {
-    /// How much: a whole number, or a decimal number in quotes such as "1000.50"; at most 28 significant digits.
-    #[x_kube(validation = amount::rule())]
-    pub amount: Amount,
-    /// The ISO 4217 code of the currency, such as EUR. It must be that of the PricePlan.
-    #[schemars(schema_with = "schema::currency")]
-    pub currency: Currency,
 }
 
 /// What happens at a percentage of the limit.
@@ -143,6 +149,10 @@ impl Default for BudgetSpec {
             limit: None,
             contact: None,
             period: PeriodSpec::default(),
+            planned_limits: Vec::new(),
+            peaks: Vec::new(),
+            rollover: None,
+            overrides: None,
             pod_selector: None,
             price_plan: default_plan(),
             thresholds: default_thresholds(),

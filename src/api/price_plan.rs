@@ -9,6 +9,7 @@ use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Serialize};
 
 use super::amount::Amount;
+use super::exchange::ExchangeRate;
 use super::meter::Meter;
 use super::quantity::Quantity;
 use super::recurring::RecurringCharge;
@@ -23,6 +24,10 @@ use super::statement::Category;
 #[x_kube(validation = (
     "!has(self.tiers) || !has(self.pricesPerHour) || self.tiers.all(resource, !(resource in self.pricesPerHour))",
     "a resource is priced once: leave it in pricesPerHour or in tiers",
+))]
+#[x_kube(validation = (
+    "!has(self.exchangeRates) || self.exchangeRates.all(one, one.currency != self.currency)",
+    "exchangeRates are of other currencies: one unit of the plan's own is always 1, so remove that rate",
 ))]
 #[kube(
     group = "billing.opex.dev",
@@ -115,6 +120,14 @@ pub struct PricePlanSpec {
     /// in which it stands when a Statement is read or closed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub sharing: Option<Sharing>,
+    /// What other currencies are worth in this plan's, so that budgets may have their limits in those: by date, the
+    /// newest one that has begun counts. Prices and Statements stay in the plan's currency.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(max = 256), extend(
+        "x-kubernetes-list-type" = "map",
+        "x-kubernetes-list-map-keys" = ["currency", "asOf"],
+    ))]
+    pub exchange_rates: Vec<ExchangeRate>,
 }
 
 /// One of graduated prices.

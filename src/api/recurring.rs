@@ -12,9 +12,6 @@ use super::period::Every;
 use super::schema;
 use super::statement::Category;
 
-/// A civil date: a year, a month and a day that can be.
-const DATE: &str = r"^[0-9]{4}-(0[1-9]|1[0-2])-(0[1-9]|[12][0-9]|3[01])$";
-
 /// A charge that recurs, or that comes once: a server, a licence, a support contract.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, KubeSchema)]
 #[serde(rename_all = "camelCase")]
@@ -37,11 +34,11 @@ pub struct RecurringCharge {
     pub every: Option<Every>,
     /// The first charge date, such as 2026-01-31, in the plan's time zone. The next ones are whole units later, in a
     /// shorter month on its last day.
-    #[schemars(length(equal = 10), regex(pattern = DATE), extend("format" = "date"))]
+    #[schemars(length(equal = 10), regex(pattern = schema::DATE), extend("format" = "date"))]
     pub from: String,
     /// The first date that it no longer counts for. A charge period that it cuts is billed in part.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schemars(length(equal = 10), regex(pattern = DATE), extend("format" = "date"))]
+    #[schemars(length(equal = 10), regex(pattern = schema::DATE), extend("format" = "date"))]
     pub until: Option<String>,
     /// Accrued: evenly over the real length of each charge period. OnChargeDate: whole, at the first instant of the
     /// charge date. What comes once is always booked whole.

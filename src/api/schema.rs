@@ -13,6 +13,9 @@ use super::amount::Amount;
 pub(super) const INSTANT: &str =
     r"^[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}(\.[0-9]{1,9})?(Z|[+-]([01][0-9]|2[0-3]):[0-5][0-9])$";
 
+/// A civil date: a year, a month and a day that can be.
+pub(super) const DATE: &str = r"^[0-9]{4}-(0[1-9]|1[0-2])-(0[1-9]|[12][0-9]|3[01])$";
+
 /// A label selector, with the operators and shapes that it can have.
 pub(super) fn selector(_: &mut SchemaGenerator) -> Schema {
     let value = json_schema!({
@@ -92,6 +95,17 @@ pub(super) fn percent(_: &mut SchemaGenerator) -> Schema {
         "maximum": 100,
         "maxLength": 8,
         "pattern": r"^(100(\.0{1,4})?|[1-9]?[0-9](\.[0-9]{1,4})?)$",
+    })
+}
+
+/// An exchange rate: so bounded that every amount can be shown in the other currency.
+pub(super) fn exchange_rate(_: &mut SchemaGenerator) -> Schema {
+    json_schema!({
+        "x-kubernetes-int-or-string": true,
+        "minimum": 0,
+        "maximum": 9_999_999_999_i64,
+        "maxLength": 23,
+        "pattern": r"^(0|[1-9][0-9]{0,9})(\.[0-9]{1,12})?$",
     })
 }
 

@@ -2,11 +2,10 @@
 
 use std::sync::Arc;
 
-use iso_currency::Currency;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::LabelSelector;
 
+use super::limit::{Limit, LimitError};
 use super::meter::{Scope, Terms};
-use super::money::{Exact, ParsePriceError, Price};
 use super::period::{PeriodError, Schedule};
 use super::selector::{Selector, UnknownOperator};
 use crate::api::{self, Measure, ScaleCeiling, Threshold};
@@ -24,7 +23,7 @@ pub struct BudgetKey {
 /// One version of a budget's spec.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Budget {
-    pub limit: Option<(Exact, Currency)>,
+    pub limit: Option<Limit>,
     pub contact: Option<String>,
     pub schedule: Schedule,
     pub terms: Terms,
@@ -42,8 +41,8 @@ pub struct Children {
 /// Why a manifest cannot be computed with. The API server refuses most of it; replay reads files.
 #[derive(Debug, thiserror::Error)]
 pub enum BudgetError {
-    #[error("spec.limit.amount: {0}")]
-    Limit(#[source] ParsePriceError),
+    #[error(transparent)]
+    Limit(#[from] LimitError),
     #[error("spec.period: {0}")]
     Period(#[source] PeriodError),
     #[error("spec.podSelector: {0}")]
@@ -91,17 +90,11 @@ impl Budget {
     }
 
     fn compile(scope: Scope, idle: bool, spec: &api::BudgetSpec) -> Result<Self, BudgetError> {
-        let limit = match &spec.limit {
-            Some(limit) => {
-                let amount = Price::parse(limit.amount.as_str()).map_err(BudgetError::Limit)?;
-                Some((amount.exact(), limit.currency))
-            }
-            None => None,
-        };
+        let schedule = Schedule::try_from(&spec.period).map_err(BudgetError::Period)?;
         Ok(Self {
-            limit,
+            limit: Limit::compile(spec, schedule.zone())?,
             contact: spec.contact.clone(),
-            schedule: Schedule::try_from(&spec.period).map_err(BudgetError::Period)?,
+            schedule,
             terms: Terms {
                 scope,
                 pods: compile(spec.pod_selector.as_ref()).map_err(BudgetError::PodSelector)?,

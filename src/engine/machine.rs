@@ -13,9 +13,11 @@ mod decide;
 mod forget;
 mod gates;
 mod leaving;
+mod limits;
 mod metered;
 mod openings;
 mod optional;
+mod overrides;
 mod persist;
 mod queue;
 mod restore;
@@ -156,7 +158,8 @@ pub struct Machine {
     owners: HashMap<ObjectId, Name>,
     budgets: BTreeMap<BudgetKey, BudgetState>,
     family: children::Family,
-    overrides: BTreeMap<(Name, Name), OverrideState>,
+    /// In order of creation.
+    overrides: BTreeMap<BudgetKey, Vec<overrides::OverrideState>>,
     plans: BTreeMap<Name, PlanState>,
     ledgers: BTreeMap<LedgerId, Entry>,
     next_ledger: u32,
@@ -265,6 +268,8 @@ struct StatementState {
     period_end: Seconds,
     /// Of a closed one: see [`leaving::seal`].
     seal: u64,
+    /// Of one that is closed, and not long ago.
+    spent: Option<limits::Spent>,
 }
 
 #[derive(Debug)]
@@ -307,17 +312,6 @@ struct Latch {
     notified_at: Option<Seconds>,
     /// Of a forecast: since when it is 2 points below.
     below_since: Option<Seconds>,
-}
-
-#[derive(Debug)]
-struct OverrideState {
-    generation: i64,
-    created: Seconds,
-    until: Seconds,
-    budget: BudgetKey,
-    extra: Option<super::money::Exact>,
-    invalid: Option<String>,
-    status: api::BudgetOverrideStatus,
 }
 
 #[derive(Debug, Default)]

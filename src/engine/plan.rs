@@ -9,6 +9,7 @@ use num_traits::{One, Signed, ToPrimitive};
 
 use super::counted::Meter;
 use super::discount::{Discount, Discounts};
+use super::exchange::{Exchange, ExchangeError};
 use super::item::{LOAD_BALANCER, STORAGE};
 use super::money::{Exact, ParsePriceError, Price, Unit, UnitPrice};
 use super::period::{PeriodError, Zone};
@@ -42,6 +43,8 @@ pub enum PlanError {
     Recurring { charge: String, source: ChargeError },
     #[error("spec.sharing.{0}")]
     Sharing(#[source] SharingError),
+    #[error("spec.exchangeRates[{index}].{source}")]
+    Exchange { index: usize, source: ExchangeError },
 }
 
 /// What is wrong with graduated prices.
@@ -80,6 +83,7 @@ impl PriceList {
             let selector = selector(&rule.selector, &format!("spec.categories[{i}].selector"))?;
             Ok((selector, format!("{:?}", rule.category).into()))
         });
+        let exchange = Exchange::compile(&spec.exchange_rates, spec.currency.code(), &zone);
         let allowed = spec.allowed_namespaces.as_ref();
         let allowed = allowed.map(|allowed| selector(&allowed.selector, "spec.allowedNamespaces.selector"));
         let load_balancer = spec.price_per_load_balancer_hour.as_ref();
@@ -101,6 +105,7 @@ impl PriceList {
             categories: categories.collect::<Result<_, _>>()?,
             sharing: spec.sharing.as_ref().map(Sharing::compile).transpose().map_err(PlanError::Sharing)?,
             discounts,
+            exchange: exchange.map_err(|(index, source)| PlanError::Exchange { index, source })?,
         })
     }
 }

@@ -9,10 +9,13 @@ use std::collections::{BTreeMap, HashMap};
 use std::hash::{Hash, Hasher};
 use std::sync::Arc;
 
+use num_traits::One;
+
 use super::counted::Meter;
 use super::discount::Discounts;
+use super::exchange::Exchange;
 use super::item::{LOAD_BALANCER, STORAGE};
-use super::money::{Unit, UnitPrice};
+use super::money::{Exact, Unit, UnitPrice};
 use super::node_price::{self, Share};
 use super::observed::Source;
 use super::recurring::Charge;
@@ -20,7 +23,7 @@ use super::selector::Selector;
 use super::sharing::Sharing;
 use super::tiers::{Grade, Step};
 use crate::api::ChargeFrequency;
-use crate::facts::{Amounts, Labels, Name};
+use crate::facts::{Amounts, Labels, Name, Seconds};
 
 pub use idle::IDLE;
 
@@ -122,6 +125,8 @@ pub struct PriceList {
     pub discounts: Discounts,
     /// Who bears what is nobody's own.
     pub sharing: Option<Sharing>,
+    /// For limits in other currencies.
+    pub exchange: Exchange,
 }
 
 /// Nodes that a plan prices of their own.
@@ -269,6 +274,11 @@ impl Hash for Asked {
 // === impl PriceList ===
 
 impl PriceList {
+    /// What one unit of a currency is in this plan's, as of `t`.
+    pub fn worth(&self, currency: &str, t: Seconds) -> Option<Exact> {
+        if *self.currency == *currency { Some(Exact::one()) } else { self.exchange.rate(currency, t).cloned() }
+    }
+
     /// The rate of what is held, under the plan's name and in this category or its own. No list: the plan is missing,
     /// and everything unpriced.
     pub fn rate(list: Option<&Self>, plan: &Name, held: Held<'_>, category: Option<&Name>) -> Rate {

@@ -86,6 +86,22 @@ pub fn read(lines: &[Line], rates: &mut Rates) -> Read {
     read
 }
 
+/// What a Statement's lines come to, exactly; what cannot be read is left out.
+pub fn total(lines: &[Line]) -> Exact {
+    let mut sum = Total::default();
+    for line in lines {
+        let price = line.unit_price.as_deref().and_then(|text| UnitPrice::parse(text).ok());
+        let (quantity, unit) = (line.quantity.as_deref(), line.unit.as_deref());
+        let quantity = quantity.and_then(|text| text.parse().ok()).zip(unit.and_then(|text| text.parse::<Unit>().ok()));
+        if let (Some(price), Some((quantity, unit))) = (price, quantity) {
+            sum.add(&price, quantity, unit.factor());
+        } else if let Some(amount) = line.exact_cost.as_deref().and_then(|text| parse_exact(text).ok()) {
+            sum.add_exact(&amount);
+        }
+    }
+    sum.exact()
+}
+
 /// Cost by category, largest first, as exact amounts.
 pub fn by_category(reading: &Reading<'_>, t: Seconds) -> Vec<(Name, Exact)> {
     let Reading { ledger, rates, .. } = *reading;

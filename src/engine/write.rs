@@ -100,7 +100,7 @@ pub enum EventKey {
         of: Measure,
         at: Seconds,
     },
-    /// `of`: the Statement that it is about, if it is about one.
+    /// `of`: the Statement or BudgetOverride that it is about, if it is about one.
     Changed {
         budget: BudgetKey,
         reason: &'static str,

@@ -19,7 +19,7 @@ pub struct Edit {
     pub says: Option<&'static str>,
 }
 
-const fn budget(spec: &'static str, says: &'static str) -> Case {
+pub const fn budget(spec: &'static str, says: &'static str) -> Case {
     Case { kind: "Budget", name: "b", spec, says }
 }
 
@@ -31,7 +31,7 @@ const fn grant(spec: &'static str, says: &'static str) -> Case {
     Case { kind: "BudgetOverride", name: "o", spec, says }
 }
 
-const fn cluster_budget(spec: &'static str, says: &'static str) -> Case {
+pub const fn cluster_budget(spec: &'static str, says: &'static str) -> Case {
     Case { kind: "ClusterBudget", name: "c", spec, says }
 }
 

@@ -64,6 +64,7 @@ fn expand(short: &Value, at: &Value, whole: bool) -> Value {
         "plan",
         "budget",
         "clusterBudget",
+        "override",
         "replicaSet",
         "job",
     ];
@@ -115,6 +116,7 @@ fn named(short_kind: &str, name: &str) -> Value {
         "job" => ("batch/v1", "Job"),
         "plan" => ("billing.opex.dev/v1alpha1", "PricePlan"),
         "budget" => ("billing.opex.dev/v1alpha1", "Budget"),
+        "override" => ("billing.opex.dev/v1alpha1", "BudgetOverride"),
         _ => ("billing.opex.dev/v1alpha1", "ClusterBudget"),
     };
     let metadata = match name.split_once('/') {
@@ -138,6 +140,7 @@ fn defaults(short_kind: &str, at: &Value) -> Value {
         ]}}}),
         "plan" => json!({"spec": {"currency": "EUR"}}),
         "budget" | "clusterBudget" => json!({"spec": {}}),
+        "override" => json!({"spec": {"reason": "CHG-4711", "grantedBy": "alice"}}),
         _ => json!({}),
     }
 }
@@ -146,9 +149,13 @@ fn scheduled(at: &Value) -> Value {
     json!({"type": "PodScheduled", "status": "True", "lastTransitionTime": at})
 }
 
-/// What the fields of a shorthand stand for; those of our kinds are their spec's.
-fn said(short_kind: &str, fields: Map<String, Value>) -> Value {
-    if ["plan", "budget", "clusterBudget"].contains(&short_kind) {
+/// What the fields of a shorthand stand for; those of our kinds are their spec's, and `of: KIND/NAME` a `budgetRef`.
+fn said(short_kind: &str, mut fields: Map<String, Value>) -> Value {
+    if let Some(of) = fields.remove("of") {
+        let (kind, name) = of.as_str().and_then(|of| of.split_once('/')).expect("KIND/NAME");
+        fields.insert("budgetRef".to_owned(), json!({"kind": kind, "name": name}));
+    }
+    if ["plan", "budget", "clusterBudget", "override"].contains(&short_kind) {
         return json!({"spec": fields});
     }
     let mut object = json!({});

@@ -109,10 +109,7 @@ pub fn extend_plan(spec: &mut Value, features: Features, seed: &[u8]) {
                 spec["devices"] = json!([{"deviceClass": dice.pick(&["gpu", "mig"]), "pricePerHour": price}]);
             }
             Feature::Objects => objects(spec, &mut dice),
-            Feature::ExchangeRates if dollars => {
-                spec["exchangeRates"] =
-                    json!([{"currency": "EUR", "rate": dice.pick(&["1.1", "0.9"]), "asOf": "2025-01-01"}]);
-            }
+            Feature::ExchangeRates => exchange_rates(spec, dollars, &mut dice),
             _ => {}
         }
     }
@@ -141,6 +138,18 @@ pub fn extend_limit(spec: &mut Value, features: Features, seed: &[u8]) {
     if dice.one_in(3) {
         spec["overrides"] = json!({"maxPercent": 10, "maxPerPeriod": 2});
     }
+}
+
+/// Of the other currency, in any order of dates.
+fn exchange_rates(spec: &mut Value, dollars: bool, dice: &mut Dice) {
+    let currency = if dollars { "EUR" } else { "USD" };
+    let mut rates = Vec::new();
+    for date in ["2025-04-01", "2025-01-01", "2025-03-31"] {
+        if dice.one_in(2) {
+            rates.push(json!({"currency": currency, "rate": dice.pick(&["1.1", "0.9", "0.7"]), "asOf": date}));
+        }
+    }
+    spec["exchangeRates"] = json!(rates);
 }
 
 fn objects(spec: &mut Value, dice: &mut Dice) {

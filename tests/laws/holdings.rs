@@ -146,14 +146,18 @@ impl Cluster {
         let (kind, namespace, budget) =
             [("Budget", "a", "month"), ("Budget", "a", "day"), ("ClusterBudget", "opex-system", "shop")]
                 [usize::from(how % 3)];
-        if let Some(one) = self.get("BudgetOverride", namespace, "o") {
-            return self.drop("BudgetOverride", namespace, "o", &one, None);
+        let name = format!("{budget}-{}", y % 3);
+        if let Some(one) = self.get("BudgetOverride", namespace, &name) {
+            return self.drop("BudgetOverride", namespace, &name, &one, None);
         }
-        let until = text(self.at + 600 * i64::from(1 + x));
-        let extra = pick(&["0.5", "2"], y & 1);
-        self.put("BudgetOverride", namespace, "o", json!({"spec": {
-            "budgetRef": {"kind": kind, "name": budget}, "until": until, "extraAmount": extra, "reason": "CHG-4711", "grantedBy": "alice",
-        }}));
+        let until = text(self.at + 600 * (1 + i64::from(x)));
+        let mut spec = json!({
+            "budgetRef": {"kind": kind, "name": budget}, "until": until, "reason": "CHG-4711", "grantedBy": "alice",
+        });
+        if y & 4 == 0 {
+            spec["extraAmount"] = json!(pick(&["0.5", "2", "0.003", "40"], y >> 4));
+        }
+        self.put("BudgetOverride", namespace, &name, json!({"spec": spec}));
     }
 
     /// What a Pod that is there uses, some seconds ago.

@@ -352,6 +352,9 @@ impl Simulation {
             Write::PlanStatus { name, status } => {
                 return self.set_status(Source::PricePlans, format!("/{name}"), json!(status));
             }
+            Write::OverrideStatus { namespace, name, status } => {
+                return self.set_status(Source::BudgetOverrides, format!("{namespace}/{name}"), json!(status));
+            }
             Write::Event { key, about, note, .. } => {
                 let event = (key.reason(), note.clone());
                 self.server.events.entry(format!("{key:?} {:?}", about.uid)).or_insert(event);

@@ -50,6 +50,31 @@ fn s13_an_extra_amount_raises_the_limit() {
     ground.condition("bgt/team", "Exceeded", "True", "LimitReached");
 }
 
+#[test]
+fn s13_an_override_does_not_exceed_the_caps() {
+    let ground = Ground::new("opex-caps", &[deployment("web", 1)]);
+    ground.runs("web", 1);
+    let caps = format!("overrides: {{maxPercent: 50, maxPerPeriod: 1}}, {BLOCK_SCALE_UP}");
+    ground.close(&budget("team", 2, &caps), "block-scale-up");
+    let until = (ground.now() + SignedDuration::from_hours(4)).to_string();
+
+    ground.make(&grant(&ground, "more", &until, "extraAmount: 1000000"));
+    ground.settle("bgt/team", ".status.limit", "3.00");
+    ground.condition("bgto/more", "Active", "True", "LimitRaisedInPart");
+    ground.closed("block-scale-up", "is used up (3.00 EUR");
+
+    // Without a cap it would hold the gate open.
+    ground.make(&grant(&ground, "then", &until, ""));
+    ground.condition("bgto/then", "Active", "False", "Capped");
+    ground.event(
+        "bgt/team",
+        "OverrideCapped",
+        "BudgetOverride more: the limit is raised by 1.00 EUR of 1000000.00 EUR",
+    );
+    ground.event("bgt/team", "OverrideRefused", "BudgetOverride then: it has no effect");
+    assert_eq!(ground.label(), "block-scale-up");
+}
+
 /// A BudgetOverride of the Budget `team` by the user as which the tests work.
 fn grant(ground: &Ground<'_>, name: &str, until: &str, rest: &str) -> String {
     let user = ground.user();

@@ -186,7 +186,8 @@ pub fn differing_statuses(report: &Value, reference: &BTreeMap<(String, String, 
         .collect()
 }
 
-fn status(status: &Value) -> Status {
+/// A printed status in the reference's shape.
+pub fn status(status: &Value) -> Status {
     let text = |value: &Value| value.as_str().map_or_else(|| value.to_string(), ToOwned::to_owned);
     let thresholds = status["thresholds"].as_array().into_iter().flatten().filter(|one| one["of"] == "Actual");
     Status {

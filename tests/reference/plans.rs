@@ -41,6 +41,11 @@ pub fn specs<'a>(world: &'a World, name: &str) -> Vec<&'a Value> {
     world.named("PricePlan", name).flat_map(|plan| versions(plan, world.from)).map(|(_, spec)| spec).collect()
 }
 
+/// The plan that a budget names.
+pub fn plan_of(spec: &Value) -> &str {
+    spec["pricePlan"].as_str().unwrap_or("default")
+}
+
 fn version(plan: &Thing, from: Seconds, instant: Seconds) -> Option<&Value> {
     versions(plan, from).into_iter().rev().find(|(since, _)| *since <= instant).map(|(_, spec)| spec)
 }

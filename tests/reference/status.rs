@@ -10,7 +10,7 @@ use super::amounts::price;
 use super::compare::decimals;
 use super::ledger::{Ledger, billed, ledger};
 use super::limits::{self, limit, rate};
-use super::plans::{plan_instants, specs};
+use super::plans::{plan_instants, plan_of, specs};
 use super::spells::{Statement, Window};
 use super::tally::Tally;
 use super::usage::shares_by_usage;
@@ -139,10 +139,6 @@ impl<'a> Standing<'a> {
         let statement = Statement { windows, ..self.statement.clone() };
         billed(&self.ledger.world, &self.ledger.world, &statement).total()
     }
-}
-
-fn plan_of(spec: &Value) -> &str {
-    spec["pricePlan"].as_str().unwrap_or("default")
 }
 
 /// The percentages of the actual spend at which something is to happen.

@@ -7,12 +7,11 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use super::change::Touched;
 use super::children::is_owned;
 use super::openings::NO_CURRENCY;
-use super::{BudgetState, Machine, OverrideState, PlanState};
+use super::{BudgetState, Machine, PlanState};
 use crate::api;
 use crate::engine::budget::{Budget, BudgetError, BudgetKey};
 use crate::engine::history::History;
 use crate::engine::item::NEVER;
-use crate::engine::money::{Exact, Price};
 use crate::engine::observed::Tag;
 use crate::engine::rate::PriceList;
 use crate::engine::write::WriteKey;
@@ -20,9 +19,6 @@ use crate::facts::{Name, ObjectId, Seconds};
 
 /// How far an edit of a plan may lie before it was seen (COST_RULES 3).
 const EDIT_SLACK: Seconds = 10;
-
-/// The longest an override may last.
-const LONGEST_OVERRIDE: Seconds = 7 * 86_400;
 
 impl Machine {
     pub(super) fn apply_budget(&mut self, tag: Tag, id: ObjectId, budget: &api::Budget, at: Seconds) {
@@ -275,6 +271,12 @@ impl Machine {
             .find(|v| v.generation == generation && generation > 0)
             .map_or(from, |v| v.from.0.as_second());
         let fresh = known.is_none();
+        let rates = known.and_then(|state| state.versions.first()).map(|newest| &newest.spec.exchange_rates);
+        if rates.is_some_and(|rates| *rates != plan.spec.exchange_rates) {
+            for key in self.users(&name).collect::<Vec<_>>() {
+                self.settle_before_edit(&key, at);
+            }
+        }
         let state = self.plans.entry(name.clone()).or_default();
         state.uid.clone_from(&plan.metadata.uid);
         let edited = fresh || state.versions.first().is_none_or(|v| v.spec != plan.spec);
@@ -373,77 +375,6 @@ impl Machine {
         for key in self.users(plan).collect::<Vec<_>>() {
             self.wake_budget(&key, at);
         }
-    }
-
-    // === overrides ===
-
-    pub(super) fn apply_override(&mut self, grant: &api::BudgetOverride, at: Seconds) {
-        let namespace: Name = grant.metadata.namespace.as_deref().unwrap_or_default().into();
-        let name = name_of(&grant.metadata);
-        let created = grant.metadata.creation_timestamp.as_ref().map_or(at, |t| t.0.as_second());
-        let until = grant.spec.until.0.as_second();
-        let invalid = if until > created + LONGEST_OVERRIDE {
-            Some("until is more than 7 days ahead: an override lasts 7 days at most".to_owned())
-        } else if grant.spec.budget_ref.kind == api::BudgetKind::ClusterBudget && namespace != self.settings.namespace {
-            Some(format!("an override of a ClusterBudget belongs in the namespace {}", self.settings.namespace))
-        } else {
-            None
-        };
-        let own = (grant.spec.budget_ref.kind == api::BudgetKind::Budget).then(|| namespace.clone());
-        let budget = BudgetKey::of(own, grant.spec.budget_ref.name.as_str().into());
-        self.settle_before_edit(&budget, at);
-        let extra = grant.spec.extra_amount.as_ref().and_then(|a| Some(Price::parse(a.as_str()).ok()?.exact()));
-        let state = OverrideState {
-            generation: grant.metadata.generation.unwrap_or_default(),
-            created,
-            until,
-            budget: budget.clone(),
-            extra,
-            invalid,
-            status: grant.status.clone().unwrap_or_default(),
-        };
-        self.overrides.insert((namespace, name), state);
-        self.touch(&budget);
-        self.wake_budget(&budget, at);
-    }
-
-    pub(super) fn delete_override(&mut self, grant: &api::BudgetOverride, at: Seconds) {
-        let namespace: Name = grant.metadata.namespace.as_deref().unwrap_or_default().into();
-        let name = (namespace, name_of(&grant.metadata));
-        if let Some(budget) = self.overrides.get(&name).map(|state| state.budget.clone()) {
-            self.settle_before_edit(&budget, at);
-        }
-        if let Some(state) = self.overrides.remove(&name) {
-            self.wake_budget(&state.budget, at);
-        }
-    }
-
-    /// The overrides of a budget in force at `t`.
-    pub(super) fn granted<'a>(
-        &'a self,
-        key: &'a BudgetKey,
-        t: Seconds,
-    ) -> impl Iterator<Item = &'a OverrideState> + 'a {
-        self.overrides.values().filter(move |o| o.budget == *key && o.is_active(t))
-    }
-
-    /// When an override of the budget begins or ends next.
-    pub(super) fn next_grant(&self, key: &BudgetKey, t: Seconds) -> Seconds {
-        let own = self.overrides.values().filter(|o| o.budget == *key && o.invalid.is_none());
-        own.flat_map(|o| [o.created, o.until]).filter(|instant| *instant > t).min().unwrap_or(NEVER)
-    }
-}
-
-// === impl OverrideState ===
-
-impl OverrideState {
-    pub(super) fn is_active(&self, t: Seconds) -> bool {
-        self.invalid.is_none() && self.created <= t && t < self.until
-    }
-
-    /// What it adds to the limit; one without an amount opens the gate instead.
-    pub(super) fn extra(&self) -> Option<&Exact> {
-        self.extra.as_ref()
     }
 }
 

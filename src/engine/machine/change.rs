@@ -11,10 +11,11 @@ use super::{BudgetState, Entry, LedgerId, Machine, Persisted};
 use crate::api::Measure;
 use crate::engine::accrual::Ramp;
 use crate::engine::allocation;
-use crate::engine::budget::BudgetKey;
+use crate::engine::budget::{Budget, BudgetKey};
 use crate::engine::idle;
 use crate::engine::item::NEVER;
 use crate::engine::ledger::LineKey;
+use crate::engine::limit::Limit;
 use crate::engine::meter::{self, Growth};
 use crate::engine::observed::Tag;
 use crate::facts::{Name, Seconds};
@@ -122,12 +123,13 @@ impl Machine {
         }
     }
 
-    /// A ledger grew otherwise. A replay looks when it must: crossings are found in hindsight, forecasts are not.
+    /// A ledger grew otherwise. A replay looks when it must: crossings are found in hindsight, forecasts and what a period
+    /// leaves over to the next are not.
     fn stir(&mut self, budget: &BudgetKey, at: Seconds) {
-        let looks_ahead = |state: &BudgetState| {
-            state.specs.last().and_then(Option::as_ref).is_some_and(|s| s.looks_at(Measure::Forecast))
-        };
-        if !self.settings.replay || self.budgets.get(budget).is_some_and(looks_ahead) {
+        let looks =
+            |spec: &Budget| spec.looks_at(Measure::Forecast) || spec.limit.as_ref().is_some_and(Limit::rolls_over);
+        let looks = |state: &BudgetState| state.specs.last().and_then(Option::as_deref).is_some_and(looks);
+        if !self.settings.replay || self.budgets.get(budget).is_some_and(looks) {
             self.wake_budget(budget, at);
         }
     }
@@ -148,7 +150,7 @@ impl Machine {
                 "a late fact of a closed period found no open statement",
             );
             let note = "is closed, and what was learned late of its period found no open Statement: it is not counted";
-            self.tell(&budget, "LateFact", &name, note, at);
+            self.tell_of(&budget, "LateFact", &name, note, at);
             return;
         };
         let Self { ledgers, rates, .. } = self;

@@ -4,7 +4,7 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition;
 
 use super::persist::time;
 use super::{BudgetState, Entry, Machine};
-use crate::api::{BudgetOverrideStatus, BudgetStatus, Gate, PricePlanStatus};
+use crate::api::{BudgetStatus, Gate, PricePlanStatus};
 use crate::engine::budget::{Budget, BudgetKey};
 use crate::engine::write::{Write, WriteKey};
 use crate::facts::{Name, Seconds};
@@ -16,7 +16,7 @@ const FRESH: Seconds = 120;
 const VERSIONS: std::ops::RangeInclusive<usize> = 5..=20;
 
 /// Status, reason and message of a condition.
-type Verdict = (bool, &'static str, String);
+pub(super) type Verdict = (bool, &'static str, String);
 
 impl Machine {
     pub(super) fn conditions(
@@ -31,7 +31,7 @@ impl Machine {
         let figures = state.decision.figures.as_ref();
         let limit = state.decision.limit.as_ref();
         let exceeded: Verdict = match (figures, limit) {
-            (Some(f), Some(limit)) if f.spent >= limit.into() => (
+            (Some(f), Some(limit)) if f.spent >= (&limit.level).into() => (
                 true,
                 "LimitReached",
                 format!("{} of {} spent", said(status.spent.as_ref()), said(status.limit.as_ref())),
@@ -45,7 +45,7 @@ impl Machine {
         };
         let forecast = status.forecast.as_ref().map(|f| &f.amount);
         let ahead: Verdict = match (figures, limit) {
-            (Some(f), Some(limit)) if f.forecast > limit.into() => (
+            (Some(f), Some(limit)) if f.forecast > (&limit.level).into() => (
                 true,
                 "AboveLimit",
                 format!("forecast {} for a limit of {}", said(forecast), said(status.limit.as_ref())),
@@ -106,13 +106,13 @@ impl Machine {
                 ),
             );
         }
-        if let Some((_, limit)) = &spec.limit
-            && *limit.code() != *list.currency
+        if let Some(limit) = &spec.limit
+            && entry.is_some_and(|entry| self.rate(spec, &entry.ledger, now).is_none())
         {
+            let of = limit.currency.code();
             let message = format!(
-                "the limit is in {}, PricePlan {plan:?} in {}: give the limit in the plan's currency",
-                limit.code(),
-                list.currency
+                "the limit is in {of}, PricePlan {plan:?} in {} without a rate of {of}: add one to its exchangeRates, or give the limit in {}",
+                list.currency, list.currency,
             );
             return (false, "CurrencyMismatch", message);
         }
@@ -188,7 +188,7 @@ impl Machine {
         }
     }
 
-    // === plans and overrides ===
+    // === plans ===
 
     /// Whether the plan's newest version is written down: nothing is priced with it before.
     pub(super) fn plan_is_written(&self, key: &BudgetKey) -> bool {
@@ -234,38 +234,9 @@ impl Machine {
             versions: state.versions.iter().take(kept).cloned().collect(),
         }
     }
-
-    pub(super) fn override_writes(&mut self, key: &BudgetKey, now: Seconds, writes: &mut Vec<Write>) {
-        for ((namespace, name), state) in self.overrides.iter().filter(|(_, o)| o.budget == *key) {
-            if self.inflight.contains(&WriteKey::Override(namespace.clone(), name.clone())) {
-                continue;
-            }
-            let verdict = match &state.invalid {
-                Some(invalid) => (false, "Invalid", invalid.clone()),
-                None if now >= state.until => (false, "Expired", "the override has ended".to_owned()),
-                None if !self.budgets.get(key).is_some_and(|b| b.exists) => {
-                    (false, "BudgetNotFound", format!("{} {:?} does not exist", key.kind(), key.name))
-                }
-                None if self.children_of(key).is_some() => {
-                    let message = "there is a Budget in each namespace: override those".to_owned();
-                    (false, "PerNamespace", message)
-                }
-                None if state.extra().is_some() => (true, "LimitRaised", "the limit is raised".to_owned()),
-                None => (true, "GateOpen", "the gate is held open".to_owned()),
-            };
-            let generation = (state.generation > 0).then_some(state.generation);
-            let status = BudgetOverrideStatus {
-                conditions: vec![condition(&state.status.conditions, "Active", verdict, generation, now)],
-            };
-            if status != state.status {
-                let (namespace, name) = (namespace.clone(), name.clone());
-                writes.push(Write::OverrideStatus { namespace, name, status: Box::new(status) });
-            }
-        }
-    }
 }
 
-fn condition(
+pub(super) fn condition(
     before: &[Condition],
     kind: &str,
     (holds, reason, message): Verdict,

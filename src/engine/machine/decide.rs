@@ -5,6 +5,8 @@ use std::sync::Arc;
 
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 
+use super::limits::Allowance;
+use super::overrides::Effect;
 use super::{BudgetState, Latch, LedgerId, Machine};
 use crate::api::{Action, Gate, Measure};
 use crate::engine::budget::{Budget, BudgetKey};
@@ -26,8 +28,7 @@ const REPLAYED_IDLE: Seconds = 3600;
 #[derive(Clone, Debug, Default)]
 pub(super) struct Decision {
     pub figures: Option<Figures>,
-    /// With extra amounts, in the statement's currency.
-    pub limit: Option<Exact>,
+    pub limit: Option<Allowance>,
     pub gate: Gate,
     /// When the gate came to be so.
     pub since: Seconds,
@@ -61,8 +62,18 @@ impl Machine {
         }
     }
 
-    /// Evaluates one budget; returns when to do it again.
+    /// Evaluates one budget; returns when to do it again. What its limit was since it was last looked at counts in order.
     fn evaluate(&mut self, key: &BudgetKey, now: Seconds) -> Seconds {
+        let known = self.budgets.get(key).filter(|state| state.exists && state.latched.is_some());
+        let mut since = known.map_or(now, |state| state.evaluated);
+        while let Some(change) = self.next_limit(key, since).filter(|change| *change < now) {
+            self.look(key, change);
+            since = change;
+        }
+        self.look(key, now)
+    }
+
+    fn look(&mut self, key: &BudgetKey, now: Seconds) -> Seconds {
         let Some(state) = self.budgets.get(key) else { return NEVER };
         let spec = state.specs.last().cloned().flatten();
         let current = self.current(key, now);
@@ -75,9 +86,15 @@ impl Machine {
         }
         let over = now >= entry.ledger.span.until;
         let figures = Figures::of(&self.reading(entry), now);
-        let limit = self.limit(key, &spec, &entry.ledger.currency.clone(), now);
-        let overridden = self.granted(key, now).any(|grant| grant.extra().is_none());
-        self.latch(key, id, &spec, &figures, limit.as_ref(), now);
+        let limit = self.limit(key, &spec, entry, now);
+        let granted = self.granted(key, &spec, &entry.ledger.window, limit.as_ref(), now);
+        let overridden = granted.iter().any(|(_, effect)| *effect == Effect::Opens);
+        let in_force = granted.iter().filter(|(_, effect)| *effect != Effect::Surplus).count();
+        let extra = granted.into_iter().filter_map(|(_, effect)| effect.added());
+        let amount = limit.map(|limit| extra.fold(limit, |sum, extra| sum + extra));
+        let rate = self.rate(&spec, &entry.ledger, now);
+        let limit = amount.zip(rate).map(|(amount, rate)| Allowance { level: &amount * rate, amount });
+        self.latch(key, id, &spec, &figures, limit.as_ref(), in_force, now);
         let state = &self.budgets[key];
         let (gate, cause) = if over || overridden { (Gate::Open, None) } else { state.asked(&spec) };
         let next = self.next_look(key, &spec, id, &figures, limit.as_ref(), now);
@@ -105,27 +122,22 @@ impl Machine {
         if self.settings.replay { REPLAYED_IDLE } else { IDLE }
     }
 
-    /// The limit of the period with what overrides add; none where there is none, or it cannot be compared.
-    fn limit(&self, key: &BudgetKey, spec: &Budget, currency: &str, now: Seconds) -> Option<Exact> {
-        let (amount, in_currency) = spec.limit.as_ref()?;
-        if in_currency.code() != currency {
-            return None;
-        }
-        Some(self.granted(key, now).filter_map(|grant| grant.extra()).fold(amount.clone(), |sum, extra| sum + extra))
-    }
-
     /// Latches the thresholds that are crossed, opens those that may.
+    #[allow(clippy::too_many_arguments)]
     fn latch(
         &mut self,
         key: &BudgetKey,
         id: LedgerId,
         spec: &Arc<Budget>,
         figures: &Figures,
-        limit: Option<&Exact>,
+        limit: Option<&Allowance>,
+        overrides: usize,
         now: Seconds,
     ) {
-        let fingerprint = fingerprint(spec, limit, self.granted(key, now).count());
+        let fingerprint = fingerprint(spec, limit, overrides);
         let entry = &self.ledgers[&id];
+        let shown_at = self.budgets[key].status.updated.as_ref().map_or(now, |updated| updated.0.as_second());
+        let moved = self.rate(spec, &entry.ledger, shown_at) != self.rate(spec, &entry.ledger, now);
         let state = self.budgets.get_mut(key).expect("evaluated");
         let same_period = state.latched == Some(id);
         let shown = state.status.period.as_ref().map(|p| p.start.0.as_second());
@@ -134,11 +146,14 @@ impl Machine {
         }
         let after = if same_period { state.evaluated } else { entry.ledger.span.from };
         let restored = state.latched.is_none() && shown == Some(entry.ledger.window.start);
-        let edited =
-            if restored { state.was_edited(spec, limit) } else { same_period && state.fingerprint != fingerprint };
+        let edited = if restored {
+            moved || state.was_edited(spec, limit)
+        } else {
+            same_period && state.fingerprint != fingerprint
+        };
         state.latched = Some(id);
         state.fingerprint = fingerprint;
-        let Some(limit) = limit else {
+        let Some(Allowance { level: limit, .. }) = limit else {
             state.latches.clear();
             return;
         };
@@ -173,20 +188,18 @@ impl Machine {
         spec: &Budget,
         id: LedgerId,
         figures: &Figures,
-        limit: Option<&Exact>,
+        limit: Option<&Allowance>,
         now: Seconds,
     ) -> Seconds {
         let ledger = &self.ledgers[&id].ledger;
         let state = &self.budgets[key];
-        let mut next = self.next_grant(key, now).min(ledger.next_turn(&self.rates, now).unwrap_or(NEVER));
-        if now < ledger.span.until {
-            next = next.min(ledger.span.until);
-        }
+        let changes = [self.next_limit(key, now), ledger.next_turn(&self.rates, now)];
+        let mut next = changes.into_iter().flatten().min().unwrap_or(NEVER);
         for threshold in &spec.thresholds {
             let latch = state.latches.get(&(threshold.percent, threshold.of)).copied().unwrap_or_default();
             match (threshold.of, limit) {
                 (Measure::Actual, Some(limit)) if latch.crossed_at.is_none() => {
-                    let level = evaluate::level(limit, threshold.percent);
+                    let level = evaluate::level(&limit.level, threshold.percent);
                     next = next.min(
                         figures
                             .reaches(ledger, &self.rates, &level)
@@ -217,8 +230,8 @@ impl BudgetState {
     }
 
     /// Whether the manifest or its limit is not the one that the status was computed for.
-    fn was_edited(&self, spec: &Budget, limit: Option<&Exact>) -> bool {
-        let printed = limit.zip(spec.limit.as_ref()).map(|(limit, (_, currency))| amount_text(limit, *currency));
+    fn was_edited(&self, spec: &Budget, limit: Option<&Allowance>) -> bool {
+        let printed = limit.zip(spec.limit.as_ref()).map(|(limit, of)| amount_text(&limit.amount, of.currency));
         self.status.observed_generation != Some(self.generation) || self.status.limit != printed
     }
 
@@ -262,9 +275,9 @@ pub(super) fn gate_of(action: Action) -> Gate {
 }
 
 /// What an Actual crossing is latched for: when any of it changes, it is decided anew.
-fn fingerprint(spec: &Budget, limit: Option<&Exact>, overrides: usize) -> u64 {
+fn fingerprint(spec: &Budget, limit: Option<&Allowance>, overrides: usize) -> u64 {
     let mut hasher = DefaultHasher::new();
-    limit.map(|limit| (limit.numer(), limit.denom())).hash(&mut hasher);
+    limit.map(|Allowance { amount, level }| [amount, level].map(|of| (of.numer(), of.denom()))).hash(&mut hasher);
     for threshold in &spec.thresholds {
         (threshold.percent, threshold.of, threshold.action).hash(&mut hasher);
     }

@@ -135,17 +135,19 @@ impl Machine {
     /// Why, in one sentence, and whom to ask, in a second. The policies put between them what is still allowed.
     fn message(&self, key: &BudgetKey, state: &BudgetState, spec: &Budget) -> String {
         let mut text = format!("{} \"{}\" ", key.kind(), key.name);
-        if let (Some((percent, of, since)), Some((_, currency))) = (state.decision.cause, &spec.limit) {
+        if let (Some((percent, of, since)), Some(limit)) = (state.decision.cause, &spec.limit) {
             match (of, percent) {
                 (Measure::Actual, 100) => text.push_str("is used up"),
                 (Measure::Actual, _) => write!(text, "has reached {percent} %").expect("a string"),
                 (Measure::Forecast, _) => write!(text, "has a forecast of {percent} %").expect("a string"),
             }
-            let limit = state.decision.limit.as_ref().map(|limit| amount_text(limit, *currency)).unwrap_or_default();
+            let currency = limit.currency;
+            let allowed = state.decision.limit.as_ref().map(|limit| amount_text(&limit.amount, currency));
+            let allowed = allowed.unwrap_or_default();
             let window = state.latched.and_then(|id| self.ledgers.get(&id)).map(|e| &e.ledger.window);
             let (label, resets) = window.map(|w| (w.label.clone(), w.resets.to_string())).unwrap_or_default();
             let since = minute(since);
-            write!(text, " ({limit} {} for {label}, since {since}, resets {resets}).", currency.code())
+            write!(text, " ({allowed} {} for {label}, since {since}, resets {resets}).", currency.code())
                 .expect("a string");
         }
         if let Some(contact) = spec.contact.as_ref().filter(|_| state.decision.gate > Gate::Warn) {

@@ -261,7 +261,7 @@ impl Machine {
     /// The plan's currency; of a missing plan the limit's.
     pub(super) fn currency(&self, spec: &Budget, t: Seconds) -> Name {
         let plan = self.world.price_list(&spec.terms.plan, t).map(|list| list.currency.clone());
-        let limit = || spec.limit.as_ref().map(|(_, currency)| currency.code().into());
+        let limit = || spec.limit.as_ref().map(|limit| limit.currency.code().into());
         plan.or_else(limit).unwrap_or_else(|| NO_CURRENCY.into())
     }
 

@@ -180,8 +180,7 @@ impl Machine {
                 }
             }
             WriteKey::Override(namespace, name) => {
-                let grant = self.overrides.get(&(namespace.clone(), name.clone()));
-                if let Some(budget) = grant.map(|grant| grant.budget.clone())
+                if let Some(budget) = self.overridden_by(namespace, name)
                     && !matches!(outcome, Outcome::Written { .. })
                 {
                     self.wake_budget(&budget, at + RETRY);

@@ -20,6 +20,7 @@ use crate::facts::{Name, Seconds};
 use super::budgets::name_of;
 use super::counting::{is_passing, window_until};
 use super::leaving::seal;
+use super::limits::Spent;
 use super::persist::digest;
 use super::rewind::RESTORED;
 use super::shares::shared_terms;
@@ -38,7 +39,8 @@ impl Machine {
         let closed = statement.spec.phase == Phase::Closed;
         let period_end = statement.spec.period.end.0.as_second();
         let seal = seal(&statement.spec);
-        let state = StatementState { budget: budget.clone(), closed, period_end, seal };
+        let spent = Spent::of(&statement.spec, at);
+        let state = StatementState { budget: budget.clone(), closed, period_end, seal, spent };
         let known = self.statements.insert((namespace.clone(), name.clone()), state).is_some();
         if !self.running {
             // Of what is closed for long nothing can be learned any more.
@@ -88,7 +90,7 @@ impl Machine {
             self.wake_budget(&budget, at);
             return;
         }
-        self.tell(&budget, "StatementRestored", &name, "was deleted while open, and is made again", at);
+        self.tell_of(&budget, "StatementRestored", &name, "was deleted while open, and is made again", at);
         self.wake_budget(&budget, at);
     }
 
@@ -250,7 +252,7 @@ impl Machine {
         if self.leading && !ours && entry.closed_at.is_none() && statement.spec.phase == Phase::Open {
             entry.persisted = Some(persisted(statement, Cut::default(), &self.seen, at));
             entry.urgent = true;
-            self.tell(&budget, "StatementRestored", name, "was changed by hand, and is put back", at);
+            self.tell_of(&budget, "StatementRestored", name, "was changed by hand, and is put back", at);
             self.wake_budget(&budget, at);
             return;
         }

@@ -15,7 +15,7 @@ use crate::engine::budget::{Budget, BudgetKey};
 use crate::engine::evaluate::Figures;
 use crate::engine::ledger::{self};
 use crate::engine::meter::Scope;
-use crate::engine::money::{amount_text, amounts_adding_up, minor_digits, used_percent};
+use crate::engine::money::{Exact, Fraction, amount_text, amounts_adding_up, minor_digits, used_percent};
 use crate::engine::statement;
 use crate::engine::write::{Write, WriteKey};
 use crate::facts::{Name, Seconds};
@@ -134,8 +134,8 @@ impl Machine {
     ) {
         let ledger = &entry.ledger;
         let figures = Figures::of(&self.reading(entry), now);
-        let money = spec.limit.as_ref().map_or_else(|| currency(&ledger.currency), |(_, currency)| *currency);
-        let comparable = money.code() == &*ledger.currency;
+        let money = spec.limit.as_ref().map_or_else(|| currency(&ledger.currency), |limit| limit.currency);
+        let rate = self.rate(spec, ledger, now);
         let text = |amount: &_| amount_text(amount, money);
         status.period = Some(PeriodStatus {
             label: ledger.window.label.clone(),
@@ -149,36 +149,38 @@ impl Machine {
         status.updated = Some(time(figures.at));
         status.gate = Some(state.decision.gate);
         status.prices = Some(self.prices(spec, entry, now));
-        let limit =
-            spec.limit.as_ref().map(|(amount, _)| state.decision.limit.clone().unwrap_or_else(|| amount.clone()));
+        let allowed = state.decision.limit.as_ref();
+        let limit = allowed.map(|limit| limit.amount.clone()).or_else(|| self.limit(key, spec, entry, now));
         status.limit = limit.as_ref().map(text);
-        if comparable {
-            let spent = figures.spent.exact();
+        if let Some(rate) = rate {
+            let shown = |amount: &Fraction| amount.exact() / &rate;
+            let spent = shown(&figures.spent);
             status.spent = Some(text(&spent));
-            status.fixed = Some(text(&figures.fixed.exact()));
-            status.committed = Some(text(&figures.committed.exact()));
+            status.fixed = Some(text(&shown(&figures.fixed)));
+            status.committed = Some(text(&shown(&figures.committed)));
             status.remaining = limit.as_ref().map(|limit| text(&(limit - &spent)));
             status.used_percent = limit.as_ref().map(|limit| used_percent(&spent, limit));
             let used_up = state.latches.get(&(100, Measure::Actual)).and_then(|latch| latch.crossed_at);
-            let ahead = || limit.as_ref().and_then(|limit| figures.reaches(ledger, &self.rates, &limit.into()));
+            let ahead = || allowed.and_then(|limit| figures.reaches(ledger, &self.rates, &(&limit.level).into()));
             let exhausts = used_up.or_else(ahead).filter(|t| *t <= ledger.span.until);
             status.forecast =
-                Some(Forecast { amount: text(&figures.forecast.exact()), exhausts_at: exhausts.map(time) });
-            status.burn_rate = Some(BurnRate { per_day: text(&figures.per_day().exact()) });
-            status.breakdown = Some(self.breakdown(key, entry, money, figures.at));
+                Some(Forecast { amount: text(&shown(&figures.forecast)), exhausts_at: exhausts.map(time) });
+            status.burn_rate = Some(BurnRate { per_day: text(&shown(&figures.per_day())) });
+            status.breakdown = Some(self.breakdown(key, entry, (money, &rate), figures.at));
         }
         status.thresholds = thresholds(state, spec);
     }
 
-    fn breakdown(&self, key: &BudgetKey, entry: &Entry, money: Currency, at: Seconds) -> Breakdown {
+    /// In a currency of which one unit is `rate` of the ledger's.
+    fn breakdown(&self, key: &BudgetKey, entry: &Entry, (money, rate): (Currency, &Exact), at: Seconds) -> Breakdown {
         let reading = self.reading(entry);
         let categories = statement::by_category(&reading, at);
-        let parts: Vec<_> = categories.iter().map(|(_, cost)| cost.clone()).collect();
+        let parts: Vec<_> = categories.iter().map(|(_, cost)| cost / rate).collect();
         let costs = amounts_adding_up(&parts, minor_digits(money));
         let named = categories.into_iter().zip(costs).filter(|((_, exact), _)| !exact.is_zero());
         Breakdown {
             by_category: named.map(|((name, _), cost)| CostShare { name: name.to_string(), cost }).collect(),
-            top_workloads: statement::top(&reading, key, at, |cost| amount_text(cost, money)),
+            top_workloads: statement::top(&reading, key, at, |cost| amount_text(&(cost / rate), money)),
         }
     }
 

@@ -62,9 +62,20 @@ impl Machine {
     }
 
     /// A warning about a Statement of a budget.
-    pub(super) fn tell(&mut self, budget: &BudgetKey, reason: &'static str, statement: &Name, note: &str, at: Seconds) {
-        let key = EventKey::Changed { budget: budget.clone(), reason, of: statement.clone(), at };
-        let note = format!("Statement {statement} {note}");
+    pub(super) fn tell_of(
+        &mut self,
+        budget: &BudgetKey,
+        reason: &'static str,
+        statement: &Name,
+        note: &str,
+        at: Seconds,
+    ) {
+        self.tell(budget, reason, statement, format!("Statement {statement} {note}"), at);
+    }
+
+    /// A warning about something that belongs to a budget.
+    pub(super) fn tell(&mut self, budget: &BudgetKey, reason: &'static str, of: &Name, note: String, at: Seconds) {
+        let key = EventKey::Changed { budget: budget.clone(), reason, of: of.clone(), at };
         if let Some(state) = self.budgets.get_mut(budget).filter(|_| self.leading) {
             state.put_down(Untold { key, warning: true, note, since: at, failures: 0, retry_at: at });
             self.wake_budget(budget, at);

@@ -1,0 +1,192 @@
+//! What a budget may spend in a period: its limit, or what was planned instead, with peaks, what the period before left
+//! over, and how much overrides may add. It is a matter of the present: an edit counts for the whole period at once.
+
+use iso_currency::Currency;
+use jiff::civil::Date;
+use num_traits::{Signed, Zero};
+
+use super::money::{Exact, ParsePriceError, Price};
+use super::period::{Window, Zone};
+use crate::api::{self, Amount};
+use crate::facts::Seconds;
+
+/// A Budget's limit as its manifest has it, ready to be asked. Amounts are in its currency.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Limit {
+    pub currency: Currency,
+    amount: Exact,
+    planned: Vec<Planned>,
+    peaks: Vec<Peak>,
+    /// How many percent of what was left over are added.
+    rollover: Option<i32>,
+    pub caps: Caps,
+}
+
+/// How much overrides may add.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Caps {
+    /// All in force together, of the limit without them.
+    pub percent: Option<i32>,
+    pub per_period: Option<i32>,
+}
+
+#[derive(Clone, Debug, PartialEq)]
+struct Planned {
+    /// The label of one period, or months, 1 to 12.
+    period: Option<String>,
+    months: Vec<i32>,
+    amount: Exact,
+}
+
+#[derive(Clone, Debug, PartialEq)]
+struct Peak {
+    from: Seconds,
+    extra: Exact,
+}
+
+/// What of a limit cannot be computed with.
+#[derive(Debug, thiserror::Error)]
+pub enum LimitError {
+    #[error("spec.{field}: {source}")]
+    Amount { field: String, source: ParsePriceError },
+    #[error("spec.peaks[{index}].from {text:?} is no date: write one such as 2026-11-26")]
+    Date { index: usize, text: String },
+}
+
+// === impl Limit ===
+
+impl Limit {
+    /// None where the Budget has no limit. Dates are of `zone`.
+    pub fn compile(spec: &api::BudgetSpec, zone: &Zone) -> Result<Option<Self>, LimitError> {
+        let Some(limit) = &spec.limit else { return Ok(None) };
+        let planned = spec.planned_limits.iter().enumerate().map(|(i, one)| {
+            let amount = amount(&one.amount, || format!("plannedLimits[{i}].amount"))?;
+            Ok(Planned { period: one.period.clone(), months: one.months.clone(), amount })
+        });
+        let peaks = spec.peaks.iter().enumerate().map(|(index, peak)| {
+            let extra = amount(&peak.extra_amount, || format!("peaks[{index}].extraAmount"))?;
+            let date = peak.from.parse::<Date>().ok().and_then(|date| zone.first_instant(date));
+            let from = date.ok_or_else(|| LimitError::Date { index, text: peak.from.clone() })?;
+            Ok(Peak { from, extra })
+        });
+        Ok(Some(Self {
+            currency: limit.currency,
+            amount: amount(&limit.amount, || "limit.amount".to_owned())?,
+            planned: planned.collect::<Result<_, _>>()?,
+            peaks: peaks.collect::<Result<_, _>>()?,
+            rollover: spec.rollover.as_ref().map(|rollover| rollover.unspent_percent),
+            caps: spec.overrides.as_ref().map(Caps::from).unwrap_or_default(),
+        }))
+    }
+
+    /// What was planned for a period: the first entry that matches, as listed, and the peaks that begin in it.
+    pub fn planned(&self, window: &Window, zone: &Zone) -> Exact {
+        let month = zone.date_at(window.start).map(|date| i32::from(date.month()));
+        let matches = |one: &&Planned| {
+            one.period.as_ref() == Some(&window.label) || month.is_some_and(|month| one.months.contains(&month))
+        };
+        let amount = self.planned.iter().find(matches).map_or(&self.amount, |planned| &planned.amount);
+        let peaks = self.peaks.iter().filter(|peak| (window.start..window.end).contains(&peak.from));
+        peaks.fold(amount.clone(), |sum, peak| sum + &peak.extra)
+    }
+
+    pub fn rolls_over(&self) -> bool {
+        self.rollover.is_some()
+    }
+
+    /// What is added of a period for which so much was planned and in which so much was spent.
+    pub fn rolled_over(&self, planned: &Exact, spent: &Exact) -> Exact {
+        let left = planned - spent;
+        if left.is_positive() { share(&left, self.rollover.unwrap_or_default()) } else { Exact::zero() }
+    }
+}
+
+// === impl Caps ===
+
+impl Caps {
+    /// What overrides may add to a limit in all.
+    pub fn most(&self, limit: &Exact) -> Option<Exact> {
+        self.percent.map(|percent| share(limit, percent))
+    }
+}
+
+impl From<&api::OverrideCaps> for Caps {
+    fn from(caps: &api::OverrideCaps) -> Self {
+        Self { percent: caps.max_percent, per_period: caps.max_per_period }
+    }
+}
+
+fn share(of: &Exact, percent: i32) -> Exact {
+    of * Exact::new(percent.into(), 100.into())
+}
+
+fn amount(amount: &Amount, field: impl Fn() -> String) -> Result<Exact, LimitError> {
+    let price = Price::parse(amount.as_str()).map_err(|source| LimitError::Amount { field: field(), source })?;
+    Ok(price.exact())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::engine::period::Schedule;
+    use serde_json::{Value, json};
+
+    /// The limit of a monthly budget in Berlin, and what it is for the period that holds an instant.
+    fn planned(rest: Value, instant: &str) -> String {
+        let mut spec = json!({
+            "limit": {"amount": 1000, "currency": "EUR"}, "period": {"every": "Month", "timeZone": "Europe/Berlin"},
+        });
+        spec.as_object_mut().unwrap().extend(rest.as_object().unwrap().clone());
+        let spec: api::BudgetSpec = serde_json::from_value(spec).unwrap();
+        let schedule = Schedule::try_from(&spec.period).unwrap();
+        let instant = instant.parse::<jiff::Timestamp>().unwrap().as_second();
+        let window = schedule.at(instant).unwrap();
+        Limit::compile(&spec, schedule.zone()).unwrap().unwrap().planned(&window, schedule.zone()).to_string()
+    }
+
+    #[test]
+    fn the_first_planned_amount_that_matches_counts() {
+        let plans = json!({"plannedLimits": [
+            {"period": "2026-12", "amount": 900}, {"months": [11, 12], "amount": 1500}, {"months": [12], "amount": 1},
+        ]});
+        for (instant, amount) in [
+            ("2026-10-31T22:59:59Z", "1000"),
+            ("2026-10-31T23:00:00Z", "1500"),
+            ("2026-12-15T00:00:00Z", "900"),
+            ("2027-12-15T00:00:00Z", "1500"),
+            ("2027-01-15T00:00:00Z", "1000"),
+        ] {
+            assert_eq!(planned(plans.clone(), instant), amount, "{instant}");
+        }
+        let week = json!({"period": {"every": "Week"}, "plannedLimits": [{"period": "2026-w47", "amount": 5}]});
+        assert_eq!(planned(week.clone(), "2026-11-16T00:00:00Z"), "5");
+        assert_eq!(planned(week, "2026-11-23T00:00:00Z"), "1000");
+        // The month in which it starts.
+        let quarter = json!({"period": {"every": "Quarter"}, "plannedLimits": [{"months": [12, 11], "amount": 5}]});
+        assert_eq!(planned(quarter, "2026-11-16T00:00:00Z"), "1000");
+    }
+
+    #[test]
+    fn a_peak_belongs_to_the_period_in_which_it_begins() {
+        let peaks = json!({"peaks": [
+            {"from": "2026-11-01", "to": "2026-12-05", "extraAmount": "0.5"},
+            {"from": "2026-11-30", "to": "2026-12-05", "extraAmount": 7},
+        ]});
+        for (instant, amount) in
+            [("2026-10-15T00:00:00Z", "1000"), ("2026-11-15T00:00:00Z", "2015/2"), ("2026-12-15T00:00:00Z", "1000")]
+        {
+            assert_eq!(planned(peaks.clone(), instant), amount, "{instant}");
+        }
+    }
+
+    #[test]
+    fn what_is_left_over_is_never_negative() {
+        let spec = json!({"limit": {"amount": 1, "currency": "EUR"}, "rollover": {"unspentPercent": 20}});
+        let spec: api::BudgetSpec = serde_json::from_value(spec).unwrap();
+        let limit = Limit::compile(&spec, &Zone::named("UTC").unwrap()).unwrap().unwrap();
+        let rolled = |planned: i32, spent: i32| {
+            limit.rolled_over(&Exact::from_integer(planned.into()), &Exact::from_integer(spent.into())).to_string()
+        };
+        assert_eq!([rolled(100, 72), rolled(100, 100), rolled(100, 101)], ["28/5", "0", "0"]);
+    }
+}
