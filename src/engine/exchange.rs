@@ -38,7 +38,9 @@ impl Exchange {
             let dated = dated(one, own, zone).map_err(|error| (i, error))?;
             by_currency.entry(one.currency.code().into()).or_default().push(dated);
         }
-        by_currency.values_mut().for_each(|rates| rates.sort());
+        for rates in by_currency.values_mut() {
+            rates.sort();
+        }
         Ok(Self(by_currency))
     }
 

@@ -23,7 +23,7 @@ pub const fn budget(spec: &'static str, says: &'static str) -> Case {
     Case { kind: "Budget", name: "b", spec, says }
 }
 
-const fn plan(spec: &'static str, says: &'static str) -> Case {
+pub const fn plan(spec: &'static str, says: &'static str) -> Case {
     Case { kind: "PricePlan", name: "p", spec, says }
 }
 
@@ -386,7 +386,10 @@ pub const REFUSED: &[Case] = &[
     plan("{currency: EUR, devices: [{pricePerHour: 1}]}", "deviceClass: Required value"),
     plan("{currency: EUR, devices: [{deviceClass: GPU, pricePerHour: 1}]}", "deviceClass in body should match"),
     plan("{currency: EUR, devices: [{deviceClass: '', pricePerHour: 1}]}", "deviceClass in body should"),
-    plan("{currency: EUR, devices: [{deviceClass: a, pricePerHour: '-1'}]}", WHOLE_OR_QUOTED),
+    plan(
+        "{currency: EUR, devices: [{deviceClass: a, pricePerHour: '-1'}]}",
+        "spec.devices[0].pricePerHour in body should match",
+    ),
     plan("{currency: EUR, devices: [{deviceClass: a, pricePerHour: 0.5}]}", "must be of type integer,string"),
     plan(
         "{currency: EUR, devices: [{deviceClass: a, pricePerHour: 1}, {deviceClass: a, pricePerHour: 2}]}",

@@ -1,6 +1,6 @@
 //! The same of limits: seasons, peaks, what is left over, and how much overrides may add.
 
-use crate::cases::{Case, budget, cluster_budget};
+use crate::cases::{Case, budget, cluster_budget, plan};
 
 pub const ACCEPTED: &[Case] = &[
     budget(
@@ -18,6 +18,10 @@ pub const ACCEPTED: &[Case] = &[
     budget("{limit: {amount: 1, currency: EUR}, rollover: {unspentPercent: 20}, overrides: {maxPerPeriod: 0}}", ""),
     cluster_budget(
         "{limit: {amount: 1, currency: EUR}, rollover: {unspentPercent: 100}, overrides: {maxPercent: 10, maxPerPeriod: 1}}",
+        "",
+    ),
+    plan(
+        "{currency: EUR, exchangeRates: [{currency: USD, rate: '0.92', asOf: 2026-11-01}, {currency: USD, rate: 1, asOf: 2026-12-01}, {currency: VND, rate: '0.000034500001', asOf: 2026-11-01}]}",
         "",
     ),
 ];
@@ -80,5 +84,27 @@ pub const REFUSED: &[Case] = &[
     budget(
         "{limit: {amount: 1, currency: EUR}, overrides: {maxPerPeriod: -1}}",
         "spec.overrides.maxPerPeriod in body should be greater than or equal to 0",
+    ),
+    plan(
+        "{currency: EUR, exchangeRates: [{currency: EUR, rate: 1, asOf: 2026-11-01}]}",
+        "exchangeRates are of other currencies: one unit of the plan's own is always 1, so remove that rate",
+    ),
+    plan(
+        "{currency: EUR, exchangeRates: [{currency: USD, rate: 0, asOf: 2026-11-01}]}",
+        "a rate is above 0: write what one unit of the currency is worth in the plan's",
+    ),
+    plan("{currency: EUR, exchangeRates: [{currency: USD, rate: '0.00', asOf: 2026-11-01}]}", "a rate is above 0"),
+    plan(
+        "{currency: EUR, exchangeRates: [{currency: USD, rate: '-1', asOf: 2026-11-01}]}",
+        "rate in body should match",
+    ),
+    plan("{currency: EUR, exchangeRates: [{currency: USD, rate: '1'}]}", "spec.exchangeRates[0].asOf: Required value"),
+    plan(
+        "{currency: EUR, exchangeRates: [{currency: USD, rate: 1, asOf: 2026-11-01}, {currency: USD, rate: 2, asOf: 2026-11-01}]}",
+        "Duplicate value",
+    ),
+    plan(
+        "{currency: EUR, exchangeRates: [{currency: USD, rate: 1, asOf: 2026-11-31}]}",
+        "spec.exchangeRates[0].asOf in body must be of type date",
     ),
 ];
