@@ -37,10 +37,9 @@ test: ## All tests, the ones on a real control plane included
 	$(OPEX_CLUSTER) build
 	RUST_TEST_THREADS=$(TEST_THREADS) $(CARGO) test --workspace --no-fail-fast
 
-soak: ## Pods that start and stop while leaders are killed; real samples and a real Prometheus
+soak: ## Five minutes of Pods that start and stop while leaders are killed
 	$(OPEX_CLUSTER) build
 	SOAK=1 $(CARGO) test --test operator a03 -- --nocapture
-	$(CARGO) test --test operator -- --ignored --test-threads=1
 
 bench: ## Speed and memory, each figure beside its floor in the same run
 	$(CARGO) bench --bench figures

@@ -145,9 +145,10 @@ fn nothing(subject: &Subject) -> Counted {
     }
 }
 
-/// Whether Prometheus scraped anything in a window: if not, an empty answer does not say that there was nothing.
+/// Whether Prometheus scraped anything twice in a window, as an increase takes it: if not, an empty answer does not say
+/// that there was nothing.
 async fn has_samples(client: &Prometheus, from: Seconds, to: Seconds) -> Result<bool, Failure> {
-    let scraped = client.query(&format!("count(count_over_time(up[{}s]))", to - from), to).await;
+    let scraped = client.query(&format!("count(count_over_time(up[{}s]) > 1)", to - from), to).await;
     match scraped {
         Ok(series) => Ok(!series.is_empty()),
         Err(error) => Err(Failure { error, slow: None }),

@@ -45,6 +45,7 @@ async fn a04_denial_follows_the_crossing() {
     let (median, most) = (f64::midpoint(late[9], late[10]), late[19]);
     println!("from crossing to denial, ms: {}", milliseconds.join(" "));
     println!("median {:.1} ms, p99 {:.1} ms, of {BUDGETS}", median * 1000.0, most * 1000.0);
+    assert!(median < 0.5 && most < 2.5, "ten times the targets: median {median} s, p99 {most} s");
 }
 
 /// A Namespace and a running Pod for each Budget, then all Budgets at once.

@@ -43,7 +43,6 @@ struct Scene<'a> {
 }
 
 #[test]
-#[ignore = "minutes of scraping, which a busy machine makes uneven: make soak"]
 fn what_prometheus_counts_survives_its_death_and_the_leaders() {
     if needs_own_cluster() {
         return;

@@ -21,7 +21,6 @@ const SCRAPED: Duration = Duration::from_secs(90);
 const BASES: [(&str, &str); 3] = [("requested", "Requests"), ("used", "Usage"), ("larger", "MaxOfRequestsAndUsage")];
 
 #[test]
-#[ignore = "minutes of scraping, which a busy machine makes uneven: make soak"]
 fn what_pods_use_is_billed_by_samples() {
     if needs_simulated_nodes() {
         return;
