@@ -1,8 +1,9 @@
 //! One metered object's life: from when, to when, holding what.
 //!
-//! Pods, claims of storage or devices, and load balancers differ in what they hold; how they are metered is the same. An item keeps the
-//! few versions that differ, so that a fact learned late can be netted exactly. What a new version of the object makes
-//! of it is worked out on the item as it is [now](Item::now), so that it costs the same however much went before.
+//! Pods, claims of storage or devices, and load balancers differ in what they hold; how they are metered is the same. An
+//! item keeps the few versions that differ, so that a fact learned late can be netted exactly. What a new version of the
+//! object makes of it is worked out on the item as it is [now](Item::now), so that it costs the same however much went
+//! before.
 
 use std::sync::{Arc, LazyLock};
 
@@ -72,23 +73,32 @@ impl Item {
         Tag { source: self.source, version: self.version }
     }
 
+    /// What begins at `start`, or where that bears no time when it was first seen, at `at`; it holds nothing yet.
+    fn begin(source: Source, namespace: &Name, start: Seconds, at: Seconds) -> Self {
+        Self {
+            source,
+            namespace: namespace.clone(),
+            workload: None,
+            site: None,
+            called: NAMELESS,
+            start: dated(start, at),
+            end: NEVER,
+            terminal: false,
+            allocated: false,
+            undated: start == UNDATED,
+            version: 0,
+            status_written: None,
+            held: Held::Always(Holding::nothing()),
+        }
+    }
+
     /// A Pod as first seen at `at`, once it is bound to a Node.
     pub fn of_pod(pod: &PodFact, version: u64, at: Seconds) -> Option<Self> {
         let site = pod.node.clone()?;
         let mut item = Self {
-            source: Source::Pods,
-            namespace: pod.namespace.clone(),
-            workload: None,
             site: Some(site),
             called: ObjectId::named("Pod", &pod.namespace, &pod.name),
-            start: dated(pod.start, at),
-            end: NEVER,
-            terminal: false,
-            allocated: false,
-            undated: pod.start == UNDATED,
-            version,
-            status_written: pod.status_written,
-            held: Held::Always(Holding { labels: pod.labels.clone(), amounts: pod.requests.clone() }),
+            ..Self::begin(Source::Pods, &pod.namespace, pod.start, at)
         };
         item.follow_pod(pod, version, at);
         Some(item)
@@ -116,24 +126,9 @@ impl Item {
 
     /// A claim as seen at `at`; before, there was `first`: none if this is the first sight of it.
     pub fn of_claim(claim: &ClaimFact, version: u64, at: Seconds) -> Self {
-        let mut item = Self {
-            source: Source::Claims,
-            namespace: claim.namespace.clone(),
-            workload: None,
-            site: Some(claim.class.clone()),
-            called: NAMELESS,
-            start: dated(claim.created, at),
-            end: NEVER,
-            terminal: false,
-            allocated: false,
-            undated: claim.created == UNDATED,
-            version,
-            status_written: None,
-            held: Held::Always(Self::claimed(claim)),
-        };
-        if claim.lost {
-            item.end = at;
-        }
+        let begun = Self::begin(Source::Claims, &claim.namespace, claim.created, at);
+        let mut item = Self { site: Some(claim.class.clone()), ..begun };
+        item.follow_claim(claim, version, at);
         item
     }
 
@@ -146,21 +141,9 @@ impl Item {
     }
 
     pub fn of_service(service: &ServiceFact, version: u64, at: Seconds) -> Self {
-        Self {
-            source: Source::Services,
-            namespace: service.namespace.clone(),
-            workload: None,
-            site: None,
-            called: NAMELESS,
-            start: dated(service.created, at),
-            end: NEVER,
-            terminal: false,
-            allocated: false,
-            undated: service.created == UNDATED,
-            version,
-            status_written: None,
-            held: Held::Always(Self::served(service)),
-        }
+        let mut item = Self::begin(Source::Services, &service.namespace, service.created, at);
+        item.follow_service(service, version);
+        item
     }
 
     pub fn follow_service(&mut self, service: &ServiceFact, version: u64) {
@@ -172,19 +155,8 @@ impl Item {
     pub fn of_device_claim(claim: &DeviceClaimFact, version: u64, at: Seconds) -> Self {
         let since = claim.allocated.as_ref().and_then(|allocated| allocated.since);
         let mut item = Self {
-            source: Source::ResourceClaims,
-            namespace: claim.namespace.clone(),
-            workload: None,
-            site: None,
-            called: NAMELESS,
-            start: since.unwrap_or(at).min(at),
-            end: NEVER,
-            terminal: false,
-            allocated: false,
             undated: claim.allocated.is_some() && since.is_none(),
-            version,
-            status_written: None,
-            held: Held::Always(Holding::nothing()),
+            ..Self::begin(Source::ResourceClaims, &claim.namespace, since.unwrap_or(at).min(at), at)
         };
         item.follow_device_claim(claim, version);
         item
@@ -210,21 +182,7 @@ impl Item {
 
     /// An object of a kind that a plan may name, as it is billed to a namespace.
     pub fn of_object(object: &ObjectFact, billed_to: &Name, version: u64, at: Seconds) -> Self {
-        let mut item = Self {
-            source: Source::Objects(object.kind),
-            namespace: billed_to.clone(),
-            workload: None,
-            site: None,
-            called: NAMELESS,
-            start: dated(object.created, at),
-            end: NEVER,
-            terminal: false,
-            allocated: false,
-            undated: object.created == UNDATED,
-            version,
-            status_written: None,
-            held: Held::Always(Holding::nothing()),
-        };
+        let mut item = Self::begin(Source::Objects(object.kind), billed_to, object.created, at);
         item.follow_object(object, version);
         item
     }

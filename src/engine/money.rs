@@ -20,7 +20,7 @@ pub type Exact = num_rational::BigRational;
 pub use exact::{ParseExactError, exact_text, parse_exact};
 pub use fraction::Fraction;
 pub use price::{ParsePriceError, Price};
-pub use round::{amount_text, cost_text, minor_digits, reaches, to_decimals, used_percent};
+pub use round::{amount_text, cost_text, minor_digits, reaches, short_decimals, to_decimals, used_percent};
 pub use split::{amounts_adding_up, apportion, split};
 pub use total::Total;
 pub use unit::{BILLIONTHS, ParseUnitError, Unit};

@@ -1,11 +1,10 @@
 //! What a line of a Statement says, in the terms of FOCUS: which kind of charge it is, how many units at which price,
 //! and what it comes to. Exact: rounded once, where a column is printed.
 
-use num_bigint::BigInt;
 use num_traits::{One, Zero};
 
 use crate::api::{ChargeFrequency, Line, Statement};
-use crate::engine::money::{Exact, ParseExactError, Unit, UnitPrice, parse_exact, to_decimals};
+use crate::engine::money::{Exact, ParseExactError, Unit, UnitPrice, parse_exact, short_decimals};
 
 /// Most decimals of quantities, and of prices that no short decimal is exact for.
 const DIGITS: u32 = 18;
@@ -129,9 +128,5 @@ fn decimal(price: &UnitPrice) -> String {
 
 /// At most [`DIGITS`] decimals, and no zeros at their end.
 pub fn shortest(number: &Exact) -> String {
-    let text = to_decimals(number, DIGITS);
-    if number.denom() == &BigInt::one() {
-        return number.to_integer().to_string();
-    }
-    text.trim_end_matches('0').trim_end_matches('.').to_owned()
+    short_decimals(number, DIGITS)
 }

@@ -344,8 +344,7 @@ impl Machine {
 
     pub(super) fn selected(&self, key: &BudgetKey, now: Seconds) -> Vec<Name> {
         let Some(children) = self.children_of(key) else { return Vec::new() };
-        let matches = |name: &&Name| children.selector.matches(&self.world.namespace_labels(name, now));
-        self.namespaces.keys().filter(matches).cloned().collect()
+        self.matching(&children.selector, now).cloned().collect()
     }
 
     pub(super) fn count_children(&self, key: &BudgetKey, now: Seconds) -> Option<i64> {

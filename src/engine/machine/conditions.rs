@@ -6,6 +6,7 @@ use super::persist::time;
 use super::{BudgetState, Entry, Machine};
 use crate::api::{BudgetStatus, Gate, PricePlanStatus};
 use crate::engine::budget::{Budget, BudgetKey};
+use crate::engine::meter::Scope;
 use crate::engine::observed::Source;
 use crate::engine::write::{Write, WriteKey};
 use crate::facts::{Name, Seconds};
@@ -193,13 +194,10 @@ impl Machine {
 
     /// The namespaces that a budget covers.
     fn covered(&self, key: &BudgetKey) -> Vec<Name> {
-        let scope = self.budgets.get(key).and_then(BudgetState::scope);
-        match (&key.namespace, scope) {
+        match (&key.namespace, self.budgets.get(key).and_then(BudgetState::scope)) {
             (Some(namespace), _) => vec![namespace.clone()],
-            (None, Some(scope)) => {
-                self.namespaces.keys().filter(|name| self.covers(scope, name, self.now)).cloned().collect()
-            }
-            (None, None) => Vec::new(),
+            (None, Some(Scope::Namespaces(selector))) => self.matching(selector, self.now).cloned().collect(),
+            (None, _) => Vec::new(),
         }
     }
 

@@ -91,11 +91,9 @@ impl Machine {
         }
         self.settle(difference, window_until(to), at);
         for (id, gap) in gaps {
-            self.ledgers
-                .get_mut(&id)
-                .filter(|e| e.closed_at.is_none())
-                .into_iter()
-                .for_each(|e| e.note_gap(gap.clone()));
+            if let Some(entry) = self.ledgers.get_mut(&id).filter(|entry| entry.closed_at.is_none()) {
+                entry.note_gap(gap);
+            }
         }
         self.count_values(answer, from, to);
         self.skip(from, to);

@@ -6,8 +6,8 @@ use std::fmt::Write as _;
 use super::{BudgetState, Machine};
 use crate::api::{Gate, Measure, ScaleCeiling};
 use crate::engine::budget::{Budget, BudgetKey};
-use crate::engine::meter::Scope;
 use crate::engine::money::amount_text;
+use crate::engine::selector::Selector;
 use crate::engine::write::{Write, WriteKey};
 use crate::facts::{Name, ScaleFact, Seconds};
 
@@ -122,14 +122,12 @@ impl Machine {
         let wide = self.budgets.iter().take_while(|(key, _)| key.namespace.is_none());
         let own = self.budgets.range(own..).take_while(move |(key, _)| key.namespace.as_ref() == Some(namespace));
         let specs = wide.chain(own).filter_map(|(key, state)| Some((key, state, state.specs.last()?.as_deref()?)));
-        specs.filter(move |(_, _, spec)| self.covers(&spec.terms.scope, namespace, now))
+        specs.filter(move |(_, _, spec)| spec.terms.scope.holds(&self.world, namespace, now))
     }
 
-    pub(super) fn covers(&self, scope: &Scope, namespace: &Name, now: Seconds) -> bool {
-        match scope {
-            Scope::Namespace(own) => own == namespace,
-            Scope::Namespaces(selector) => selector.matches(&self.world.namespace_labels(namespace, now)),
-        }
+    /// The namespaces that are there and match a selector.
+    pub(super) fn matching<'a>(&'a self, selector: &'a Selector, now: Seconds) -> impl Iterator<Item = &'a Name> {
+        self.namespaces.keys().filter(move |name| selector.matches(&self.world.namespace_labels(name, now)))
     }
 
     /// Why, in one sentence, and whom to ask, in a second. The policies put between them what is still allowed.

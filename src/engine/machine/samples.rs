@@ -12,7 +12,6 @@ use crate::engine::budget::{Budget, BudgetKey};
 use crate::engine::meter::Scope;
 use crate::engine::observed::{Source, Tag};
 use crate::engine::sampling::Wanted;
-use crate::engine::selector::Selector;
 use crate::facts::{Name, ObjectId, Seconds, UsageFact};
 
 /// Samples not read for longer are stale.
@@ -84,10 +83,8 @@ impl Machine {
         for (_, spec) in self.sampled(now) {
             match &spec.terms.scope {
                 Scope::Namespace(namespace) => wanted.add([namespace.clone()]),
-                Scope::Namespaces(selector) if *selector == Selector::default() => wanted = Wanted::Everybody,
-                scope @ Scope::Namespaces(_) => {
-                    wanted.add(self.namespaces.keys().filter(|name| self.covers(scope, name, now)).cloned());
-                }
+                Scope::Namespaces(selector) if selector.is_everything() => wanted = Wanted::Everybody,
+                Scope::Namespaces(selector) => wanted.add(self.matching(selector, now).cloned()),
             }
         }
         if wanted == Wanted::Nobody {
@@ -106,7 +103,7 @@ impl Machine {
             );
             return Some((false, "MetricsUnavailable", message));
         }
-        let own = pods.iter().filter(|(namespace, _)| self.covers(&spec.terms.scope, namespace, now));
+        let own = pods.iter().filter(|(namespace, _)| spec.terms.scope.holds(&self.world, namespace, now));
         let Running { sampled, unsampled } = own.fold(Running::default(), |sum, (_, one)| sum.plus(*one));
         if unsampled == 0 {
             return None;

@@ -198,8 +198,7 @@ impl Machine {
     pub(super) fn namespace_count(&self, key: &BudgetKey, now: Seconds) -> Option<i64> {
         let Some(scope) = self.budgets.get(key)?.scope() else { return self.count_children(key, now) };
         let Scope::Namespaces(selector) = scope else { return None };
-        let selected = self.namespaces.keys().filter(|n| selector.matches(&self.world.namespace_labels(n, now)));
-        i64::try_from(selected.count()).ok()
+        i64::try_from(self.matching(selector, now).count()).ok()
     }
 
     fn namespace_figures(&self, now: Seconds) -> Vec<(Name, Currency, String)> {

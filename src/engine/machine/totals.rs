@@ -6,7 +6,7 @@ use std::borrow::Cow;
 use super::Machine;
 use crate::api::{BudgetStatus, BurnRate, Forecast};
 use crate::engine::budget::BudgetKey;
-use crate::engine::money::{Exact, Price, amount_text, used_percent};
+use crate::engine::money::{Exact, amount_text, parse_exact, used_percent};
 use crate::facts::{Name, Seconds};
 
 impl Machine {
@@ -18,7 +18,7 @@ impl Machine {
             return;
         }
         let sum = |figure: &dyn Fn(&BudgetStatus) -> Option<&String>| {
-            let amounts = children.iter().map(|child| figure(child).and_then(|text| amount(text)));
+            let amounts = children.iter().map(|child| figure(child).and_then(|text| parse_exact(text).ok()));
             amounts
                 .collect::<Option<Vec<_>>>()
                 .map(|amounts| amounts.iter().fold(Exact::default(), |sum, one| sum + one))
@@ -59,11 +59,4 @@ impl Machine {
         };
         self.selected(key, now).into_iter().filter_map(child).collect()
     }
-}
-
-/// An amount as a status shows it.
-fn amount(text: &str) -> Option<Exact> {
-    let (sign, digits) = text.strip_prefix('-').map_or((1, text), |digits| (-1, digits));
-    let amount = Price::parse(digits).ok()?.exact();
-    Some(if sign < 0 { Exact::default() - amount } else { amount })
 }

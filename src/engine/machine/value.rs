@@ -6,7 +6,7 @@ use crate::api;
 use crate::engine::budget::BudgetKey;
 use crate::engine::counted::{Answer, Counted, Subject};
 use crate::engine::ledger::Ledger;
-use crate::engine::money::{BILLIONTHS, Exact, cost_text, exact_text, to_decimals};
+use crate::engine::money::{BILLIONTHS, Exact, cost_text, exact_text, short_decimals};
 use crate::engine::worth::Worth;
 use crate::facts::{Name, Seconds};
 use num_traits::Zero;
@@ -65,8 +65,7 @@ impl Machine {
     }
 
     pub(super) fn unit_cost(&self, entry: &Entry, now: Seconds) -> Option<api::UnitCost> {
-        let text = to_decimals(&self.per_unit(entry, now)?, DIGITS);
-        let per_unit = text.trim_end_matches('0').trim_end_matches('.').to_owned();
+        let per_unit = short_decimals(&self.per_unit(entry, now)?, DIGITS);
         Some(api::UnitCost { per_unit, unit: entry.worth.as_ref()?.unit.to_string() })
     }
 
@@ -77,11 +76,11 @@ impl Machine {
         let whole = spent.as_ref().filter(|_| entry.counted >= until);
         let per_unit = whole.map_or_else(|| worth.per_unit(), |spent| worth.of_one(spent));
         let left_out = worth.left_out(spent.as_ref().filter(|_| whole.is_none()));
-        let units = to_decimals(&Exact::new(worth.units().into(), BILLIONTHS.into()), 9);
+        let units = Exact::new(worth.units().into(), BILLIONTHS.into());
         Some(api::StatementUnitCost {
             per_unit: per_unit.as_ref().map(cost_text),
             unit: worth.unit.to_string(),
-            units: units.trim_end_matches('0').trim_end_matches('.').to_owned(),
+            units: short_decimals(&units, 9),
             left_out: (!left_out.is_zero()).then(|| exact_text(&left_out)),
         })
     }

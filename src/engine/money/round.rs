@@ -21,6 +21,11 @@ pub fn to_decimals(value: &Exact, digits: u32) -> String {
     decimal_text(&scaled, digits)
 }
 
+/// The same with at most `digits` decimals, which is at least 1: no zeros at their end.
+pub fn short_decimals(value: &Exact, digits: u32) -> String {
+    to_decimals(value, digits).trim_end_matches('0').trim_end_matches('.').to_owned()
+}
+
 /// A Statement's `cost` or `total`: 10 decimals.
 pub fn cost_text(value: &Exact) -> String {
     to_decimals(value, COST_DIGITS)

@@ -6,7 +6,7 @@ use std::str::FromStr;
 use num_bigint::BigInt;
 
 use super::Exact;
-use super::round::to_decimals;
+use super::round::short_decimals;
 use crate::facts::Name;
 
 /// Hours of a month where a price is per GiB-month.
@@ -121,8 +121,7 @@ impl Unit {
 }
 
 fn decimals(number: &Exact) -> String {
-    let text = to_decimals(number, CONSUMED_DIGITS);
-    text.trim_end_matches('0').trim_end_matches('.').to_owned()
+    short_decimals(number, CONSUMED_DIGITS)
 }
 
 /// As in a Statement's `unit`.
