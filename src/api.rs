@@ -19,6 +19,7 @@ mod price_plan;
 mod quantity;
 mod recurring;
 mod schema;
+mod sharing;
 mod statement;
 mod status;
 
@@ -36,9 +37,10 @@ pub use price_plan::{
 };
 pub use quantity::Quantity;
 pub use recurring::{AllocateBy, Allocation, Booking, RecurringCharge};
+pub use sharing::{IdleSharing, NamespaceSharing, ShareIdle, ShareNamespaces, Sharing};
 pub use statement::{
-    BilledKind, BilledRef, BudgetKind, BudgetRef, Category, ChargeClass, ChargeFrequency, Gap, Line, Phase, Statement,
-    StatementPeriod, StatementSpec, StatementUnitCost,
+    BilledKind, BilledRef, BudgetKind, BudgetRef, Category, ChargeClass, ChargeFrequency, Gap, Line, Phase, Share,
+    Statement, StatementPeriod, StatementSpec, StatementUnitCost,
 };
 pub use status::{
     Breakdown, BudgetStatus, BurnRate, CostShare, Forecast, Gate, PeriodStatus, Prices, ThresholdStatus, UnitCost,

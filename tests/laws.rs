@@ -37,6 +37,8 @@ mod rewound;
 mod sampled;
 #[path = "laws/server.rs"]
 mod server;
+#[path = "laws/showback.rs"]
+mod showback;
 #[path = "laws/simulation.rs"]
 mod simulation;
 #[path = "laws/traces.rs"]
@@ -204,6 +206,8 @@ const BILLED_IN_TIME: Features = &[
     Feature::Until,
     Feature::RecurringByUsage,
     Feature::Samples,
+    Feature::Idle,
+    Feature::SharedNamespaces,
 ];
 
 /// What a limit can be made of.
@@ -238,6 +242,19 @@ proptest! {
             let fault = bill.lines.iter().find(|(key, quantity)| !key.correction && quantity.is_negative());
             prop_assert!(fault.is_none(), "{namespace}/{name}: {fault:?}\n{}", traces::shown(&input.trace));
         }
+    }
+
+    /// Σ namespaces + idle = Σ nodes.
+    #[test]
+    fn the_showback_adds_up(
+        pods in prop::collection::vec((0_u16..8000, 1_u16..5000, 0_u16..600, 0_u16..900, any::<u8>()), 0..8),
+        by in prop::sample::select(vec!["Keep", "Even", "Usage"]),
+    ) {
+        let input = showback::input(&pods, by);
+        let report = replay(&input);
+        let mut faults = showback::faults(&report, by);
+        faults.extend(compare::differences(&compare::bills(&report), &reference::bills(&input)));
+        prop_assert!(faults.is_empty(), "{}\n{}", faults.join("\n"), traces::shown(&input.trace));
     }
 
     /// What is left of a limit, and when how much of it was spent, is as the reference says.

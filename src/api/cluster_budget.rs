@@ -22,7 +22,8 @@ use super::status::BudgetStatus;
     shortname = "cbgt",
     category = "opex",
     doc = "A ClusterBudget keeps the running costs of many namespaces inside one limit: of those that namespaceSelector picks, or of all. Apart from that it is a Budget. Without a limit it shows figures only.",
-    validation = ("size(self.metadata.name) <= 52", "a budget's name has at most 52 characters, because its Statements are named after it and their period: choose a shorter one")
+    validation = ("size(self.metadata.name) <= 52", "a budget's name has at most 52 characters, because its Statements are named after it and their period: choose a shorter one"),
+    validation = Rule::new("!has(self.spec.podSelector) || !has(self.spec.includeIdle) || !self.spec.includeIdle").message("idle capacity is no Pod's: leave includeIdle or the podSelector out").field_path(".spec.includeIdle")
 )]
 pub struct ClusterBudgetSpec {
     /// Which namespaces are counted, by their labels. Without it: all of them.
@@ -33,6 +34,10 @@ pub struct ClusterBudgetSpec {
     /// PerNamespace: a Budget of this name in each of them, kept equal to this one and removed with it.
     #[serde(default)]
     pub mode: Mode,
+    /// Counts the cluster's idle capacity as well: what no Pod requests of the nodes, as far as the plan's sharing.idle
+    /// gives it to no namespace.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub include_idle: bool,
     /// All that a Budget has.
     #[serde(flatten)]
     pub budget: BudgetSpec,

@@ -14,6 +14,7 @@ use super::meter::Meter;
 use super::quantity::Quantity;
 use super::recurring::RecurringCharge;
 use super::schema;
+use super::sharing::Sharing;
 use super::statement::Category;
 
 /// What things cost. An edit takes effect at the instant at which the API server accepted it, and forward only: what
@@ -121,6 +122,10 @@ pub struct PricePlanSpec {
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(length(max = 32), extend("x-kubernetes-list-type" = "map", "x-kubernetes-list-map-keys" = ["name"]))]
     pub discounts: Vec<Discount>,
+    /// Who bears what is nobody's own: idle capacity, and namespaces that serve others. It counts for the whole period
+    /// in which it stands when a Statement is read or closed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub sharing: Option<Sharing>,
     /// What other currencies are worth in this plan's, so that budgets may have their limits in those: by date, the
     /// newest one that has begun counts. Prices and Statements stay in the plan's currency.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]

@@ -10,6 +10,7 @@ use kube::{CustomResource, KubeSchema};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use super::budget::Basis;
 use super::schema;
 use super::status::CostShare;
 
@@ -69,6 +70,11 @@ pub struct StatementSpec {
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(length(max = 200), extend("x-kubernetes-list-type" = "atomic"))]
     pub gaps: Vec<Gap>,
+    /// In which times it shares in what is divided by a plan, where that is not the whole period: only what came up in
+    /// them is divided.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(max = 20), extend("x-kubernetes-list-type" = "atomic"))]
+    pub shares: Vec<Share>,
     /// The ten workloads that cost most, of a closed Statement.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(length(max = 10), extend("x-kubernetes-list-type" = "atomic"))]
@@ -130,6 +136,33 @@ pub struct StatementPeriod {
     pub start: Time,
     /// The first instant that no longer belongs to it.
     pub end: Time,
+}
+
+/// A time in which a Statement shares in what is divided by a plan. What came up in it is what stood at its end, less
+/// what stood at its beginning.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+#[schemars(inline)]
+pub struct Share {
+    /// The PricePlan.
+    #[schemars(length(max = 253))]
+    pub plan: String,
+    /// The basis on which it is used.
+    #[serde(default)]
+    pub basis: Basis,
+    /// Its first instant.
+    pub from: Time,
+    /// The first instant that no longer belongs to it; absent while it goes on.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub until: Option<Time>,
+    /// What shared namespaces had used since the period began, and what had been idle, at its first instant.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(max = 1000), extend("x-kubernetes-list-type" = "atomic"))]
+    pub before: Vec<Line>,
+    /// The same at its end.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(max = 1000), extend("x-kubernetes-list-type" = "atomic"))]
+    pub after: Vec<Line>,
 }
 
 /// Whether a Statement still grows.

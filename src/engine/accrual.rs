@@ -37,7 +37,7 @@ impl Ramp {
     }
 
     /// As far as it began before `t`.
-    fn value(&self, t: Seconds) -> i128 {
+    pub fn value(&self, t: Seconds) -> i128 {
         if t > self.at { self.line(t) } else { 0 }
     }
 

@@ -76,12 +76,12 @@ impl BudgetKey {
 
 impl Budget {
     pub fn of_namespace(namespace: &Name, spec: &api::BudgetSpec) -> Result<Self, BudgetError> {
-        Self::compile(Scope::Namespace(namespace.clone()), spec)
+        Self::compile(Scope::Namespace(namespace.clone()), false, spec)
     }
 
     pub fn of_cluster(spec: &api::ClusterBudgetSpec) -> Result<Self, BudgetError> {
         let selector = compile(spec.namespace_selector.as_ref()).map_err(BudgetError::NamespaceSelector)?;
-        Self::compile(Scope::Namespaces(selector.unwrap_or_default()), &spec.budget)
+        Self::compile(Scope::Namespaces(selector.unwrap_or_default()), spec.include_idle, &spec.budget)
     }
 
     /// Either one pot, or what is wanted in each namespace.
@@ -94,7 +94,7 @@ impl Budget {
         Ok((None, Some(Children { selector, spec: Arc::new(spec.budget.clone()) })))
     }
 
-    fn compile(scope: Scope, spec: &api::BudgetSpec) -> Result<Self, BudgetError> {
+    fn compile(scope: Scope, idle: bool, spec: &api::BudgetSpec) -> Result<Self, BudgetError> {
         for above in spec.thresholds.iter().filter_map(|threshold| threshold.above.as_ref()) {
             Price::parse(above.as_str()).map_err(BudgetError::Above)?;
         }
@@ -108,6 +108,7 @@ impl Budget {
                 pods: compile(spec.pod_selector.as_ref()).map_err(BudgetError::PodSelector)?,
                 charges: spec.pod_selector.is_none(),
                 basis: spec.basis,
+                idle: idle && spec.pod_selector.is_none(),
                 plan: spec.price_plan.as_str().into(),
             },
             thresholds: spec.thresholds.clone(),

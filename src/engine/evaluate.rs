@@ -1,16 +1,14 @@
 //! Where a ledger stands and where it is going: spend, forecast, crossings. Exact, and of `now` alone.
 
-use std::collections::BTreeMap;
-
-use super::ledger::{Ledger, LineKey};
+use super::ledger::Ledger;
 use super::money::{Exact, Fraction};
-use super::rate::Rates;
-use super::share::Shares;
+use super::rate::{Rate, Rates};
+use super::share::{Parts, Shares, is_usage};
 use crate::facts::Seconds;
 
 const DAY: i64 = 86_400;
 
-/// How far apart a ledger is looked at whose charges are divided by usage: in between it is taken to rise.
+/// How far apart a ledger is looked at that shares in what is divided: in between it is taken to rise.
 const LOOK: Seconds = 60;
 
 /// A ledger with what it takes to read it.
@@ -18,7 +16,7 @@ const LOOK: Seconds = 60;
 pub struct Reading<'a> {
     pub ledger: &'a Ledger,
     pub rates: &'a Rates,
-    /// Present where charges are divided by usage.
+    /// Present where something is divided.
     pub shares: Option<Shares<'a>>,
 }
 
@@ -37,6 +35,24 @@ pub struct Figures {
     pub committed: Fraction,
 }
 
+/// What the parts of what is divided come to.
+#[derive(Clone, Debug)]
+struct Shared {
+    all: Fraction,
+    /// What of it comes by the calendar.
+    fixed: Fraction,
+}
+
+// === impl Shared ===
+
+impl Shared {
+    const NOTHING: Self = Self { all: Fraction::ZERO, fixed: Fraction::ZERO };
+
+    fn usage(&self) -> Fraction {
+        self.all.plus(&self.fixed.times(-1))
+    }
+}
+
 // === impl Figures ===
 
 impl Figures {
@@ -44,15 +60,20 @@ impl Figures {
         let Reading { ledger, rates, .. } = *reading;
         let (at, end) = (ledger.clamp(now), ledger.span.until);
         let shared = |upto| reading.shared(upto, at);
-        let (spent, now_shared) = (ledger.spent(rates, at), shared(at));
-        let spent = spent.plus(&now_shared);
-        let mut slope = if at < end { ledger.slope(rates, at) } else { Fraction::ZERO };
-        if at < end && reading.shares.is_some() {
-            slope = slope.plus(&shared(at + 1)).plus(&now_shared.times(-1));
+        let (now, then) = (shared(at), shared(end));
+        let spent = ledger.spent(rates, at).plus(&now.all);
+        let fixed = ledger.fixed(rates, at).plus(&now.fixed);
+        let committed = ledger.fixed(rates, end).plus(&then.fixed);
+        let (mut slope, mut usage) = (Fraction::ZERO, Fraction::ZERO);
+        if at < end {
+            let next = if reading.shares.is_some() { shared(at + 1) } else { Shared::NOTHING };
+            slope = ledger.slope(rates, at).plus(&next.all).plus(&now.all.times(-1));
+            usage = if fixed == committed {
+                slope.clone()
+            } else {
+                ledger.usage_slope(rates, at).plus(&next.usage()).plus(&now.usage().times(-1))
+            };
         }
-        let (fixed, committed) = (ledger.fixed(rates, at), ledger.fixed(rates, end));
-        let (fixed, committed) = (fixed.plus(&now_shared), committed.plus(&shared(end)));
-        let usage = if fixed == committed { slope.clone() } else { ledger.usage_slope(rates, at) };
         let forecast = spent.plus(&usage.times(ledger.span.until - at)).plus(&committed).plus(&fixed.times(-1));
         let forecast = forecast.plus(&ledger.bent(rates, at, ledger.span.until));
         Self { at, spent, slope, forecast, fixed, committed }
@@ -93,21 +114,22 @@ impl Reading<'_> {
     /// What was spent in `[from, t)`.
     pub fn spent(&self, t: Seconds) -> Fraction {
         let t = self.ledger.clamp(t);
-        self.ledger.spent(self.rates, t).plus(&self.shared(t, t))
+        self.ledger.spent(self.rates, t).plus(&self.shared(t, t).all)
     }
 
-    /// The parts of charges divided by usage that fall to this ledger by `t`.
-    pub fn parts(&self, t: Seconds) -> BTreeMap<LineKey, Exact> {
+    /// The parts of what is divided that fall to this ledger by `t`.
+    pub fn parts(&self, t: Seconds) -> Parts {
         let t = self.ledger.clamp(t);
         let parts = self.shares.as_ref().map(|shares| shares.parts(self.rates, &self.ledger.span, t, t));
         parts.unwrap_or_default()
     }
 
-    /// What they come to of what is charged by `upto`, as usage stood at `at`.
-    fn shared(&self, upto: Seconds, at: Seconds) -> Fraction {
-        let Some(shares) = &self.shares else { return Fraction::ZERO };
+    /// What they come to of what came up by `upto`, as usage stood at `at`.
+    fn shared(&self, upto: Seconds, at: Seconds) -> Shared {
+        let Some(shares) = &self.shares else { return Shared::NOTHING };
         let parts = shares.parts(self.rates, &self.ledger.span, upto, at);
-        parts.values().fold(Exact::default(), |sum, part| sum + part).into()
+        let cost = |counts: fn(&Rate) -> bool| parts.cost(self.rates, counts);
+        Shared { all: cost(|_| true), fixed: cost(|rate| !is_usage(rate)) }
     }
 
     /// The first whole second in `(after, now]` at which spend is at least `level`; `after` where it was so already.

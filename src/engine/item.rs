@@ -92,6 +92,11 @@ impl Item {
         }
     }
 
+    /// The Node of a Pod.
+    pub fn node(&self) -> Option<&Name> {
+        self.site.as_ref().filter(|_| self.source == Source::Pods)
+    }
+
     /// A Pod as first seen at `at`, once it is bound to a Node.
     pub fn of_pod(pod: &PodFact, version: u64, at: Seconds) -> Option<Self> {
         let site = pod.node.clone()?;
@@ -244,6 +249,11 @@ impl Item {
         if self.workload != now.workload || self.site != now.site {
             return Some(Seconds::MIN);
         }
+        self.holds_otherwise(now, from)
+    }
+
+    /// The first instant at which it would hold something else.
+    pub fn holds_otherwise(&self, now: &Self, from: Seconds) -> Option<Seconds> {
         let start = (self.start != now.start).then(|| self.start.min(now.start));
         let end = (self.end != now.end).then(|| self.end.min(now.end));
         let held = (!self.held.is_from(from, now.held.last())).then_some(from);

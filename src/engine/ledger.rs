@@ -6,6 +6,7 @@
 mod condense;
 mod estimated;
 pub(in crate::engine) mod graduated;
+mod marks;
 
 use std::collections::{BTreeMap, HashMap};
 
@@ -15,11 +16,13 @@ use super::money::{Exact, Fraction, Total};
 use super::observed::{Cut, Tag};
 use super::period::Window;
 use super::rate::{Rate, RateId, Rates};
+use super::share::Parts;
 use crate::api::ChargeFrequency;
 use crate::facts::{Name, Seconds};
 
 pub use condense::OTHER;
 pub use estimated::ESTIMATED;
+pub use marks::joined;
 
 /// Which line of a ledger.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -42,7 +45,7 @@ pub struct Ledger {
     /// a Statement had merged.
     carried: BTreeMap<LineKey, Exact>,
     carried_sum: Fraction,
-    /// Its parts of charges divided by usage stand among what is carried, and move no more.
+    /// Its parts of what is divided are its own, and move no more.
     divided: bool,
     /// What a Statement showed otherwise than its quantities of graduated rates come to.
     residue: Vec<(LineKey, i128)>,
@@ -51,6 +54,8 @@ pub struct Ledger {
     /// When there were some, before `told`.
     estimated: estimated::Times,
     told: Seconds,
+    /// How its lines stood at some instants, kept whatever is folded.
+    marks: BTreeMap<Seconds, HashMap<LineKey, i128>>,
     /// Readings before this instant are lost.
     folded: Seconds,
 }
@@ -61,6 +66,13 @@ pub struct Gap {
     pub from: Seconds,
     pub to: Seconds,
     pub reason: String,
+}
+
+// === impl LineKey ===
+
+impl LineKey {
+    /// The line of nobody and nothing.
+    pub const NOTHING: Self = Self { namespace: None, workload: None, rate: RateId::FIRST };
 }
 
 // === impl Ledger ===
@@ -81,7 +93,13 @@ impl Ledger {
             residue: Vec::new(),
             unsampled: Accrual::default(),
             estimated: estimated::Times::default(),
+            marks: BTreeMap::new(),
         }
+    }
+
+    /// The first instant of its period, and the first that no longer belongs to it.
+    pub fn bounds(&self) -> (Seconds, Seconds) {
+        (self.window.start, self.window.end)
     }
 
     /// The instant at which a reading at `t` stands: a ledger ends with its span.
@@ -94,6 +112,7 @@ impl Ledger {
     }
 
     pub fn add(&mut self, line: &LineKey, ramp: Ramp) {
+        self.note(line, ramp);
         self.both(line, |accrual| accrual.add(ramp));
     }
 
@@ -168,11 +187,14 @@ impl Ledger {
         self.totals.iter().flat_map(|(_, a)| a.turns(t)).chain(bend).min()
     }
 
-    /// From here on its parts of charges divided by usage are these.
-    pub fn divide(&mut self, parts: BTreeMap<LineKey, Exact>) {
-        for (line, part) in parts {
+    /// From here on its parts of what is divided are these.
+    pub fn divide(&mut self, parts: Parts) {
+        for (line, part) in parts.amounts {
             self.carried_sum = self.carried_sum.plus(&(&part).into());
             *self.carried.entry(line).or_default() += part;
+        }
+        for (line, quantity) in parts.quantities {
+            self.both(&line, |accrual| accrual.shift(quantity));
         }
         self.divided = true;
     }

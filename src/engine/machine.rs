@@ -24,6 +24,7 @@ mod queue;
 mod restore;
 mod rewind;
 mod samples;
+mod shares;
 mod show;
 mod telling;
 mod totals;

@@ -28,8 +28,13 @@ pub struct Terms {
     pub charges: bool,
     /// What of cpu and memory counts.
     pub basis: Basis,
+    /// Whether what is idle of the Nodes counts as well.
+    pub idle: bool,
     pub plan: Name,
 }
+
+/// A plan, and the basis on which it is used.
+pub type By<'a> = (&'a Name, Basis);
 
 /// Which namespaces a Budget covers.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -154,6 +159,15 @@ impl Span {
         }
         between(cuts)
     }
+
+    /// In which parts of `[from, upto)` everything is billed by a plan on a basis.
+    pub fn uses(&self, world: &World, by: By<'_>, upto: Seconds) -> Vec<(Seconds, Seconds)> {
+        let by_it = |(from, _): &(Seconds, Seconds)| {
+            let terms = self.terms.at(*from).and_then(Option::as_ref);
+            terms.is_some_and(|terms| terms.charges && terms.by() == by && terms.price_list(world, *from).is_some())
+        };
+        self.stretches(world, self.from, upto.min(self.until)).into_iter().filter(by_it).collect()
+    }
 }
 
 // === impl Scope ===
@@ -172,6 +186,10 @@ impl Scope {
 // === impl Terms ===
 
 impl Terms {
+    pub fn by(&self) -> By<'_> {
+        (&self.plan, self.basis)
+    }
+
     /// The price list in force; none where the plan is missing, or not for the Budget's namespace (COST_RULES 12).
     pub fn price_list<'a>(&self, world: &'a World, t: Seconds) -> Option<&'a Arc<PriceList>> {
         let list = world.price_list(&self.plan, t)?;

@@ -37,7 +37,7 @@ pub fn share(price: &UnitPrice, base: &BTreeMap<Name, UnitPrice>, node: OnNode<'
 }
 
 /// cpu, memory and extended resources; not ephemeral-storage, hugepages-*, pods.
-fn is_split_over(resource: &str) -> bool {
+pub(super) fn is_split_over(resource: &str) -> bool {
     matches!(resource, "cpu" | "memory") || resource.contains('/')
 }
 

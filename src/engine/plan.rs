@@ -16,6 +16,7 @@ use super::period::{PeriodError, Zone};
 use super::rate::{ClassPrices, NodeClass, ObjectPrice, PriceList, StoragePrice, device_name, unit_of};
 use super::recurring::{Charge, ChargeError};
 use super::selector::{Selector, UnknownOperator};
+use super::sharing::{Sharing, SharingError};
 use super::tiers::Step;
 use crate::api::{self, Amount, PricePlanSpec};
 use crate::facts::quantity::{Quantity, QuantityError};
@@ -42,6 +43,8 @@ pub enum PlanError {
     Zone(#[source] PeriodError),
     #[error("spec.recurring[{charge}].{source}")]
     Recurring { charge: String, source: ChargeError },
+    #[error("spec.sharing.{0}")]
+    Sharing(#[source] SharingError),
     #[error("spec.exchangeRates[{index}].{source}")]
     Exchange { index: usize, source: ExchangeError },
 }
@@ -104,6 +107,7 @@ impl PriceList {
             recurring: recurring.collect::<Result<_, _>>()?,
             meters: meters.collect::<Result<_, _>>()?,
             categories: categories.collect::<Result<_, _>>()?,
+            sharing: spec.sharing.as_ref().map(Sharing::compile).transpose().map_err(PlanError::Sharing)?,
             discounts,
             exchange: exchange.map_err(|(index, source)| PlanError::Exchange { index, source })?,
         })

@@ -3,6 +3,8 @@
 //! A rate is named after where its price comes from (COST_RULES 8): `memory` from the base prices, `spot/memory` from
 //! the class `spot`. No price is no price: the rate is kept, unpriced, and never free (12).
 
+mod idle;
+
 use std::collections::{BTreeMap, HashMap};
 use std::hash::{Hash, Hasher};
 use std::sync::Arc;
@@ -18,9 +20,12 @@ use super::node_price::{self, Share};
 use super::observed::Source;
 use super::recurring::Charge;
 use super::selector::Selector;
+use super::sharing::Sharing;
 use super::tiers::{Grade, Step};
 use crate::api::ChargeFrequency;
 use crate::facts::{Amounts, Kind, Labels, Name, Seconds};
+
+pub use idle::IDLE;
 
 /// A unit price with everything a ledger line says about it.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -53,6 +58,8 @@ pub struct Rates {
     steps: HashMap<RateId, Vec<RateId>>,
     /// What was looked up before, a few resources and categories each.
     known: HashMap<Asked, Vec<(Name, Option<Name>, RateId)>>,
+    /// The same of what is idle, where that has a price.
+    idle: HashMap<Asked, Vec<(Name, Option<RateId>)>>,
 }
 
 /// What decides the rates of a Node's resources. The same are the same in memory: each version of a plan has a list of
@@ -119,6 +126,8 @@ pub struct PriceList {
     pub categories: Vec<(Selector, Name)>,
     /// For what is priced elsewhere.
     pub discounts: Discounts,
+    /// Who bears what is nobody's own.
+    pub sharing: Option<Sharing>,
     /// For limits in other currencies.
     pub exchange: Exchange,
 }
@@ -164,6 +173,7 @@ pub struct ObjectPrice {
 // === impl RateId ===
 
 impl RateId {
+    pub const FIRST: Self = Self(0);
     /// Of no rate: see [`LineKey::UNSAMPLED`](super::ledger::LineKey::UNSAMPLED).
     pub const NONE: Self = Self(u32::MAX);
 }
@@ -234,6 +244,7 @@ impl Rates {
     /// Forgets what was looked up: lists and labels that nothing else refers to are free to go.
     pub fn forget(&mut self) {
         self.known.clear();
+        self.idle.clear();
     }
 
     pub fn get(&self, id: RateId) -> &Rate {
@@ -350,6 +361,13 @@ impl PriceList {
             *amount = (*amount).max(*least);
         }
         billed.into_iter().collect()
+    }
+
+    /// The same of one resource.
+    pub fn billed_of(&self, resource: &str, requests: &Amounts) -> i128 {
+        let of =
+            |amounts: &Amounts| amounts.iter().find(|(name, _)| **name == *resource).map_or(0, |(_, amount)| *amount);
+        of(requests).max(of(&self.minimum))
     }
 
     /// The category that a Pod or claim with these labels is given, if any (COST_RULES 43).

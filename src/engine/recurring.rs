@@ -3,15 +3,13 @@
 //! The k-th charge date is the first one plus k units, its day clamped to the month's end each time and never
 //! drifting; its instant is the first of that civil day in the plan's zone (COST_RULES 16).
 
-use std::collections::BTreeMap;
-
 use jiff::civil::Date;
-use num_traits::Zero;
 
 use super::money::{Exact, ParsePriceError, Price, Unit};
 use super::period::{Step, Zone};
 use super::rate::Rate;
 use super::selector::{Selector, UnknownOperator};
+use super::weights::{self, Parts, WeightError};
 use crate::api::{AllocateBy, Allocation, Booking, ChargeFrequency, RecurringCharge};
 use crate::facts::{Name, Seconds};
 
@@ -35,7 +33,7 @@ pub struct Charge {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Bearers {
     /// The part of each namespace: its weight divided by the sum of all.
-    Listed(BTreeMap<Name, Exact>),
+    Listed(Parts),
     /// In equal parts those that exist and match at each instant.
     Even(Selector),
     /// Those, in proportion to what each has used in the period so far.
@@ -62,10 +60,8 @@ pub enum ChargeError {
     Until,
     #[error("allocate.selector: {0}")]
     Selector(#[source] UnknownOperator),
-    #[error("allocate.namespaces[{namespace}]: {source}")]
-    Weight { namespace: String, source: ParsePriceError },
-    #[error("allocate.namespaces: at least one weight must be above 0")]
-    Weightless,
+    #[error("allocate.namespaces{0}")]
+    Weights(#[source] WeightError),
 }
 
 // === impl Charge ===
@@ -155,28 +151,10 @@ impl Bearers {
             Ok(selector.map_err(ChargeError::Selector)?.unwrap_or_default())
         };
         match spec.by {
-            AllocateBy::Namespaces => Self::listed(spec),
+            AllocateBy::Namespaces => Ok(Self::Listed(weights::parts(&spec.namespaces).map_err(ChargeError::Weights)?)),
             AllocateBy::Even => Ok(Self::Even(selector()?)),
             AllocateBy::Usage => Ok(Self::Usage(selector()?)),
         }
-    }
-
-    fn listed(spec: &Allocation) -> Result<Self, ChargeError> {
-        let mut weights = BTreeMap::new();
-        for (namespace, weight) in &spec.namespaces {
-            let weight = Price::parse(weight.as_str())
-                .map_err(|source| ChargeError::Weight { namespace: namespace.clone(), source })?;
-            weights.insert(Name::from(namespace.as_str()), weight.exact());
-        }
-        let sum = weights.values().fold(Exact::zero(), |sum, weight| sum + weight);
-        if sum.is_zero() {
-            return Err(ChargeError::Weightless);
-        }
-        weights.retain(|_, weight| !weight.is_zero());
-        for weight in weights.values_mut() {
-            *weight /= &sum;
-        }
-        Ok(Self::Listed(weights))
     }
 }
 

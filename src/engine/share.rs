@@ -1,89 +1,87 @@
-//! Charges that are divided in proportion to usage: each namespace's part, as of an instant.
+//! What is divided among namespaces: charges in proportion to usage, idle capacity, namespaces that serve others.
 //!
-//! What a namespace has used is its metered cost over the whole period so far, so its part of a charge moves until the
-//! period is over: it is computed anew whenever it is read, from what every namespace has used under the plan, and
-//! never kept (COST_RULES 20). Namespaces bear a charge that exist and match when it accrues or is booked; if none of
-//! them has used anything, they bear it evenly.
+//! What a namespace has used is its metered cost over the whole period so far, so its part moves until the period is
+//! over: it is computed anew whenever it is read, from what every namespace has used under the plan, and never kept
+//! (COST_RULES 20). A charge is borne by the namespaces that exist and match when it accrues or is booked; if none of
+//! them has used anything, they bear it evenly. The rest is [`pool`]'s.
 
-use std::collections::{BTreeMap, HashMap};
+mod pool;
+mod used;
 
-use num_bigint::BigInt;
+use std::collections::BTreeMap;
+
 use num_traits::Zero;
 
 use super::allocation::{bearing, standing};
 use super::ledger::{Ledger, LineKey};
-use super::meter::Span;
-use super::money::{Exact, Total};
-use super::rate::Rates;
+use super::meter::{By, Span};
+use super::money::{Exact, Fraction, Total};
+use super::rate::{Rate, RateId, Rates};
 use super::recurring::{Bearers, Charge, Due};
 use super::world::World;
 use crate::api::{Basis, ChargeFrequency};
 use crate::facts::{Name, Seconds};
+use pool::Pool;
+use used::Used;
 
-/// What is needed to divide the charges of one ledger.
+pub use pool::{SHARED, shared_rates};
+
+/// What is needed to divide what one ledger shares in.
 #[derive(Clone, Debug)]
 pub struct Shares<'a> {
     pub world: &'a World,
-    /// By plan and basis: what every namespace has used under it in the same period.
+    /// By plan and basis: what every namespace has used under it in the same period, and what was idle.
     pub usage: Vec<(Name, Basis, &'a Ledger)>,
 }
 
-/// A charge under a plan, on a basis, the namespaces that bear it together, and those of them that the ledger covers.
-type Burden<'a> = (&'a Charge, &'a Name, Basis, Vec<&'a Name>, Vec<&'a Name>);
+/// What of it falls to the ledger.
+#[derive(Clone, Debug, Default)]
+pub struct Parts {
+    pub amounts: BTreeMap<LineKey, Exact>,
+    /// What is not divided.
+    pub quantities: BTreeMap<LineKey, i128>,
+}
+
+/// A charge, the namespaces that bear it together, and those of them that the ledger covers.
+type Burden<'a> = (&'a Charge, Vec<&'a Name>, Vec<&'a Name>);
 
 // === impl Shares ===
 
 impl Shares<'_> {
-    /// The parts of what was charged in `[from, upto)` of the span, as usage stood at `at`.
-    pub fn parts(&self, rates: &Rates, span: &Span, upto: Seconds, at: Seconds) -> BTreeMap<LineKey, Exact> {
-        let mut parts = BTreeMap::new();
-        let mut used = HashMap::new();
-        for ((charge, plan, basis, bearing, covered), amount) in self.burdens(span, upto) {
-            let used = used.entry((plan, basis)).or_insert_with(|| self.used(rates, plan, basis, at));
-            let Some(rate) = rates.find(&charge.shared(plan)) else { continue };
-            let of = |namespace: &Name| used.get(namespace).cloned().unwrap_or_default();
-            let all = bearing.iter().fold(Exact::zero(), |sum, namespace| sum + of(namespace));
-            for namespace in covered {
-                let even = || &amount / BigInt::from(bearing.len());
-                let part = if all.is_zero() { even() } else { &amount * of(namespace) / &all };
-                let line = LineKey { namespace: Some(namespace.clone()), workload: None, rate };
-                *parts.entry(line).or_default() += part;
+    /// The parts of what came up in `[from, upto)` of the span, as usage stood at `at`.
+    pub fn parts(&self, rates: &Rates, span: &Span, upto: Seconds, at: Seconds) -> Parts {
+        let mut parts = Parts::default();
+        let upto = upto.min(span.until);
+        for (plan, basis, usage) in &self.usage {
+            let (by, used) = ((plan, *basis), Used::of(rates, usage, at));
+            self.charges(rates, span, upto, (by, &used), &mut parts);
+            if let Some(pool) = Pool::of(self.world, rates, span, upto, (by, usage, &used)) {
+                pool.divide(&mut parts);
             }
         }
-        parts.retain(|_, part: &mut Exact| !part.is_zero());
+        parts.amounts.retain(|_, part| !part.is_zero());
+        parts.quantities.retain(|_, quantity| *quantity != 0);
         parts
     }
 
-    /// What every namespace's metered cost is under the plan, on the basis, up to `at`.
-    fn used(&self, rates: &Rates, plan: &Name, basis: Basis, at: Seconds) -> HashMap<Name, Exact> {
-        let mut used: HashMap<Name, Total> = HashMap::new();
-        let usage = self.usage.iter().filter(|(of, on, _)| (of, *on) == (plan, basis));
-        for ledger in usage.map(|(_, _, ledger)| ledger) {
-            for (line, quantity) in ledger.lines(rates, at) {
-                let rate = rates.get(line.rate);
-                let usage = rate.frequency == ChargeFrequency::UsageBased;
-                if let (Some(namespace), Some(price), true) = (&line.namespace, &rate.price, usage) {
-                    used.entry(namespace.clone()).or_default().add(price, quantity, rate.unit.factor());
-                }
-            }
-            for (line, amount) in ledger.carried() {
-                if let (Some(namespace), ChargeFrequency::UsageBased) =
-                    (&line.namespace, rates.get(line.rate).frequency)
-                {
-                    used.entry(namespace.clone()).or_default().add_exact(amount);
-                }
+    /// The parts of charges by usage.
+    fn charges(&self, rates: &Rates, span: &Span, upto: Seconds, (by, used): (By<'_>, &Used), parts: &mut Parts) {
+        for ((charge, bearing, covered), amount) in self.burdens(span, upto, by) {
+            let Some(rate) = rates.find(&charge.shared(by.0)) else { continue };
+            let division = used.among(&bearing);
+            for namespace in covered {
+                parts.add(namespace, rate, &(&amount * division.part(namespace)));
             }
         }
-        used.into_iter().map(|(namespace, sum)| (namespace, sum.exact())).collect()
     }
 
     /// What each group of namespaces bears together.
-    fn burdens<'s>(&'s self, span: &'s Span, upto: Seconds) -> Vec<(Burden<'s>, Exact)> {
+    fn burdens<'s>(&'s self, span: &'s Span, upto: Seconds, by: By<'_>) -> Vec<(Burden<'s>, Exact)> {
         let mut burdens: Vec<(Burden<'s>, Exact)> = Vec::new();
-        for (from, to) in span.stretches(self.world, span.from, upto.min(span.until)) {
+        for (from, to) in span.stretches(self.world, span.from, upto) {
             let Some(Some(terms)) = span.terms.at(from) else { continue };
             let Some(list) = terms.price_list(self.world, from).filter(|_| terms.charges) else { continue };
-            for charge in &list.recurring {
+            for charge in list.recurring.iter().filter(|_| terms.by() == by) {
                 let Bearers::Usage(selector) = &charge.bearers else { continue };
                 for (t, amount) in charged(self.world, charge, from, to) {
                     let bearing: Vec<_> = bearing(self.world, selector, t).collect();
@@ -92,7 +90,7 @@ impl Shares<'_> {
                     if covered.is_empty() {
                         continue;
                     }
-                    let burden = (charge, &terms.plan, terms.basis, bearing, covered);
+                    let burden = (charge, bearing, covered);
                     match burdens.iter_mut().find(|(known, _)| *known == burden) {
                         Some((_, sum)) => *sum += amount,
                         None => burdens.push((burden, amount)),
@@ -102,6 +100,35 @@ impl Shares<'_> {
         }
         burdens
     }
+}
+
+// === impl Parts ===
+
+impl Parts {
+    fn add(&mut self, namespace: &Name, rate: RateId, part: &Exact) {
+        let line = LineKey { namespace: Some(namespace.clone()), workload: None, rate };
+        *self.amounts.entry(line).or_default() += part;
+    }
+
+    /// What those come to whose rate counts.
+    pub fn cost(&self, rates: &Rates, counts: impl Fn(&Rate) -> bool) -> Fraction {
+        let mut sum = Total::default();
+        for (_, amount) in self.amounts.iter().filter(|(line, _)| counts(rates.get(line.rate))) {
+            sum.add_exact(amount);
+        }
+        for (line, quantity) in &self.quantities {
+            let rate = rates.get(line.rate);
+            if let Some(price) = rate.price.as_ref().filter(|_| counts(rate)) {
+                sum.add(price, *quantity, rate.unit.factor());
+            }
+        }
+        sum.fraction()
+    }
+}
+
+/// Whether what it prices is used, and does not come by the calendar.
+pub fn is_usage(rate: &Rate) -> bool {
+    rate.frequency == ChargeFrequency::UsageBased
 }
 
 /// What is charged in `[from, to)`, piece by piece: from when on the same namespaces bear it, and how much.

@@ -58,6 +58,13 @@ pub fn print(reading: &Reading<'_>, budget: &BudgetKey, t: Seconds, closed: bool
     Printed { lines, total: cost_text(&reading.spent(t).exact()), top }
 }
 
+/// Quantities as lines.
+pub fn lines(rates: &Rates, quantities: impl Iterator<Item = (LineKey, i128)>) -> Vec<Line> {
+    let mut lines: Vec<_> = quantities.map(|(key, quantity)| line(rates, &charge(rates, key, quantity))).collect();
+    lines.sort_by(|a, b| order(a).cmp(&order(b)));
+    lines
+}
+
 /// What a Statement's lines say.
 pub fn read(lines: &[Line], rates: &mut Rates) -> Read {
     let mut read = Read::default();
@@ -105,7 +112,14 @@ pub fn by_category(reading: &Reading<'_>, t: Seconds) -> Vec<(Name, Exact)> {
             sums.entry(rate.category.clone()).or_default().add(price, quantity, rate.unit.factor());
         }
     }
-    for (line, amount) in ledger.carried().iter().chain(&reading.parts(t)) {
+    let parts = reading.parts(t);
+    for (line, quantity) in &parts.quantities {
+        let rate = rates.get(line.rate);
+        if let Some(price) = &rate.price {
+            sums.entry(rate.category.clone()).or_default().add(price, *quantity, rate.unit.factor());
+        }
+    }
+    for (line, amount) in ledger.carried().iter().chain(&parts.amounts) {
         sums.entry(rates.get(line.rate).category.clone()).or_default().add_exact(amount);
     }
     let mut shares: Vec<_> = sums.into_iter().map(|(name, sum)| (name, sum.exact())).collect();
@@ -128,7 +142,7 @@ pub fn by_namespace(reading: &Reading<'_>, t: Seconds) -> Vec<(Name, Exact)> {
             sums.entry(namespace).or_default().add(price, quantity, rate.unit.factor());
         }
     }
-    for (line, amount) in ledger.carried().iter().chain(&reading.parts(t)) {
+    for (line, amount) in ledger.carried().iter().chain(&reading.parts(t).amounts) {
         if let Some(namespace) = &line.namespace {
             sums.entry(namespace.clone()).or_default().add_exact(amount);
         }
@@ -143,9 +157,10 @@ fn charges(reading: &Reading<'_>, t: Seconds) -> Vec<Charge> {
     let (parts, products): (Vec<_>, Vec<_>) = ledger
         .lines(rates, t)
         .into_iter()
+        .chain(shared.quantities)
         .map(|(key, quantity)| charge(rates, key, quantity))
         .partition(|charge| rates.get(charge.key.rate).unit.is_amount());
-    let carried = ledger.carried().iter().chain(&shared);
+    let carried = ledger.carried().iter().chain(&shared.amounts);
     let carried = carried.map(|(key, amount)| Charge { key: key.clone(), quantity: 0, cost: Some(amount.into()) });
     let amounts = merge(rates, parts.into_iter().chain(carried).collect(), |charge| amount_key(rates, charge));
     products.into_iter().chain(amounts).collect()

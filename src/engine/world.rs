@@ -6,9 +6,11 @@ use std::sync::Arc;
 
 use super::history::History;
 use super::item::{Held, Holding, Item, NEVER};
-use super::rate::{PriceList, Rate};
+use super::rate::{IDLE, PriceList, Rate};
 use super::recurring::{Bearers, Charge};
 use super::sampling::Sampling;
+use super::share::SHARED;
+use super::sharing::SharedNamespaces;
 use crate::facts::{Amounts, Labels, Name, NamespaceFact, NodeFact, ObjectId, Sample, Seconds, UNDATED, no_labels};
 
 /// Everything observed that metering depends on.
@@ -16,6 +18,8 @@ use crate::facts::{Amounts, Labels, Name, NamespaceFact, NodeFact, ObjectId, Sam
 pub struct World {
     /// By Namespace, nobody's under none. Pods and all else alike: a UID is one object's alone.
     pub items: HashMap<Name, BTreeMap<ObjectId, Box<Item>>>,
+    /// The Pods on each Node, by Namespace and identity.
+    hosted: HashMap<Name, Vec<(Name, ObjectId)>>,
     pub nodes: HashMap<Name, Vec<Node>>,
     pub namespaces: HashMap<Name, Namespace>,
     pub plans: HashMap<Name, Plan>,
@@ -109,6 +113,9 @@ impl World {
                 if from > item.start {
                     item.held = Held::starting(from, item.held.last());
                 }
+                if let Some(node) = item.node() {
+                    self.hosted.entry(node.clone()).or_default().push((item.namespace.clone(), id));
+                }
                 vacant.insert(Box::new(item));
             }
         }
@@ -121,28 +128,49 @@ impl World {
     }
 
     pub fn remove(&mut self, namespace: &str, id: ObjectId) {
-        if let Some(members) = self.items.get_mut(namespace) {
-            if let Some(item) = members.remove(&id) {
-                self.sampling.part(&item, id);
-            }
-            if members.is_empty() {
-                self.items.remove(namespace);
+        let Some(members) = self.items.get_mut(namespace) else { return };
+        let removed = members.remove(&id);
+        if members.is_empty() {
+            self.items.remove(namespace);
+        }
+        let Some(item) = removed else { return };
+        self.sampling.part(&item, id);
+        if let Some(node) = item.node()
+            && let Some(hosted) = self.hosted.get_mut(node)
+        {
+            hosted.retain(|(_, other)| *other != id);
+            if hosted.is_empty() {
+                self.hosted.remove(node);
             }
         }
+    }
+
+    /// The Pods on the Nodes of this name.
+    pub fn on_node(&self, node: &str) -> impl Iterator<Item = &Item> {
+        self.hosted_on(node).iter().filter_map(|(namespace, id)| self.item(namespace, *id))
+    }
+
+    /// The same by Namespace and identity.
+    pub fn hosted_on(&self, node: &str) -> &[(Name, ObjectId)] {
+        self.hosted.get(node).map_or(&[], Vec::as_slice)
     }
 
     /// Forgets what went before `t` and the names that nothing bears any more.
     pub fn sweep(&mut self, t: Seconds) {
         if self.nodes.values().flatten().any(|life| life.removed <= t) {
-            let items = self.items.values().flat_map(BTreeMap::values);
-            let sites: HashSet<_> = items.filter_map(|item| item.site.clone()).collect();
+            let hosted = &self.hosted;
             self.nodes.retain(|name, lives| {
-                lives.retain(|life| life.removed > t || sites.contains(name));
+                lives.retain(|life| life.removed > t || hosted.contains_key(name));
                 !lives.is_empty()
             });
         }
-        let items = &self.items;
-        self.namespaces.retain(|name, namespace| namespace.gone() > t || items.contains_key(name));
+        let (items, plans) = (&self.items, &self.plans);
+        // What a shared one has cost is still borne.
+        let shared = |namespace: &Namespace| {
+            let mut rules = plans.values().flat_map(Plan::rules);
+            rules.any(|rule| namespace.labels.last().is_some_and(|labels| rule.selector.matches(labels)))
+        };
+        self.namespaces.retain(|name, namespace| namespace.gone() > t || items.contains_key(name) || shared(namespace));
         self.labels.retain(|labels| Arc::strong_count(labels) > 1);
         self.amounts.retain(|amounts| Arc::strong_count(amounts) > 1);
         self.names.retain(|name| Arc::strong_count(name) > 1);
@@ -175,7 +203,7 @@ impl World {
             }
             None => lives.push(Node {
                 id,
-                created: node.created,
+                created: if node.created == UNDATED { at } else { node.created },
                 labels: History::starting(Seconds::MIN, labels),
                 capacity: History::starting(Seconds::MIN, capacity),
                 removed: NEVER,
@@ -239,10 +267,13 @@ impl World {
         self.plans.values().flat_map(|plan| plan.versions.iter().filter_map(|(_, list)| list.as_ref()))
     }
 
-    /// Whether any version of the rate's plan divides that charge by usage.
-    pub fn is_divided_by_usage(&self, rate: &Rate) -> bool {
+    /// Whether any version of the rate's plan divides that charge by usage, or it is a part of what is shared.
+    pub fn is_divided(&self, rate: &Rate) -> bool {
         let charges = self.plans.get(&rate.plan).into_iter().flat_map(Plan::charges);
-        charges.filter(|charge| charge.name == rate.name).any(|charge| matches!(charge.bearers, Bearers::Usage(_)))
+        let mut charges = charges.filter(|charge| charge.name == rate.name);
+        rate.name.starts_with(IDLE)
+            || rate.name.starts_with(SHARED)
+            || charges.any(|charge| matches!(charge.bearers, Bearers::Usage(_)))
     }
 
     /// The price list in force.
@@ -254,6 +285,11 @@ impl World {
 // === impl Namespace ===
 
 impl Namespace {
+    /// When it was made first.
+    pub fn made(&self) -> Seconds {
+        self.lives.first().map_or(NEVER, |(created, _)| *created)
+    }
+
     /// When it was removed, or [`NEVER`].
     pub fn gone(&self) -> Seconds {
         self.lives.last().map_or(Seconds::MIN, |(_, removed)| *removed)
@@ -272,6 +308,22 @@ impl Plan {
     /// Whether any version has graduated prices.
     pub fn is_graduated(&self) -> bool {
         self.versions.iter().any(|(_, list)| list.as_ref().is_some_and(|list| !list.tiers.is_empty()))
+    }
+
+    /// Whether what everybody uses has to be known to bill by any version.
+    pub fn shares(&self) -> bool {
+        self.versions.iter().any(|(_, list)| list.as_ref().is_some_and(|list| list.shares()))
+    }
+
+    /// Which namespaces are shared, by each version.
+    pub fn rules(&self) -> impl Iterator<Item = &SharedNamespaces> {
+        let lists = self.versions.iter().filter_map(|(_, list)| list.as_ref());
+        lists.filter_map(|list| list.sharing.as_ref()?.namespaces.as_ref())
+    }
+
+    /// Whether any version says who bears what is nobody's own.
+    pub fn has_rules(&self) -> bool {
+        self.versions.iter().any(|(_, list)| list.as_ref().is_some_and(|list| list.sharing.is_some()))
     }
 
     /// Whether any version in force in `[from, to)` is not for all namespaces.

@@ -149,6 +149,7 @@ mod tests {
             spec: Arc::default(),
             mode: Mode::Shared,
             namespace_selector: None,
+            include_idle: false,
             is_child: false,
             status: Arc::new(status),
             namespaces: None,

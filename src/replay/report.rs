@@ -54,6 +54,7 @@ impl Report {
                     budget: (*figures.spec).clone(),
                     namespace_selector: figures.namespace_selector,
                     mode: figures.mode,
+                    include_idle: figures.include_idle,
                 };
                 let mut budget = ClusterBudget::new(&figures.key.name, spec);
                 budget.status = Some(ClusterBudgetStatus { namespaces: figures.namespaces, budget: status });

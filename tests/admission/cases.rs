@@ -84,6 +84,18 @@ pub const ACCEPTED: &[Case] = &[
         "{mode: Shared, namespaceSelector: {matchLabels: {department: shop}}, limit: {amount: 1, currency: EUR}}",
         "",
     ),
+    cluster_budget("{includeIdle: true}", ""),
+    cluster_budget("{includeIdle: false, podSelector: {matchLabels: {app: web}}}", ""),
+    plan("{currency: EUR, sharing: {}}", ""),
+    plan("{currency: EUR, sharing: {idle: {by: Keep}}}", ""),
+    plan(
+        "{currency: EUR, sharing: {idle: {by: Even}, namespaces: {selector: {matchLabels: {a: b}}, by: Weights, weights: {a: 2, b: '0.5'}}}}",
+        "",
+    ),
+    plan(
+        "{currency: EUR, sharing: {idle: {by: Usage}, namespaces: {selector: {matchExpressions: [{key: a, operator: Exists}]}, by: Usage}}}",
+        "",
+    ),
     cluster_budget(
         "{mode: PerNamespace, podSelector: {matchLabels: {app: web}}, limit: {amount: 1, currency: EUR}}",
         "",
@@ -266,6 +278,10 @@ pub const REFUSED: &[Case] = &[
         PODS_MAY_NOT_BLOCK,
     ),
     cluster_budget(
+        "{includeIdle: true, podSelector: {matchLabels: {app: web}}}",
+        "leave includeIdle or the podSelector out",
+    ),
+    cluster_budget(
         "{mode: Private}",
         r#"spec.mode: Unsupported value: "Private": supported values: "Shared", "PerNamespace""#,
     ),
@@ -357,6 +373,34 @@ pub const REFUSED: &[Case] = &[
     plan(
         "{currency: EUR, recurring: [{name: x, amount: 1, from: 2025-02-01, allocate: {by: Even}}, {name: x, amount: 2, from: 2025-02-01, allocate: {by: Even}}]}",
         "Duplicate value",
+    ),
+    // who bears what is nobody's own
+    plan("{currency: EUR, sharing: {idle: {}}}", "spec.sharing.idle.by: Required value"),
+    plan("{currency: EUR, sharing: {idle: {by: Weights}}}", r#"supported values: "Keep", "Even", "Usage""#),
+    plan("{currency: EUR, sharing: {namespaces: {by: Even}}}", "spec.sharing.namespaces.selector: Required value"),
+    plan(
+        "{currency: EUR, sharing: {namespaces: {selector: {matchLabels: {a: b}}}}}",
+        "spec.sharing.namespaces.by: Required value",
+    ),
+    plan(
+        "{currency: EUR, sharing: {namespaces: {selector: {}, by: Even}}}",
+        "an empty selector would share every namespace",
+    ),
+    plan(
+        "{currency: EUR, sharing: {namespaces: {selector: {matchLabels: {a: b}}, by: Keep}}}",
+        r#"supported values: "Even", "Usage", "Weights""#,
+    ),
+    plan(
+        "{currency: EUR, sharing: {namespaces: {selector: {matchLabels: {a: b}}, by: Weights}}}",
+        "by: Weights needs weights",
+    ),
+    plan(
+        "{currency: EUR, sharing: {namespaces: {selector: {matchLabels: {a: b}}, by: Even, weights: {a: 1}}}}",
+        "leave them out otherwise",
+    ),
+    plan(
+        "{currency: EUR, sharing: {namespaces: {selector: {matchLabels: {a: b}}, by: Weights, weights: {a: -1}}}}",
+        "should be greater than or equal to 0",
     ),
     plan("{currency: ABC}", r#"spec.currency: Unsupported value: "ABC""#),
     plan("{currency: EUR, pricesPerHour: {cpu: '1e-3'}}", "spec.pricesPerHour.cpu in body should match"),

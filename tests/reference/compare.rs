@@ -223,7 +223,9 @@ fn names(statement: &Value) -> (String, String) {
 
 fn bill(spec: &Value) -> Bill {
     let mut tally = Tally::default();
-    for line in lines(spec) {
+    // Where it is kept what is idle is left open: with what everybody used is as good a place as any.
+    let kept = spec["budgetRef"]["kind"] == "PricePlan";
+    for line in lines(spec).filter(|line| !kept || kind(line) != "idle") {
         let text = |field: &str| line[field].as_str().map(ToOwned::to_owned);
         let (namespace, plan) = (text("namespace").unwrap_or_default(), text("plan"));
         let (rate, category) = (text("rate").expect("a rate"), text("category").unwrap_or_default());

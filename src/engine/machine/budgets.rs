@@ -136,6 +136,7 @@ impl Machine {
         if fresh || again || !self.leading {
             self.follow(key);
         }
+        let changed = again || before.as_deref() != spec.as_ref();
         match (before, spec) {
             (Some(before), Some(spec)) if !again => self.edit(tag, key, &before, spec, at),
             // One that had a Budget in each of its namespaces until now.
@@ -144,7 +145,7 @@ impl Machine {
             (Some(_), None) if is_valid => self.end_spec(tag, key, at),
             (_, None) => {}
         }
-        if self.running {
+        if self.running && changed {
             self.follow_usage(at);
         }
         self.wake_budget(key, at);
@@ -212,6 +213,9 @@ impl Machine {
         state.exists = false;
         self.dirty_plans = true;
         self.end_spec(tag, key, at);
+        if self.running {
+            self.mark_usage(at);
+        }
         self.dirty_scope(key);
         self.wake_budget(key, at);
     }
@@ -331,7 +335,8 @@ impl Machine {
         };
         let since = tail.first().map_or(from, |(since, _)| from.min(*since));
         let charges = if self.running { from } else { NEVER };
-        self.change_in_turn(Touched { items: &touched, since, charges }, tag, at, |machine| {
+        let nodes: Vec<_> = self.world.nodes.keys().filter(|_| self.running).cloned().collect();
+        self.change_in_turn(Touched { items: &touched, nodes: &nodes, since, charges }, tag, at, |machine| {
             machine.world.plans.get_mut(name).expect("entered").versions.exchange(since, &mut tail);
         });
         let users: Vec<_> = self.users(name).collect();

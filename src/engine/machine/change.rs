@@ -12,12 +12,13 @@ use crate::api::Measure;
 use crate::engine::accrual::Ramp;
 use crate::engine::allocation;
 use crate::engine::budget::{Budget, BudgetKey};
+use crate::engine::idle;
 use crate::engine::item::NEVER;
 use crate::engine::ledger::LineKey;
 use crate::engine::limit::Limit;
 use crate::engine::meter::{self, Growth};
 use crate::engine::observed::Tag;
-use crate::facts::Seconds;
+use crate::facts::{Name, Seconds};
 
 /// Differences up to this many are merged by looking; more are hashed.
 const FEW: usize = 24;
@@ -28,6 +29,8 @@ pub(super) type Difference = Vec<(LedgerId, Growth)>;
 #[derive(Clone, Copy)]
 pub(super) struct Touched<'a> {
     pub items: &'a [Which],
+    /// Nodes that may have more or less left.
+    pub nodes: &'a [Name],
     /// From when on they may add something else.
     pub since: Seconds,
     /// From when on recurring charges may fall to others, or be other charges; [`NEVER`] where they do not.
@@ -55,9 +58,10 @@ impl Machine {
         at: Seconds,
         mut turn: impl FnMut(&mut Self),
     ) {
-        let charges = Touched { items: &[], ..touched };
-        let items = touched.items.chunks(1).map(|items| Touched { items, charges: NEVER, ..touched });
-        for one in items.chain([charges]) {
+        let one = Touched { items: &[], nodes: &[], charges: NEVER, ..touched };
+        let items = touched.items.chunks(1).map(|items| Touched { items, ..one });
+        let nodes = touched.nodes.chunks(1).map(|nodes| Touched { nodes, ..one });
+        for one in items.chain(nodes).chain([Touched { charges: touched.charges, ..one }]) {
             let mut difference = Difference::new();
             self.collect(one, -1, &mut difference);
             turn(self);
@@ -82,6 +86,13 @@ impl Machine {
             for ledger in covering.get(namespace).into_iter().flatten().chain(wide.iter()) {
                 let Some(entry) = ledgers.get(ledger) else { continue };
                 *metered += meter::growth(world, rates, &entry.ledger.span, item, touched.since, sign, &mut growth);
+                out.extend(growth.drain(..).map(|growth| (*ledger, kept(&entry.budget, growth))));
+            }
+        }
+        for node in touched.nodes {
+            for ledger in wide.iter() {
+                let Some(entry) = ledgers.get(ledger).filter(|entry| entry.meters_idle()) else { continue };
+                *metered += idle::growth(world, rates, &entry.ledger.span, node, touched.since, sign, &mut growth);
                 out.extend(growth.drain(..).map(|growth| (*ledger, growth)));
             }
         }
@@ -168,6 +179,12 @@ impl Machine {
 // === impl Entry ===
 
 impl Entry {
+    /// Whether what is idle grows in it. A ClusterBudget that shows it has it from the usage of its plan.
+    pub(super) fn meters_idle(&self) -> bool {
+        let mut terms = self.ledger.span.terms.iter().filter_map(|(_, terms)| terms.as_ref());
+        self.budget.usage.is_some() && terms.any(|terms| terms.idle)
+    }
+
     /// What of it is news. A version that whoever wrote the Statement had seen and this replica had not is metered as the
     /// Statement says, up to its watermark.
     fn news(&self, growth: Growth, tag: Tag) -> Option<Growth> {
@@ -186,8 +203,15 @@ impl Entry {
 
 impl<'a> Touched<'a> {
     pub fn items(items: &'a [Which], since: Seconds) -> Self {
-        Self { items, since, charges: NEVER }
+        Self { items, nodes: &[], since, charges: NEVER }
     }
+}
+
+/// As it counts for a budget: usage is kept by namespace, whoever used it within.
+pub(super) fn kept(budget: &BudgetKey, growth: Growth) -> Growth {
+    let Growth { line, at, rate, step } = growth;
+    let workload = line.workload.filter(|_| budget.usage.is_none());
+    Growth { line: LineKey { workload, ..line }, at, rate, step }
 }
 
 /// Entries for the same ledger, line and instant added up; those that come to nothing left out.

@@ -99,15 +99,17 @@ impl Machine {
         }
         // The first that is seen of a Node holds for the time before as well.
         let since = if known.is_some() { at } else { Seconds::MIN };
-        let touched = self.on_node(&node.name);
-        self.change(Touched::items(&touched, since), tag, at, |machine| machine.world.put_node(id, node, at));
+        let (items, nodes) = (self.world.hosted_on(&node.name).to_vec(), [node.name.clone()]);
+        let touched = Touched { nodes: &nodes, ..Touched::items(&items, since) };
+        self.change(touched, tag, at, |machine| machine.world.put_node(id, node, at));
     }
 
     pub(super) fn delete_node(&mut self, tag: Tag, id: ObjectId, node: &NodeFact, at: Seconds) {
         let known = self.world.nodes.get(&node.name).into_iter().flatten().any(|life| life.id == id);
         let since = if known { at } else { Seconds::MIN };
-        let touched = self.on_node(&node.name);
-        self.change(Touched::items(&touched, since), tag, at, |machine| {
+        let (items, nodes) = (self.world.hosted_on(&node.name).to_vec(), [node.name.clone()]);
+        let touched = Touched { nodes: &nodes, ..Touched::items(&items, since) };
+        self.change(touched, tag, at, |machine| {
             machine.world.put_node(id, node, at);
             machine.world.remove_node(id, &node.name, at);
         });
@@ -130,8 +132,11 @@ impl Machine {
                 _ => fact.created.min(at),
             };
             let since = if self.world.namespaces.contains_key(&name) { at } else { Seconds::MIN };
-            let touched = Touched { items: &items, since, charges };
+            let touched = Touched { charges, ..Touched::items(&items, since) };
             self.change(touched, tag, at, |machine| machine.world.put_namespace(id, &fact, at));
+            if self.running {
+                self.follow_usage(at);
+            }
             // Its labels may decide whether a plan may be used.
             let first = BudgetKey::of(Some(name.clone()), "".into());
             let own = self.budgets.range(first..).map(|(key, _)| key);
@@ -175,7 +180,7 @@ impl Machine {
         }
         self.leave(name, at);
         self.close_namespace(name, at);
-        let touched = Touched { items: &[], since: at, charges: at };
+        let touched = Touched { charges: at, ..Touched::items(&[], at) };
         self.change(touched, tag, at, |machine| machine.world.remove_namespace(name, at));
         self.namespaces.remove(name);
         self.dirty_gates.remove(name);
@@ -253,8 +258,8 @@ impl Machine {
             .map(|(name, life)| (name.clone(), life.id))
             .collect();
         for (name, id) in missing {
-            let touched = self.on_node(&name);
-            let touched = Touched::items(&touched, held.last_heard);
+            let (items, nodes) = (self.world.hosted_on(&name).to_vec(), [name.clone()]);
+            let touched = Touched { nodes: &nodes, ..Touched::items(&items, held.last_heard) };
             self.change(touched, tag, held.last_heard, |m| m.world.remove_node(id, &name, held.last_heard));
         }
     }
@@ -267,29 +272,23 @@ impl Machine {
 
     /// An item as it is now, holding from `from` on what is held now.
     pub(super) fn hold(&mut self, tag: Tag, id: ObjectId, new: Item, from: Seconds, at: Seconds) {
-        let mut since = Seconds::MIN;
+        let (mut since, mut node) = (Seconds::MIN, new.node().cloned());
         if let Some(item) = self.world.items.get_mut(&new.namespace).and_then(|items| items.get_mut(&id)) {
             let Some(first) = item.differs(&new, from) else {
                 item.renew(&new);
                 return;
             };
             since = first;
+            node = node.filter(|_| item.holds_otherwise(&new, from).is_some());
         }
-        let which = (new.namespace.clone(), id);
-        self.change(Touched::items(&[which], since), tag, at, |machine| machine.world.put(id, new, from));
+        let (which, nodes) = ([(new.namespace.clone(), id)], node.into_iter().collect::<Vec<_>>());
+        let touched = Touched { nodes: &nodes, ..Touched::items(&which, since) };
+        self.change(touched, tag, at, |machine| machine.world.put(id, new, from));
     }
 
     pub(super) fn in_namespace(&self, namespace: &Name) -> Vec<Which> {
         let members = self.world.items.get(namespace).into_iter().flatten();
         members.map(|(id, _)| (namespace.clone(), *id)).collect()
-    }
-
-    fn on_node(&self, node: &Name) -> Vec<Which> {
-        let everything = self.world.items.values().flatten();
-        everything
-            .filter(|(_, item)| item.source == Source::Pods && item.site.as_ref() == Some(node))
-            .map(|(id, item)| (item.namespace.clone(), *id))
-            .collect()
     }
 
     /// The workload of a Pod, as far as its owners are known: `Deployment/web`, `CronJob/x`, `Pod/x`.

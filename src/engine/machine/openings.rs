@@ -1,6 +1,6 @@
 //! When ledgers begin and end: periods, edits that cut them, and closing.
 
-use super::change::Touched;
+use super::change::{Touched, kept};
 use std::collections::{BTreeMap, HashMap};
 
 use super::persist::HISTORY;
@@ -8,8 +8,9 @@ use super::{BudgetState, CLOSING, Entry, LedgerId, Machine};
 use crate::engine::allocation;
 use crate::engine::budget::{Budget, BudgetKey};
 use crate::engine::history::History;
+use crate::engine::idle;
 use crate::engine::item::{Item, NEVER};
-use crate::engine::ledger::{Gap, Ledger};
+use crate::engine::ledger::{Gap, Ledger, LineKey};
 use crate::engine::meter::{self, Growth, Scope, Span, Terms};
 use crate::engine::observed::Tag;
 use crate::engine::period::Window;
@@ -25,7 +26,9 @@ impl Machine {
     /// Opens what should be open at `at`, after the first lists.
     pub(super) fn begin(&mut self, at: Seconds) {
         self.date_undated();
-        self.follow_usage(at);
+        self.register_usage();
+        let sharing = self.unrestored.values().filter(|statement| !statement.spec.shares.is_empty());
+        let statements: Vec<_> = sharing.map(|statement| statement.spec.clone()).collect();
         self.restore_all(at);
         self.end_superseded();
         for budget in self.billing.keys().cloned().collect::<Vec<_>>() {
@@ -39,6 +42,9 @@ impl Machine {
         for key in &keys {
             self.roll(key, at);
         }
+        statements.iter().for_each(|spec| self.adopt_shares(spec));
+        self.name_shared();
+        self.mark_usage(at);
         for key in keys {
             self.wake_budget(&key, at);
         }
@@ -163,12 +169,20 @@ impl Machine {
         let all = world.items.values().filter(|_| wide);
         let mut charges = Vec::new();
         allocation::growth(world, rates, &span, span.from, 1, &mut charges);
+        let charges = charges.into_iter().map(|growth| (growth, Tag::KNOWN));
+        let news = |pod: &Item| {
+            let end = Growth { line: LineKey::NOTHING, at: pod.end, rate: -1, step: 0 };
+            Some(tag(pod, end).1).filter(|tag| *tag != Tag::KNOWN)
+        };
+        let nodes = world.nodes.keys().filter(|_| entry.meters_idle());
+        let idle: Vec<_> = nodes.flat_map(|node| idle::known_growth(world, rates, &span, node, recent, news)).collect();
+        let Entry { budget, ledger, .. } = entry;
         let growths = own.into_iter().chain(all).flat_map(|items| items.values()).flat_map(|item| {
             let mut growths = Vec::new();
             meter::growth(world, rates, &span, item, Seconds::MIN, 1, &mut growths);
-            growths.into_iter().map(|growth| tag(item, growth))
+            growths.into_iter().map(|growth| tag(item, kept(budget, growth)))
         });
-        entry.ledger.fill(charges.into_iter().map(|growth| (growth, Tag::KNOWN)).chain(growths), recent);
+        ledger.fill(charges.chain(idle).chain(growths), recent);
     }
 
     /// New terms from `at` on, in every ledger of the budget that is not over.
@@ -179,7 +193,7 @@ impl Machine {
             Some(namespace) => self.in_namespace(namespace),
             None => self.everything(),
         };
-        self.change_in_turn(Touched { items: &touched, since: at, charges: at }, tag, at, |machine| {
+        self.change_in_turn(Touched { charges: at, ..Touched::items(&touched, at) }, tag, at, |machine| {
             for (id, other) in &mut others {
                 machine.ledgers.get_mut(id).expect("listed").ledger.span.terms.exchange(at, other);
             }

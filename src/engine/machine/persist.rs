@@ -307,7 +307,10 @@ impl Machine {
         let ledger = &entry.ledger;
         let printed = statement::print(&self.reading(entry), &entry.budget, t, closed_at.is_some());
         let budget_ref = match (&entry.budget.namespace, entry.budget.usage) {
-            (_, Some(i)) => BilledRef { kind: BilledKind::PricePlan, name: self.usages[i as usize].plan.to_string() },
+            (_, Some(i)) => {
+                let plan = self.usages.get(i as usize).map_or(&entry.budget.name, |usage| &usage.plan);
+                BilledRef { kind: BilledKind::PricePlan, name: plan.to_string() }
+            }
             (Some(_), None) => BilledRef { kind: BilledKind::Budget, name: entry.budget.name.to_string() },
             (None, None) => BilledRef { kind: BilledKind::ClusterBudget, name: entry.budget.name.to_string() },
         };
@@ -334,6 +337,7 @@ impl Machine {
                 .chain(ledger.estimated(t))
                 .map(|gap| super::show::gap(&gap))
                 .collect(),
+            shares: self.shares(entry, t),
             top_workloads: printed.top,
             unit_cost: self.unit_cost_line(entry, closed_at.is_some()),
         }

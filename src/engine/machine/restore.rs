@@ -9,13 +9,13 @@ use num_traits::ToPrimitive;
 use super::{BudgetState, Entry, Machine, Persisted, StatementState};
 use crate::api::{self, BilledKind, Phase};
 use crate::engine::budget::BudgetKey;
-use crate::engine::history::History;
 use crate::engine::item::Item;
 use crate::engine::ledger::{Gap, Ledger, LineKey};
 use crate::engine::meter::{Growth, Span};
 use crate::engine::money::{BILLIONTHS, Exact, parse_exact};
 use crate::engine::observed::{Cut, Tag};
 use crate::engine::period::Window;
+use crate::engine::share::Parts;
 use crate::engine::statement;
 use crate::engine::tiers::Regimes;
 use crate::engine::worth::Worth;
@@ -27,6 +27,7 @@ use super::leaving::seal;
 use super::limits::Spent;
 use super::persist::digest;
 use super::rewind::RESTORED;
+use super::shares::shared_terms;
 
 /// Why nothing is known of the time after a Statement's watermark.
 const NOT_RUNNING: &str = "the operator was not running: Pods that both ended and vanished meanwhile are not counted";
@@ -161,6 +162,7 @@ impl Machine {
             if moved { (growth, Tag::KNOWN) } else { seen_before(item, growth, &cut, watermark, known) }
         });
         self.adopt(id, statement, &cut);
+        self.adopt_shares(spec);
         if let Some(gap) = self.unwatched_since(spec, reached.is_some(), at) {
             self.ledgers.get_mut(&id).expect("added").note_gap(gap);
         }
@@ -187,7 +189,7 @@ impl Machine {
         };
         let since = state.and_then(|s| s.status.metered_since.as_ref()).map(|t| t.0.as_second());
         let from = since.filter(|t| (start..end).contains(t)).unwrap_or(start).min(until);
-        let terms = History::starting(Seconds::MIN, current.map(|current| current.terms.clone()));
+        let terms = shared_terms(current.map(|current| &current.terms), &spec.shares);
         let resets = jiff::Timestamp::from_second(end).unwrap_or_default().to_zoned(jiff::tz::TimeZone::UTC).date();
         let window = same_window.unwrap_or(Window { label: spec.period.label.clone(), start, end, resets });
         // What was used up to its watermark stands in it.
@@ -288,17 +290,18 @@ impl Machine {
         }
         let watermark = statement.spec.watermark.0.as_second();
         let Self { world, rates, ledgers, .. } = self;
-        let Entry { ledger, gaps, .. } = ledgers.get_mut(&id).expect("present");
+        let Entry { ledger, gaps, budget, .. } = ledgers.get_mut(&id).expect("present");
         ledger.take_estimated(gaps, watermark);
+        let kept = budget.usage.is_some();
         let (shown, regimes) = (read.quantities, Regimes::of(world, &ledger.span));
         let recalled = regimes.map(|regimes| regimes.recall(rates, &shown, &ledger.own(watermark, cut)));
         // What ends before its period was divided when it did.
         let ended = ledger.span.until < ledger.window.end;
-        let divided = |line: &LineKey| !ended && world.is_divided_by_usage(rates.get(line.rate));
+        let divided = |line: &LineKey| !ended && !kept && world.is_divided(rates.get(line.rate));
         ledger.rebase(recalled.as_ref().unwrap_or(&shown), read.amounts, watermark, cut, divided);
         ledger.reconcile(rates, &shown, watermark, cut);
         if ended {
-            ledger.divide(BTreeMap::new());
+            ledger.divide(Parts::default());
         }
     }
 

@@ -30,6 +30,7 @@ pub struct BudgetFigures {
     pub spec: Arc<crate::api::BudgetSpec>,
     pub mode: Mode,
     pub namespace_selector: Option<LabelSelector>,
+    pub include_idle: bool,
     /// Of a Budget that a ClusterBudget has in one of its namespaces.
     pub is_child: bool,
     pub status: Arc<BudgetStatus>,
@@ -67,6 +68,7 @@ impl Machine {
             spec: state.manifest.clone(),
             mode: state.mode,
             namespace_selector: state.namespace_selector.clone(),
+            include_idle: state.specs.last().and_then(Option::as_ref).is_some_and(|spec| spec.terms.idle),
             is_child: state.is_child,
             status: Arc::new(self.status(key, now)),
             namespaces: self.namespace_count(key, now),

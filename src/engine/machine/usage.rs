@@ -1,4 +1,4 @@
-//! What every namespace uses under a plan that shares charges by usage.
+//! What every namespace uses under a plan by which something is divided, and what is idle.
 //!
 //! It is kept as if it were a budget over all namespaces without a limit, one for each plan, basis and kind of period in
 //! use, with a Statement in the operator's namespace, so that a restart loses none of it (COST_RULES 20). Nobody has
@@ -6,19 +6,23 @@
 
 use std::sync::Arc;
 
+use super::change::Touched;
 use super::{BudgetState, Entry, LedgerId, Machine};
 use crate::api::{self, Basis, ScaleCeiling};
 use crate::engine::budget::{Budget, BudgetKey};
 use crate::engine::evaluate::Reading;
 use crate::engine::history::History;
-use crate::engine::ledger::Ledger;
-use crate::engine::meter::{Scope, Terms};
-use crate::engine::period::{Schedule, Window};
-use crate::engine::recurring::Bearers;
+use crate::engine::ledger::Gap;
+use crate::engine::meter::{By, Scope, Terms};
+use crate::engine::observed::Tag;
+use crate::engine::period::Schedule;
 use crate::engine::selector::Selector;
-use crate::engine::share::Shares;
+use crate::engine::share::{Shares, shared_rates};
 use crate::engine::world::Plan;
 use crate::facts::{Name, Seconds};
+
+/// Why usage may be too little.
+const UNKEPT: &str = "usage was not kept from the beginning: what came and went before is not counted";
 
 /// A plan whose usage is kept, on a basis, by one kind of period.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -31,19 +35,53 @@ pub(super) struct Usage {
 impl Machine {
     /// Keeps the usage that budgets need from now on.
     pub(super) fn follow_usage(&mut self, at: Seconds) {
+        for (i, idle) in self.register_usage() {
+            let key = self.usage_key(i);
+            if self.billing.contains_key(&key) {
+                if idle {
+                    self.count_idle(i, at);
+                }
+                continue;
+            }
+            self.roll(&key, at);
+            self.follow_currency(&key, at);
+            self.find_boundary(at);
+            self.wake_budget(&key, at);
+            self.began_late(&key, at);
+        }
+        self.name_shared();
+        self.mark_usage(at);
+    }
+
+    /// Which usage budgets need, each with whether what is idle belongs to it.
+    pub(super) fn register_usage(&mut self) -> Vec<(usize, bool)> {
         let specs = self.budgets.iter().filter(|(key, _)| key.usage.is_none());
         let specs = specs.filter_map(|(_, state)| state.specs.last()?.as_deref());
-        let shared = specs.filter(|spec| self.shares_by_usage(&spec.terms.plan));
-        let usage = |spec: &Budget| {
-            let Terms { plan, basis, .. } = &spec.terms;
-            Usage { plan: plan.clone(), basis: *basis, schedule: spec.schedule.clone() }
-        };
-        let needed: Vec<_> = shared.map(usage).collect();
-        for usage in needed {
-            if !self.usages.contains(&usage) {
-                self.keep_usage(usage, at);
+        let shared = specs.filter(|spec| self.is_shared(&spec.terms));
+        let needed: Vec<_> = shared
+            .map(|spec| {
+                let Terms { plan, basis, idle, .. } = &spec.terms;
+                let usage = Usage { plan: plan.clone(), basis: *basis, schedule: spec.schedule.clone() };
+                (usage, *idle || self.world.plans.get(plan).is_some_and(Plan::has_rules))
+            })
+            .collect();
+        let mut merged: Vec<(Usage, bool)> = Vec::new();
+        for (usage, idle) in needed {
+            match merged.iter_mut().find(|(known, _)| *known == usage) {
+                Some((_, known)) => *known |= idle,
+                None => merged.push((usage, idle)),
             }
         }
+        let register = |(usage, idle): (Usage, bool)| {
+            let known = self.usages.iter().position(|known| *known == usage);
+            (known.unwrap_or_else(|| self.keep_usage(usage, idle)), idle)
+        };
+        merged.into_iter().map(register).collect()
+    }
+
+    /// Whether a budget of these terms has to know what everybody uses.
+    fn is_shared(&self, terms: &Terms) -> bool {
+        terms.idle || self.world.plans.get(&terms.plan).is_some_and(Plan::shares)
     }
 
     /// The key of the usage that a Statement is of, if it is kept.
@@ -61,17 +99,24 @@ impl Machine {
 
     /// A ledger with what it takes to read it.
     pub(super) fn reading<'a>(&'a self, entry: &'a Entry) -> Reading<'a> {
-        let terms = entry.ledger.span.terms.iter().filter_map(|(_, terms)| terms.as_ref());
-        let mut plans: Vec<_> = terms.filter(|terms| terms.charges).map(|terms| (&terms.plan, terms.basis)).collect();
-        plans.retain(|(plan, _)| !entry.ledger.is_divided() && self.shares_by_usage(plan));
-        plans.sort_unstable();
-        plans.dedup();
-        let used = |(plan, basis): (&Name, Basis)| {
-            Some((plan.clone(), basis, self.usage_ledger(plan, basis, &entry.ledger.window)?))
+        let used = |(plan, basis): By<'_>| {
+            let id = self.usage_ledger((plan, basis), entry.ledger.bounds())?;
+            Some((plan.clone(), basis, &self.ledgers[&id].ledger))
         };
-        let usage: Vec<_> = plans.into_iter().filter_map(used).collect();
+        let usage: Vec<_> = self.shared_by(entry).into_iter().filter_map(used).collect();
         let shares = (!usage.is_empty()).then_some(Shares { world: &self.world, usage });
         Reading { ledger: &entry.ledger, rates: &self.rates, shares }
+    }
+
+    /// The plans by which something is divided that a ledger may share in, as long as its parts move.
+    pub(super) fn shared_by<'a>(&'a self, entry: &'a Entry) -> Vec<By<'a>> {
+        let terms = entry.ledger.span.terms.iter().filter_map(|(_, terms)| terms.as_ref());
+        let moves = entry.budget.usage.is_none() && !entry.ledger.is_divided();
+        let sharing = terms.filter(|terms| moves && terms.charges && self.is_shared(terms));
+        let mut plans: Vec<_> = sharing.map(Terms::by).collect();
+        plans.sort_unstable();
+        plans.dedup();
+        plans
     }
 
     /// A ledger that ends before its period does: what its namespaces have used by then decides, and no longer what they
@@ -82,32 +127,17 @@ impl Machine {
         self.ledgers.get_mut(&id).expect("present").ledger.divide(parts);
     }
 
-    /// Whether any version of a plan divides a charge in proportion to usage.
-    fn shares_by_usage(&self, plan: &str) -> bool {
-        let mut charges = self.world.plans.get(plan).into_iter().flat_map(Plan::charges);
-        charges.any(|charge| matches!(charge.bearers, Bearers::Usage(_)))
-    }
-
-    fn usage_ledger(&self, plan: &Name, basis: Basis, window: &Window) -> Option<&Ledger> {
-        let same = |ledger: &&Ledger| (ledger.window.start, ledger.window.end) == (window.start, window.end);
-        let of_plan = self.usages.iter().enumerate().filter(|(_, usage)| (&usage.plan, usage.basis) == (plan, basis));
-        let keys = of_plan.map(|(i, _)| self.usage_key(i));
-        keys.into_iter().find_map(|key| {
-            let ids = self.billing.get(&key)?;
-            ids.iter().map(|id| &self.ledgers[id].ledger).find(same)
-        })
-    }
-
-    fn usage_key(&self, i: usize) -> BudgetKey {
+    pub(super) fn usage_key(&self, i: usize) -> BudgetKey {
         BudgetKey { namespace: None, name: self.usages[i].name().into(), usage: u32::try_from(i).ok() }
     }
 
-    fn keep_usage(&mut self, usage: Usage, at: Seconds) {
+    fn keep_usage(&mut self, usage: Usage, idle: bool) -> usize {
         let terms = Terms {
             scope: Scope::Namespaces(Selector::default()),
             pods: None,
             charges: false,
             basis: usage.basis,
+            idle,
             plan: usage.plan.clone(),
         };
         let spec = Budget {
@@ -121,22 +151,75 @@ impl Machine {
         };
         self.usages.push(usage);
         self.sampler.dirty = true;
-        let key = self.usage_key(self.usages.len() - 1);
+        let i = self.usages.len() - 1;
         let mut state = BudgetState::new(Seconds::MIN);
         state.specs = History::starting(Seconds::MIN, Some(Arc::new(spec)));
-        self.budgets.insert(key.clone(), state);
-        if self.running {
-            self.roll(&key, at);
-            self.follow_currency(&key, at);
-            self.find_boundary(at);
-            self.wake_budget(&key, at);
+        self.budgets.insert(self.usage_key(i), state);
+        i
+    }
+
+    /// What is idle is metered from now on, and rebuilt from the period's beginning on as far as it can be.
+    fn count_idle(&mut self, i: usize, at: Seconds) {
+        let key = self.usage_key(i);
+        let spec = self.budgets.get(&key).and_then(|state| state.specs.last().cloned().flatten());
+        let Some(spec) = spec.filter(|spec| !spec.terms.idle) else { return };
+        let terms = Terms { idle: true, ..spec.terms.clone() };
+        let spec = Budget { terms: terms.clone(), ..(*spec).clone() };
+        let state = self.budgets.get_mut(&key).expect("present");
+        state.specs = History::starting(Seconds::MIN, Some(Arc::new(spec)));
+        let open: Vec<_> = self.ledgers_of(&key).filter(|(_, e)| e.closed_at.is_none()).map(|(id, _)| id).collect();
+        let mut others = vec![vec![(Seconds::MIN, Some(terms))]; open.len()];
+        let nodes: Vec<_> = self.world.nodes.keys().cloned().collect();
+        let touched = Touched { nodes: &nodes, ..Touched::items(&[], Seconds::MIN) };
+        self.change_in_turn(touched, Tag::KNOWN, at, |machine| {
+            for (id, other) in open.iter().zip(&mut others) {
+                let terms = &mut machine.ledgers.get_mut(id).expect("listed").ledger.span.terms;
+                terms.exchange(Seconds::MIN, other);
+            }
+        });
+        self.began_late(&key, at);
+    }
+
+    /// Of what came and went before usage was kept nothing is known.
+    fn began_late(&mut self, key: &BudgetKey, at: Seconds) {
+        for id in self.ledgers_of(key).map(|(id, _)| id).collect::<Vec<_>>() {
+            let entry = self.ledgers.get_mut(&id).expect("listed");
+            let (from, to) = (entry.ledger.span.from, entry.ledger.clamp(at));
+            if from < to && entry.closed_at.is_none() {
+                entry.note_gap(Gap { from, to, reason: UNKEPT.to_owned() });
+            }
         }
+    }
+
+    /// The rates at which others bear what shared namespaces cost have names from now on.
+    pub(super) fn name_shared(&mut self) {
+        let rules = |plan: &&Name| self.world.plans[*plan].rules().next().is_some();
+        let plans = self.world.plans.keys().filter(rules);
+        let all = plans.flat_map(|plan| self.world.namespaces.keys().map(move |namespace| (plan, namespace)));
+        let shared = all.filter(|(plan, namespace)| self.is_ever_shared(plan, namespace));
+        let shared: Vec<_> = shared.flat_map(|(plan, namespace)| shared_rates(plan, namespace)).collect();
+        for rate in shared {
+            self.rates.id(rate);
+        }
+    }
+
+    /// Whether a namespace was shared by any version of a plan.
+    pub(super) fn is_ever_shared(&self, plan: &Name, namespace: &Name) -> bool {
+        let (Some(plan), Some(namespace)) = (self.world.plans.get(plan), self.world.namespaces.get(namespace)) else {
+            return false;
+        };
+        let mut labels = namespace.labels.iter().map(|(_, labels)| labels);
+        labels.any(|labels| plan.rules().any(|rule| rule.selector.matches(labels)))
     }
 }
 
 // === impl Usage ===
 
 impl Usage {
+    pub fn by(&self) -> By<'_> {
+        (&self.plan, self.basis)
+    }
+
     /// As its Statements are named, before their label.
     fn name(&self) -> String {
         format!("{}-{:?}", self.plan, self.basis).to_lowercase()

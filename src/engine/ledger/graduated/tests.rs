@@ -79,6 +79,7 @@ impl Case {
             pods: None,
             charges: true,
             basis: Basis::Requests,
+            idle: false,
             plan: "default".into(),
         };
         let span =
