@@ -112,6 +112,34 @@ fn with_charges(mut input: Input) -> Input {
     input
 }
 
+/// The same trace with plans by which idle capacity and a namespace are divided.
+fn with_sharing(mut input: Input) -> Input {
+    for event in &mut input.trace {
+        let (kind, name) = (event.object["kind"].clone(), event.object["metadata"]["name"].clone());
+        let by = |idle: &str, namespaces: &str| {
+            let selector = json!({"matchLabels": {"team": "shop"}});
+            json!({"idle": {"by": idle}, "namespaces": {"selector": selector, "by": namespaces}})
+        };
+        if kind == "PricePlan" {
+            event.object["spec"]["sharing"] = if name == "default" { by("Usage", "Even") } else { by("Keep", "Usage") };
+        }
+        if kind == "ClusterBudget" && name == "all" {
+            event.object["spec"]["includeIdle"] = json!(true);
+        }
+    }
+    input
+}
+
+/// The same trace with a budget that is made within its period.
+fn with_a_late_budget(mut input: Input) -> Input {
+    for event in input.trace.iter_mut().filter(|event| event.object["metadata"]["name"] == "month") {
+        event.at = input.from + 700;
+        event.object["metadata"]["creationTimestamp"] = traces::text(event.at);
+    }
+    input.trace.sort_by_key(|event| event.at);
+    input
+}
+
 /// What befalls the replicas, in seconds from the beginning.
 fn fates(kinds: &'static [Fate], most: usize) -> impl Strategy<Value = Vec<(u16, Fate)>> {
     prop::collection::vec((0_u16..9000, prop::sample::select(kinds)), 0..most)
@@ -402,6 +430,7 @@ proptest! {
     ) {
         lives_as_it_replays(&traces::calm(&steps), 2, &fates)?;
         lives_as_it_replays(&with_charges(traces::calm(&steps)), 2, &fates)?;
+        lives_as_it_replays(&with_sharing(traces::calm(&steps)), 2, &fates)?;
         lives_as_it_replays(&traces::calm_with(&steps, &[Feature::Samples]), 2, &apart(&fates))?;
     }
 
@@ -442,5 +471,6 @@ proptest! {
     ) {
         lives_as_it_replays(&traces::own_times(&pods, &edits), 1, &fates)?;
         lives_as_it_replays(&with_charges(traces::own_times(&pods, &edits)), 1, &fates)?;
+        lives_as_it_replays(&with_a_late_budget(with_sharing(traces::own_times(&pods, &edits))), 1, &fates)?;
     }
 }
