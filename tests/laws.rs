@@ -37,6 +37,8 @@ mod rewound;
 mod sampled;
 #[path = "laws/server.rs"]
 mod server;
+#[path = "laws/sharing.rs"]
+mod sharing;
 #[path = "laws/showback.rs"]
 mod showback;
 #[path = "laws/simulation.rs"]
@@ -58,6 +60,7 @@ use serde_json::{Value, json};
 use cluster::Manner;
 use features::{EVERY, Feature, Features};
 use reference::{Bill, Input, Seconds, compare};
+use sharing::{with_a_late_budget, with_sharing};
 use simulation::{Fate, live, live_seldom};
 
 /// What `replay` prints.
@@ -91,7 +94,8 @@ fn quantities(report: &Value) -> BTreeMap<String, BigInt> {
 fn totals(report: &Value) -> BTreeMap<String, String> {
     let statements = report["statements"].as_array().expect("a list").iter();
     let total = |one: &Value| {
-        (format!("{}/{}", one["metadata"]["namespace"], one["metadata"]["name"]), one["spec"]["total"].to_string())
+        let ((namespace, name), _) = compare::read(one);
+        (format!("{namespace}/{name}"), one["spec"]["total"].to_string())
     };
     statements.map(total).collect()
 }
@@ -109,34 +113,6 @@ fn with_charges(mut input: Input) -> Input {
         event.object["spec"]["recurring"] = charges.clone();
         event.object["spec"]["timeZone"] = json!("Europe/Berlin");
     }
-    input
-}
-
-/// The same trace with plans by which idle capacity and a namespace are divided.
-fn with_sharing(mut input: Input) -> Input {
-    for event in &mut input.trace {
-        let (kind, name) = (event.object["kind"].clone(), event.object["metadata"]["name"].clone());
-        let by = |idle: &str, namespaces: &str| {
-            let selector = json!({"matchLabels": {"team": "shop"}});
-            json!({"idle": {"by": idle}, "namespaces": {"selector": selector, "by": namespaces}})
-        };
-        if kind == "PricePlan" {
-            event.object["spec"]["sharing"] = if name == "default" { by("Usage", "Even") } else { by("Keep", "Usage") };
-        }
-        if kind == "ClusterBudget" && name == "all" {
-            event.object["spec"]["includeIdle"] = json!(true);
-        }
-    }
-    input
-}
-
-/// The same trace with a budget that is made within its period.
-fn with_a_late_budget(mut input: Input) -> Input {
-    for event in input.trace.iter_mut().filter(|event| event.object["metadata"]["name"] == "month") {
-        event.at = input.from + 700;
-        event.object["metadata"]["creationTimestamp"] = traces::text(event.at);
-    }
-    input.trace.sort_by_key(|event| event.at);
     input
 }
 

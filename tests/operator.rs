@@ -53,5 +53,7 @@ mod replicas;
 mod restarts;
 #[path = "operator/seasons.rs"]
 mod seasons;
+#[path = "operator/showback.rs"]
+mod showback;
 #[path = "operator/usage.rs"]
 mod usage;

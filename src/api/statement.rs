@@ -70,8 +70,8 @@ pub struct StatementSpec {
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(length(max = 200), extend("x-kubernetes-list-type" = "atomic"))]
     pub gaps: Vec<Gap>,
-    /// In which times it shares in what is divided by a plan, where that is not the whole period: only what came up in
-    /// them is divided.
+    /// While it is open: in which times it shares in what is divided by a plan, where that is not the whole period. Only
+    /// what came up in them is divided.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(length(max = 20), extend("x-kubernetes-list-type" = "atomic"))]
     pub shares: Vec<Share>,
@@ -157,11 +157,11 @@ pub struct Share {
     pub until: Option<Time>,
     /// What shared namespaces had used since the period began, and what had been idle, at its first instant.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    #[schemars(length(max = 1000), extend("x-kubernetes-list-type" = "atomic"))]
+    #[schemars(length(max = 48), extend("x-kubernetes-list-type" = "atomic"))]
     pub before: Vec<Line>,
     /// The same at its end.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    #[schemars(length(max = 1000), extend("x-kubernetes-list-type" = "atomic"))]
+    #[schemars(length(max = 48), extend("x-kubernetes-list-type" = "atomic"))]
     pub after: Vec<Line>,
 }
 

@@ -44,15 +44,16 @@ pub struct Read {
     pub unread: Vec<String>,
 }
 
-/// The ledger at `t`. Closed, its workloads are merged, and the largest named apart.
-pub fn print(reading: &Reading<'_>, budget: &BudgetKey, t: Seconds, closed: bool) -> Printed {
+/// The ledger at `t`, with so many other lines beside it. Closed, its workloads are merged, and the largest named apart.
+pub fn print(reading: &Reading<'_>, budget: &BudgetKey, t: Seconds, closed: bool, beside: usize) -> Printed {
     let rates = reading.rates;
     let mut charges = charges(reading, t);
     let top = if closed { top_workloads(&charges, budget, cost_text) } else { Vec::new() };
     if closed || budget.usage.is_some() {
         charges = merge(rates, charges, |charge| LineKey { workload: None, ..charge.key.clone() });
     }
-    let charges = fit(rates, charges, &reading.ledger.positions(rates));
+    let most = MOST_LINES.saturating_sub(beside);
+    let charges = fit(rates, charges, &reading.ledger.positions(rates), most);
     let mut lines: Vec<_> = charges.iter().map(|charge| line(rates, charge)).collect();
     lines.sort_by(|a, b| order(a).cmp(&order(b)));
     Printed { lines, total: cost_text(&reading.spent(t).exact()), top }
@@ -199,9 +200,9 @@ fn top_workloads(charges: &[Charge], budget: &BudgetKey, print: impl Fn(&Exact) 
     named.collect()
 }
 
-/// At most [`MOST_LINES`]: the smallest workloads merged; where namespaces alone are too many, those too; and where it
+/// At most so many: the smallest workloads merged; where namespaces alone are too many, those too; and where it
 /// is prices that are too many, the lines of one rate to one amount.
-fn fit(rates: &Rates, mut charges: Vec<Charge>, graduated: &BTreeSet<Position>) -> Vec<Charge> {
+fn fit(rates: &Rates, mut charges: Vec<Charge>, graduated: &BTreeSet<Position>, most: usize) -> Vec<Charge> {
     let other = |charge: &Charge| LineKey {
         workload: charge.key.workload.as_ref().map(|_| OTHER.into()),
         ..charge.key.clone()
@@ -211,13 +212,13 @@ fn fit(rates: &Rates, mut charges: Vec<Charge>, graduated: &BTreeSet<Position>) 
     if charges.iter().any(owes) {
         charges = merge(rates, charges, |charge| if owes(charge) { other(charge) } else { charge.key.clone() });
     }
-    let charges = merge_smallest(rates, charges, other);
+    let charges = merge_smallest(rates, charges, most, other);
     let nowhere = |charge: &Charge| LineKey { namespace: None, ..other(charge) };
-    let charges = merge_smallest(rates, charges, nowhere);
+    let charges = merge_smallest(rates, charges, most, nowhere);
     // Quantities that decide prices stay.
     let decides = |charge: &Charge| graduated.contains(&position(rates, charge.key.rate));
     let amount = |charge: &Charge| LineKey { workload: None, ..amount_key(rates, charge) };
-    merge_smallest(rates, charges, |charge| if decides(charge) { charge.key.clone() } else { amount(charge) })
+    merge_smallest(rates, charges, most, |charge| if decides(charge) { charge.key.clone() } else { amount(charge) })
 }
 
 /// The line of the same rate as an amount. What has no price stays a quantity.
@@ -227,17 +228,22 @@ fn amount_key(rates: &Rates, charge: &Charge) -> LineKey {
 }
 
 /// Merges by `into`, from the smallest up, as many as it takes.
-fn merge_smallest(rates: &Rates, mut charges: Vec<Charge>, into: impl Fn(&Charge) -> LineKey) -> Vec<Charge> {
-    if charges.len() <= MOST_LINES {
+fn merge_smallest(
+    rates: &Rates,
+    mut charges: Vec<Charge>,
+    most: usize,
+    into: impl Fn(&Charge) -> LineKey,
+) -> Vec<Charge> {
+    if charges.len() <= most {
         return charges;
     }
     charges.sort_by(|a, b| b.cost.cmp(&a.cost).then(b.quantity.cmp(&a.quantity)).then(a.key.cmp(&b.key)));
-    let mut merged: HashSet<_> = charges[MOST_LINES..].iter().map(&into).collect();
-    let mut kept = MOST_LINES;
+    let mut merged: HashSet<_> = charges[most..].iter().map(&into).collect();
+    let mut kept = most;
     let lines = |merged: &HashSet<LineKey>, kept: usize| {
         merged.len() + charges[..kept].iter().filter(|charge| !merged.contains(&charge.key)).count()
     };
-    while kept > 0 && lines(&merged, kept) > MOST_LINES {
+    while kept > 0 && lines(&merged, kept) > most {
         kept -= 1;
         merged.insert(into(&charges[kept]));
     }

@@ -254,18 +254,18 @@ fn compare(ground: &Ground<'_>, operator: &str, quiet: Timestamp) {
 }
 
 /// Every line, in an order of its own.
-fn lines(spec: &Value) -> Vec<String> {
+pub fn lines(spec: &Value) -> Vec<String> {
     let mut lines: Vec<_> = spec["lines"].as_array().into_iter().flatten().map(Value::to_string).collect();
     lines.sort();
     lines
 }
 
-fn instant(value: &Value) -> Timestamp {
+pub fn instant(value: &Value) -> Timestamp {
     value.as_str().unwrap_or_default().parse().unwrap()
 }
 
 /// The Statement as the record gives it, at its own watermark.
-fn replay(cluster: &Cluster, operator: &str, statement: &Value) -> Value {
+pub fn replay(cluster: &Cluster, operator: &str, statement: &Value) -> Value {
     let to = statement["spec"]["watermark"].as_str().unwrap();
     let begun = cluster.get(["namespace", "kube-system"]).unwrap()["metadata"]["creationTimestamp"].clone();
     let mut replay = Command::new(env!("CARGO_BIN_EXE_kubectl-opex"));

@@ -130,7 +130,8 @@ mod tests {
         grow(&mut ledger, "Pod/p1", 1, 20);
         let budget = BudgetKey::of(Some("a".into()), "a".into());
         let lines =
-            statement::print(&Reading { ledger: &ledger, rates: &rates, shares: None }, &budget, 500_000, false).lines;
+            statement::print(&Reading { ledger: &ledger, rates: &rates, shares: None }, &budget, 500_000, false, 0)
+                .lines;
         let quantities: Vec<i128> = lines.iter().map(|line| line.quantity.as_ref().unwrap().parse().unwrap()).collect();
         assert!(quantities.iter().all(|quantity| *quantity > 0), "{quantities:?}");
         assert_eq!(quantities.iter().sum::<i128>(), sum(&ledger));

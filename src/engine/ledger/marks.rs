@@ -21,14 +21,13 @@ impl Ledger {
         }
     }
 
-    /// Takes over how it stood at `t`, as far as that is not known.
+    pub fn is_marked(&self, t: Seconds) -> bool {
+        t <= self.span.from || self.marks.contains_key(&t)
+    }
+
+    /// Takes over how it stood at `t`.
     pub fn adopt_mark(&mut self, t: Seconds, lines: HashMap<LineKey, i128>) {
-        if t > self.span.from {
-            let mark = self.marks.entry(t).or_default();
-            for (line, quantity) in lines {
-                mark.entry(line).or_insert(quantity);
-            }
-        }
+        self.marks.insert(t, lines);
     }
 
     /// What its lines grew by in `times`, by namespace and rate.

@@ -4,13 +4,14 @@ use super::change::{Touched, kept};
 use std::collections::{BTreeMap, HashMap};
 
 use super::persist::HISTORY;
+use super::shares::news;
 use super::{BudgetState, CLOSING, Entry, LedgerId, Machine};
 use crate::engine::allocation;
 use crate::engine::budget::{Budget, BudgetKey};
 use crate::engine::history::History;
 use crate::engine::idle;
 use crate::engine::item::{Item, NEVER};
-use crate::engine::ledger::{Gap, Ledger, LineKey};
+use crate::engine::ledger::{Gap, Ledger};
 use crate::engine::meter::{self, Growth, Scope, Span, Terms};
 use crate::engine::observed::Tag;
 use crate::engine::period::Window;
@@ -28,7 +29,7 @@ impl Machine {
         self.date_undated();
         self.register_usage();
         let sharing = self.unrestored.values().filter(|statement| !statement.spec.shares.is_empty());
-        let statements: Vec<_> = sharing.map(|statement| statement.spec.clone()).collect();
+        let statements: Vec<_> = sharing.cloned().collect();
         self.restore_all(at);
         self.end_superseded();
         for budget in self.billing.keys().cloned().collect::<Vec<_>>() {
@@ -41,8 +42,12 @@ impl Machine {
         let keys: Vec<_> = self.budgets.keys().cloned().collect();
         for key in &keys {
             self.roll(key, at);
+            if key.usage.is_some() {
+                // The plan may be younger than the period.
+                self.follow_currency(key, at);
+            }
         }
-        statements.iter().for_each(|spec| self.adopt_shares(spec));
+        statements.iter().for_each(|statement| self.adopt_shares(statement));
         self.name_shared();
         self.mark_usage(at);
         for key in keys {
@@ -170,10 +175,7 @@ impl Machine {
         let mut charges = Vec::new();
         allocation::growth(world, rates, &span, span.from, 1, &mut charges);
         let charges = charges.into_iter().map(|growth| (growth, Tag::KNOWN));
-        let news = |pod: &Item| {
-            let end = Growth { line: LineKey::NOTHING, at: pod.end, rate: -1, step: 0 };
-            Some(tag(pod, end).1).filter(|tag| *tag != Tag::KNOWN)
-        };
+        let news = |pod: &Item| news(pod, &tag);
         let nodes = world.nodes.keys().filter(|_| entry.meters_idle());
         let idle: Vec<_> = nodes.flat_map(|node| idle::known_growth(world, rates, &span, node, recent, news)).collect();
         let Entry { budget, ledger, .. } = entry;

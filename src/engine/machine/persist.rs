@@ -306,7 +306,9 @@ impl Machine {
     /// The Statement as of `t`.
     pub(super) fn statement_spec(&self, entry: &Entry, t: Seconds, closed_at: Option<Seconds>) -> StatementSpec {
         let ledger = &entry.ledger;
-        let printed = statement::print(&self.reading(entry), &entry.budget, t, closed_at.is_some());
+        let shares = if closed_at.is_some() { Vec::new() } else { self.shares(entry, t) };
+        let beside = shares.iter().map(|share| share.before.len() + share.after.len()).sum();
+        let printed = statement::print(&self.reading(entry), &entry.budget, t, closed_at.is_some(), beside);
         let budget_ref = match (&entry.budget.namespace, entry.budget.usage) {
             (_, Some(i)) => {
                 let plan = self.usages.get(i as usize).map_or(&entry.budget.name, |usage| &usage.plan);
@@ -338,7 +340,7 @@ impl Machine {
                 .chain(ledger.estimated(t))
                 .map(|gap| super::show::gap(&gap))
                 .collect(),
-            shares: self.shares(entry, t),
+            shares,
             top_workloads: printed.top,
             unit_cost: self.unit_cost_line(entry, closed_at.is_some()),
         }

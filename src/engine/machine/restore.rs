@@ -162,7 +162,7 @@ impl Machine {
             if moved { (growth, Tag::KNOWN) } else { seen_before(item, growth, &cut, watermark, known) }
         });
         self.adopt(id, statement, &cut);
-        self.adopt_shares(spec);
+        self.adopt_shares(statement);
         if let Some(gap) = self.unwatched_since(spec, reached.is_some(), at) {
             self.ledgers.get_mut(&id).expect("added").note_gap(gap);
         }
@@ -333,7 +333,7 @@ impl Machine {
 
 /// What a cold start knows of an object that changed while nobody watched: that it began, and, where its status was
 /// last written before the commit, that it had ended. Any other end is news, and nets what was metered beyond it.
-fn seen_before(item: &Item, growth: Growth, cut: &Cut, watermark: Seconds, known: Seconds) -> (Growth, Tag) {
+pub(super) fn seen_before(item: &Item, growth: Growth, cut: &Cut, watermark: Seconds, known: Seconds) -> (Growth, Tag) {
     let tag = item.tag();
     let ended = growth.rate < 0 && growth.at == item.end;
     let news = growth.at >= watermark || (ended && item.status_written.is_none_or(|written| written > known));

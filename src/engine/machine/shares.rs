@@ -3,18 +3,27 @@
 //! What is divided is what came up in these times, so how usage stood when they began and ended has to be known for as
 //! long as the ledger is open: it is marked there, and kept in the ledger's Statement (COST_RULES 22).
 
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::change::kept;
 use super::persist::time;
+use super::restore::seen_before;
 use super::{Entry, LedgerId, Machine};
 use crate::api;
+use crate::engine::accrual::Ramp;
 use crate::engine::history::History;
+use crate::engine::idle;
+use crate::engine::item::Item;
 use crate::engine::ledger::{Ledger, LineKey, joined};
-use crate::engine::meter::{By, Terms};
+use crate::engine::meter::{self, By, Growth, Terms};
+use crate::engine::observed::Tag;
 use crate::engine::rate::IDLE;
 use crate::engine::statement;
 use crate::facts::{Name, Seconds};
 
-/// Most times that a Statement names: the oldest are left out.
+/// Most times that a Statement names, and most lines in them: of older ones it does not say how usage stood.
 const MOST_SHARES: usize = 20;
+const MOST_LINES: usize = 48;
 
 impl Machine {
     /// How usage stands where budgets begin to share in it, or end to, is kept: of earlier instants nothing is known
@@ -50,21 +59,71 @@ impl Machine {
                 });
             }
         }
-        shares.split_off(shares.len().saturating_sub(MOST_SHARES))
+        let mut shares = shares.split_off(shares.len().saturating_sub(MOST_SHARES));
+        let mut room = MOST_LINES;
+        for share in shares.iter_mut().rev() {
+            match room.checked_sub(share.before.len() + share.after.len()) {
+                Some(left) => room = left,
+                None => {
+                    room = 0;
+                    (share.before, share.after) = (Vec::new(), Vec::new());
+                }
+            }
+        }
+        shares
     }
 
-    /// Takes over from a Statement how usage stood.
-    pub(super) fn adopt_shares(&mut self, spec: &api::StatementSpec) {
+    /// Takes over from a Statement how usage stood, and adds what it had not seen of that time.
+    pub(super) fn adopt_shares(&mut self, statement: &api::Statement) {
+        let spec = &statement.spec;
         let bounds = (spec.period.start.0.as_second(), spec.period.end.0.as_second());
+        let cut = self.cut_of(statement).unwrap_or_default();
+        let (watermark, moved) = (spec.watermark.0.as_second(), self.moved(spec));
+        let known = watermark + self.settings.lag;
+        let seen = |item: &Item, growth| {
+            if moved { (growth, Tag::KNOWN) } else { seen_before(item, growth, &cut, watermark, known) }
+        };
         for share in &spec.shares {
             let plan = Name::from(share.plan.as_str());
             let Some(id) = self.usage_ledger((&plan, share.basis), bounds) else { continue };
             let edges = [(Some(&share.from), &share.before), (share.until.as_ref(), &share.after)];
             for (at, lines) in edges.into_iter().filter_map(|(at, lines)| Some((at?.0.as_second(), lines))) {
-                let read = statement::read(lines, &mut self.rates);
-                self.ledgers.get_mut(&id).expect("found").ledger.adopt_mark(at, read.quantities);
+                if self.ledgers[&id].ledger.is_marked(at) {
+                    continue;
+                }
+                let mut quantities = statement::read(lines, &mut self.rates).quantities;
+                for (line, ramp) in self.unseen(id, at, watermark, &seen) {
+                    *quantities.entry(line).or_default() += ramp.value(at);
+                }
+                self.ledgers.get_mut(&id).expect("found").ledger.adopt_mark(at, quantities);
             }
         }
+    }
+
+    /// What is news of Pods that had ended by `t`.
+    fn unseen(
+        &mut self,
+        id: LedgerId,
+        t: Seconds,
+        watermark: Seconds,
+        seen: &dyn Fn(&Item, Growth) -> (Growth, Tag),
+    ) -> Vec<(LineKey, Ramp)> {
+        let Self { world, rates, ledgers, .. } = self;
+        let entry = &ledgers[&id];
+        let (budget, span) = (&entry.budget, &entry.ledger.span);
+        let (mut learned, mut growths, mut nodes) = (Vec::new(), Vec::new(), BTreeSet::new());
+        let ended = world.items.values().flat_map(BTreeMap::values).filter(|item| item.end < t);
+        for item in ended.filter(|item| news(item, seen).is_some()) {
+            nodes.extend(item.node());
+            meter::growth(world, rates, span, item, Seconds::MIN, 1, &mut growths);
+            learned.extend(growths.drain(..).map(|growth| seen(item, kept(budget, growth))));
+        }
+        for node in nodes.into_iter().filter(|_| entry.meters_idle()) {
+            learned.extend(idle::known_growth(world, rates, span, node, watermark, |pod| news(pod, seen)));
+        }
+        let learned = learned.into_iter().filter(|(_, tag)| *tag != Tag::KNOWN);
+        let ramp = |Growth { line, at, rate, step }, tag| (line, Ramp { at, rate, step, tag });
+        learned.map(|(growth, tag)| ramp(growth, tag)).collect()
     }
 
     /// The ledger of what everybody uses under a plan in that period.
@@ -99,6 +158,12 @@ impl Machine {
         let lines = lines.map(|((namespace, rate), quantity)| (LineKey { namespace, workload: None, rate }, quantity));
         statement::lines(&self.rates, lines)
     }
+}
+
+/// What tells that a Pod has ended, where that is news.
+pub(super) fn news(pod: &Item, seen: &dyn Fn(&Item, Growth) -> (Growth, Tag)) -> Option<Tag> {
+    let end = Growth { line: LineKey::NOTHING, at: pod.end, rate: -1, step: 0 };
+    Some(seen(pod, end).1).filter(|tag| *tag != Tag::KNOWN)
 }
 
 /// What a budget asked for in a Statement's time, as far as that tells: now it asks for `current`.
