@@ -1,6 +1,17 @@
 //! The operator on a real control plane: two processes of it, with the rights of the chart's service account and the
 //! configuration that Helm rendered. `s09` is scenario 9 of those that must pass, `a03` point 3 of the acceptance.
 
+/// What takes minutes. Tests begin in the order of their names, and these are first.
+mod acceptance {
+    #[path = "../operator/failover.rs"]
+    mod failover;
+    #[path = "../operator/meters.rs"]
+    mod meters;
+    #[path = "../operator/mixed.rs"]
+    mod mixed;
+    #[path = "../operator/usage.rs"]
+    mod usage;
+}
 #[path = "operator/autoscaler.rs"]
 mod autoscaler;
 #[path = "operator/budgets.rs"]
@@ -11,8 +22,6 @@ mod case;
 mod clock;
 #[path = "operator/devices.rs"]
 mod devices;
-#[path = "operator/failover.rs"]
-mod failover;
 #[path = "operator/figures.rs"]
 mod figures;
 #[path = "support/ground.rs"]
@@ -31,10 +40,6 @@ mod lifting;
 mod load;
 #[path = "support/manifests.rs"]
 mod manifests;
-#[path = "operator/meters.rs"]
-mod meters;
-#[path = "operator/mixed.rs"]
-mod mixed;
 #[path = "operator/moving.rs"]
 mod moving;
 #[path = "operator/objects.rs"]
@@ -53,5 +58,3 @@ mod replicas;
 mod restarts;
 #[path = "operator/seasons.rs"]
 mod seasons;
-#[path = "operator/usage.rs"]
-mod usage;
