@@ -1,17 +1,8 @@
 //! The operator on a real control plane: two processes of it, with the rights of the chart's service account and the
 //! configuration that Helm rendered. `s09` is scenario 9 of those that must pass, `a03` point 3 of the acceptance.
 
-/// What takes minutes. Tests begin in the order of their names, and these are first.
-mod acceptance {
-    #[path = "../operator/failover.rs"]
-    mod failover;
-    #[path = "../operator/meters.rs"]
-    mod meters;
-    #[path = "../operator/mixed.rs"]
-    mod mixed;
-    #[path = "../operator/usage.rs"]
-    mod usage;
-}
+#[path = "operator/acceptance.rs"]
+mod acceptance;
 #[path = "operator/autoscaler.rs"]
 mod autoscaler;
 #[path = "operator/budgets.rs"]
