@@ -2,6 +2,7 @@
 
 pub mod crds;
 pub mod export;
+pub mod grant;
 mod progress;
 pub mod record;
 pub mod replay;

@@ -9,6 +9,7 @@ pub mod follow;
 pub mod lease;
 pub mod list;
 pub mod objects;
+pub mod overrides;
 pub mod record;
 mod request;
 pub mod resource;

@@ -16,6 +16,7 @@ struct Cli {
 #[derive(Subcommand)]
 enum Command {
     Export(cli::export::ExportArgs),
+    Override(cli::grant::OverrideArgs),
     Record(cli::record::RecordArgs),
     Replay(cli::replay::ReplayArgs),
 }
@@ -25,6 +26,7 @@ fn main() -> ExitCode {
     cli::install_crypto();
     cli::finish(match command {
         Command::Export(export) => export.run(),
+        Command::Override(grant) => grant.run(),
         Command::Record(record) => record.run(),
         Command::Replay(replay) => replay.run(),
     })

@@ -2,17 +2,16 @@
 //! `kubectl opex replay` makes of what it has recorded, line by line and to the last digit.
 
 use std::collections::BTreeMap;
-use std::process::Command;
 use std::time::{Duration, Instant};
 
 use jiff::{SignedDuration, Timestamp};
-use opex_cluster::{Cluster, Node, needs_own_cluster, wait_for, wait_until};
-use serde_json::{Value, json};
+use opex_cluster::{Node, needs_own_cluster, wait_for, wait_until};
+use serde_json::json;
 
 use crate::ground::Ground;
 use crate::installed::prepared;
 use crate::manifests::{deployment, service};
-use crate::replicas::{start, trace};
+use crate::replicas::{instant, lines, replay, start};
 
 /// How long something happens every so often.
 const LENGTH: Duration = Duration::from_mins(3);
@@ -251,29 +250,4 @@ fn compare(ground: &Ground<'_>, operator: &str, quiet: Timestamp) {
     {
         assert!(rates.contains_key(rate), "{rate} was not billed: {rates:?}");
     }
-}
-
-/// Every line, in an order of its own.
-pub fn lines(spec: &Value) -> Vec<String> {
-    let mut lines: Vec<_> = spec["lines"].as_array().into_iter().flatten().map(Value::to_string).collect();
-    lines.sort();
-    lines
-}
-
-pub fn instant(value: &Value) -> Timestamp {
-    value.as_str().unwrap_or_default().parse().unwrap()
-}
-
-/// The Statement as the record gives it, at its own watermark.
-pub fn replay(cluster: &Cluster, operator: &str, statement: &Value) -> Value {
-    let to = statement["spec"]["watermark"].as_str().unwrap();
-    let begun = cluster.get(["namespace", "kube-system"]).unwrap()["metadata"]["creationTimestamp"].clone();
-    let mut replay = Command::new(env!("CARGO_BIN_EXE_kubectl-opex"));
-    replay.args(["replay", "--from", begun.as_str().unwrap(), "--to", to, "-o", "json"]).arg(trace(cluster, operator));
-    let output = replay.output().unwrap();
-    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
-    let report: Value = serde_json::from_slice(&output.stdout).unwrap();
-    let of = |one: &Value| (one["metadata"]["namespace"].clone(), one["metadata"]["name"].clone());
-    let found = report["statements"].as_array().unwrap().iter().find(|one| of(one) == of(statement));
-    found.cloned().unwrap_or_else(|| panic!("{:?} is not among what was replayed: {report:#}", of(statement)))
 }

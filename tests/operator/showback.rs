@@ -12,8 +12,7 @@ use serde_json::Value;
 use crate::ground::{Ground, PATIENCE};
 use crate::installed::prepared;
 use crate::manifests::deployment;
-use crate::mixed::{instant, lines, replay};
-use crate::replicas::start;
+use crate::replicas::{instant, lines, replay, start};
 
 const OPERATOR: &str = "operator";
 
