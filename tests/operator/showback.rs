@@ -24,7 +24,8 @@ const PLAN: &str = r#"{
   "pricesPerHour": {"cpu": "0.031611", "memory": "0.004237"},
   "nodeClasses": [
     {"name": "spot", "selector": {"matchLabels": {"spot": "true"}}, "pricePerNodeHour": "1200.7"},
-    {"name": "node", "selector": {}, "pricePerNodeHour": "3600"}
+    {"name": "node", "selector": {"matchExpressions": [{"key": "spot", "operator": "DoesNotExist"}]},
+     "pricePerNodeHour": "3600"}
   ],
   "sharing": {
     "idle": {"by": "Usage"},

@@ -88,6 +88,10 @@ impl Machine {
         let mut writes = Vec::new();
         for (_, key) in keys {
             self.urge(&key);
+            // There may be no later.
+            for id in self.billing.get(&key).into_iter().flatten() {
+                self.ledgers.get_mut(id).expect("listed").retry_at = Seconds::MIN;
+            }
             self.statement_writes(&key, now, &mut writes);
             self.event_writes(&key, now, &mut writes);
         }
