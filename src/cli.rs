@@ -1,5 +1,6 @@
 //! The commands of both programs, a file each.
 
+pub mod check;
 pub mod crds;
 pub mod export;
 pub mod grant;

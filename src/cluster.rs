@@ -2,6 +2,7 @@
 
 pub mod backoff;
 pub mod board;
+pub mod check;
 pub mod connect;
 pub mod defaults;
 pub mod driver;
