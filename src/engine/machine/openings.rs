@@ -47,7 +47,9 @@ impl Machine {
                 self.follow_currency(key, at);
             }
         }
-        statements.iter().for_each(|statement| self.adopt_shares(statement));
+        for statement in &statements {
+            self.adopt_shares(statement);
+        }
         self.name_shared();
         self.mark_usage(at);
         for key in keys {
