@@ -147,7 +147,7 @@ fn charges(reading: &Reading<'_>, t: Seconds) -> Vec<Charge> {
         .partition(|charge| rates.get(charge.key.rate).unit.is_amount());
     let carried = ledger.carried().iter().chain(&shared);
     let carried = carried.map(|(key, amount)| Charge { key: key.clone(), quantity: 0, cost: Some(amount.into()) });
-    let amounts = merge(rates, parts.into_iter().chain(carried).collect(), |charge| amount_key(rates, charge));
+    let amounts = merge(rates, parts.into_iter().chain(carried), |charge| amount_key(rates, charge));
     products.into_iter().chain(amounts).collect()
 }
 
@@ -226,12 +226,16 @@ fn merge_smallest(rates: &Rates, mut charges: Vec<Charge>, into: impl Fn(&Charge
         kept -= 1;
         merged.insert(into(&charges[kept]));
     }
-    let rest = charges.split_off(kept);
-    charges.extend(merge(rates, rest, into));
-    merge(rates, charges, |charge| charge.key.clone())
+    drop(merged);
+    let rest = merge(rates, charges.drain(kept..), into);
+    merge(rates, charges.into_iter().chain(rest), |charge| charge.key.clone())
 }
 
-fn merge(rates: &Rates, charges: Vec<Charge>, into: impl Fn(&Charge) -> LineKey) -> Vec<Charge> {
+fn merge(
+    rates: &Rates,
+    charges: impl IntoIterator<Item = Charge>,
+    into: impl Fn(&Charge) -> LineKey,
+) -> Vec<Charge> {
     let mut sums: HashMap<LineKey, (i128, Total)> = HashMap::new();
     for one in charges {
         let key = into(&one);

@@ -145,7 +145,7 @@ impl World {
         self.namespaces.retain(|name, namespace| namespace.gone() > t || items.contains_key(name));
         self.labels.retain(|labels| Arc::strong_count(labels) > 1);
         self.amounts.retain(|amounts| Arc::strong_count(amounts) > 1);
-        self.names.retain(|name| Arc::strong_count(name) > 1);
+        self.names.retain(|name| Name::strong_count(name) != Some(1));
     }
 
     /// Forgets how objects, Nodes, Namespaces and plans were before `t`.
@@ -312,9 +312,9 @@ mod tests {
     #[test]
     fn a_first_capacity_holds_for_the_time_before() {
         let mut world = World::default();
-        world.put_node(ObjectId(1), &node(4000), 100);
-        world.put_node(ObjectId(1), &node(8000), 200);
-        world.put_node(ObjectId(1), &node(8000), 300);
+        world.put_node(ObjectId::new(1), &node(4000), 100);
+        world.put_node(ObjectId::new(1), &node(8000), 200);
+        world.put_node(ObjectId::new(1), &node(8000), 300);
         let life = world.node("n1", 0).unwrap();
         let cpu = |t| life.capacity.at(t).map(|amounts| amounts[0].1);
         assert_eq!([cpu(0), cpu(199), cpu(200)], [Some(4000), Some(4000), Some(8000)]);

@@ -121,7 +121,7 @@ impl Machine {
         let own = BudgetKey::of(Some(namespace.clone()), "".into());
         let wide = self.budgets.iter().take_while(|(key, _)| key.namespace.is_none());
         let own = self.budgets.range(own..).take_while(move |(key, _)| key.namespace.as_ref() == Some(namespace));
-        let specs = wide.chain(own).filter_map(|(key, state)| Some((key, state, state.specs.last()?.as_deref()?)));
+        let specs = wide.chain(own).filter_map(|(key, state)| Some((key, &**state, state.specs.last()?.as_deref()?)));
         specs.filter(move |(_, _, spec)| spec.terms.scope.holds(&self.world, namespace, now))
     }
 

@@ -140,13 +140,13 @@ impl Machine {
         }
         self.billing.entry(entry.budget.clone()).or_default().push(id);
         self.named.insert((entry.namespace.clone(), entry.name.clone()), id);
-        self.ledgers.insert(id, entry);
+        self.ledgers.insert(id, Box::new(entry));
         id
     }
 
     /// The ledgers of a budget, oldest first.
     pub(super) fn ledgers_of(&self, key: &BudgetKey) -> impl Iterator<Item = (LedgerId, &Entry)> {
-        self.billing.get(key).into_iter().flatten().map(|id| (*id, &self.ledgers[id]))
+        self.billing.get(key).into_iter().flatten().map(|id| (*id, &*self.ledgers[id]))
     }
 
     pub(super) fn ledger_named(&self, namespace: &Name, name: &Name) -> Option<LedgerId> {
@@ -294,7 +294,7 @@ impl Machine {
             let until = e.ledger.span.until;
             [Some(until), self.settings.replay.then(|| Self::closes_at(e))].into_iter().flatten()
         });
-        let starts = self.budgets.values().filter_map(BudgetState::begins);
+        let starts = self.budgets.values().filter_map(|state| state.begins());
         self.boundary = ends.chain(starts).filter(|t| *t > after).min().unwrap_or(NEVER);
     }
 }

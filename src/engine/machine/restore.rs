@@ -123,7 +123,7 @@ impl Machine {
         // What a Budget that is gone has spent is closed all the same.
         if closed_at.is_none() {
             let absent = || BudgetState { exists: false, ..BudgetState::new(spec.period.start.0.as_second()) };
-            self.budgets.entry(budget.clone()).or_insert_with(absent);
+            self.budgets.entry(budget.clone()).or_insert_with(|| Box::new(absent()));
         }
         let (window, span) = self.span_of(statement, &budget, &namespace, at);
         let reached = self.cut_of(statement);
@@ -288,7 +288,7 @@ impl Machine {
         }
         let watermark = statement.spec.watermark.0.as_second();
         let Self { world, rates, ledgers, .. } = self;
-        let Entry { ledger, gaps, .. } = ledgers.get_mut(&id).expect("present");
+        let Entry { ledger, gaps, .. } = &mut **ledgers.get_mut(&id).expect("present");
         ledger.take_estimated(gaps, watermark);
         let (shown, regimes) = (read.quantities, Regimes::of(world, &ledger.span));
         let recalled = regimes.map(|regimes| regimes.recall(rates, &shown, &ledger.own(watermark, cut)));
@@ -333,7 +333,7 @@ impl Machine {
 fn seen_before(item: &Item, growth: Growth, cut: &Cut, watermark: Seconds, known: Seconds) -> (Growth, Tag) {
     let tag = item.tag();
     let ended = growth.rate < 0 && growth.at == item.end;
-    let news = growth.at >= watermark || (ended && item.status_written.is_none_or(|written| written > known));
+    let news = growth.at >= watermark || (ended && item.status_written > known);
     if cut.covers(tag) || !news { (growth, Tag::KNOWN) } else { (growth, tag) }
 }
 

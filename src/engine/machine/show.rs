@@ -106,7 +106,7 @@ impl Machine {
     pub fn status(&self, key: &BudgetKey, now: Seconds) -> BudgetStatus {
         let state = &self.budgets[key];
         let spec = state.specs.last().and_then(Option::as_deref);
-        let entry = self.current(key, now).map(|id| &self.ledgers[&id]).filter(|e| e.ledger.span.from <= now);
+        let entry = self.current(key, now).map(|id| &*self.ledgers[&id]).filter(|e| e.ledger.span.from <= now);
         let mut status = BudgetStatus {
             observed_generation: (state.generation > 0).then_some(state.generation),
             ..BudgetStatus::default()

@@ -124,7 +124,7 @@ impl Machine {
         let key = self.usage_key(self.usages.len() - 1);
         let mut state = BudgetState::new(Seconds::MIN);
         state.specs = History::starting(Seconds::MIN, Some(Arc::new(spec)));
-        self.budgets.insert(key.clone(), state);
+        self.budgets.insert(key.clone(), Box::new(state));
         if self.running {
             self.roll(&key, at);
             self.follow_currency(&key, at);

@@ -30,9 +30,9 @@ fn keeps_what_identifies_and_selects() {
         (Some("web"), Some(""))
     );
     let owner = fact.owner.unwrap();
-    assert_eq!((&*owner.kind, &*owner.name, owner.id), ("ReplicaSet", "web-1", ObjectId(7)));
+    assert_eq!((&*owner.kind, &*owner.name, owner.id), ("ReplicaSet", "web-1", ObjectId::new(7)));
     assert_eq!(fact.problems, []);
-    assert_eq!(pod(&json!({})).metadata.id("Pod"), ObjectId(0x6ba7_b810_9dad_11d1_80b4_00c0_4fd4_30c8));
+    assert_eq!(pod(&json!({})).metadata.id("Pod"), ObjectId::new(0x6ba7_b810_9dad_11d1_80b4_00c0_4fd4_30c8));
 }
 
 #[test]
