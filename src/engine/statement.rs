@@ -217,7 +217,11 @@ fn merge_smallest(rates: &Rates, mut charges: Vec<Charge>, into: impl Fn(&Charge
         return charges;
     }
     charges.sort_by(|a, b| b.cost.cmp(&a.cost).then(b.quantity.cmp(&a.quantity)).then(a.key.cmp(&b.key)));
-    let mut merged: HashSet<_> = charges[MOST_LINES..].iter().map(&into).collect();
+    let mut merged = HashSet::new();
+    for charge in &charges[MOST_LINES..] {
+        // Far fewer than there are charges: one by one, so that no room is made for all of them.
+        merged.insert(into(charge));
+    }
     let mut kept = MOST_LINES;
     let lines = |merged: &HashSet<LineKey>, kept: usize| {
         merged.len() + charges[..kept].iter().filter(|charge| !merged.contains(&charge.key)).count()
@@ -231,11 +235,7 @@ fn merge_smallest(rates: &Rates, mut charges: Vec<Charge>, into: impl Fn(&Charge
     merge(rates, charges.into_iter().chain(rest), |charge| charge.key.clone())
 }
 
-fn merge(
-    rates: &Rates,
-    charges: impl IntoIterator<Item = Charge>,
-    into: impl Fn(&Charge) -> LineKey,
-) -> Vec<Charge> {
+fn merge(rates: &Rates, charges: impl IntoIterator<Item = Charge>, into: impl Fn(&Charge) -> LineKey) -> Vec<Charge> {
     let mut sums: HashMap<LineKey, (i128, Total)> = HashMap::new();
     for one in charges {
         let key = into(&one);

@@ -1,8 +1,9 @@
 //! What is known of the cluster: metered objects, and the nodes, namespaces and plans that decide their price.
 
-use std::collections::btree_map::Entry;
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
+
+use litemap::LiteMap;
 
 use super::history::History;
 use super::item::{Held, Holding, Item, NEVER};
@@ -15,7 +16,7 @@ use crate::facts::{Amounts, Labels, Name, NamespaceFact, NodeFact, ObjectId, Sam
 #[derive(Debug, Default)]
 pub struct World {
     /// By Namespace, nobody's under none. Pods and all else alike: a UID is one object's alone.
-    pub items: HashMap<Name, BTreeMap<ObjectId, Box<Item>>>,
+    pub items: HashMap<Name, LiteMap<ObjectId, Box<Item>>>,
     pub nodes: HashMap<Name, Vec<Node>>,
     pub namespaces: HashMap<Name, Namespace>,
     pub plans: HashMap<Name, Plan>,
@@ -102,16 +103,16 @@ impl World {
         item.site = item.site.as_ref().map(|site| self.name(site));
         item.workload = item.workload.as_ref().map(|w| self.name(w));
         item.held = Held::Always(self.share(item.held.last()));
-        match self.items.entry(item.namespace.clone()).or_default().entry(id) {
-            Entry::Occupied(mut known) => known.get_mut().go_on(item, from),
-            Entry::Vacant(vacant) => {
-                self.sampling.meet(&item, id);
-                if from > item.start {
-                    item.held = Held::starting(from, item.held.last());
-                }
-                vacant.insert(Box::new(item));
-            }
+        let members = self.items.entry(item.namespace.clone()).or_default();
+        if let Some(known) = members.get_mut(&id) {
+            known.go_on(item, from);
+            return;
         }
+        self.sampling.meet(&item, id);
+        if from > item.start {
+            item.held = Held::starting(from, item.held.last());
+        }
+        members.insert(id, Box::new(item));
     }
 
     /// The items that a new sample of a Pod tells of; none where it is known.
@@ -134,7 +135,7 @@ impl World {
     /// Forgets what went before `t` and the names that nothing bears any more.
     pub fn sweep(&mut self, t: Seconds) {
         if self.nodes.values().flatten().any(|life| life.removed <= t) {
-            let items = self.items.values().flat_map(BTreeMap::values);
+            let items = self.items.values().flat_map(LiteMap::values);
             let sites: HashSet<_> = items.filter_map(|item| item.site.clone()).collect();
             self.nodes.retain(|name, lives| {
                 lives.retain(|life| life.removed > t || sites.contains(name));
@@ -150,7 +151,7 @@ impl World {
 
     /// Forgets how objects, Nodes, Namespaces and plans were before `t`.
     pub fn forget_before(&mut self, t: Seconds) {
-        self.items.values_mut().flat_map(BTreeMap::values_mut).for_each(|item| item.forget_before(t));
+        self.items.values_mut().flatten().for_each(|(_, item)| item.forget_before(t));
         for life in self.nodes.values_mut().flatten() {
             life.labels.forget_before(t);
             life.capacity.forget_before(t);

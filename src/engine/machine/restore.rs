@@ -102,7 +102,7 @@ impl Machine {
         let written =
             |statement: &api::Statement| Some((self.cut_of(statement)?, statement.spec.watermark.0.as_second()));
         let written: Vec<_> = self.unrestored.values().filter_map(written).collect();
-        for item in self.world.items.values_mut().flat_map(BTreeMap::values_mut).filter(|item| item.undated) {
+        for (_, item) in self.world.items.values_mut().flatten().filter(|(_, item)| item.undated) {
             let tag = item.tag();
             let seen = written.iter().filter(|(cut, _)| cut.covers(tag)).map(|(_, watermark)| *watermark);
             item.start = seen.fold(item.start, Seconds::min);

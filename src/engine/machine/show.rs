@@ -82,7 +82,7 @@ impl Machine {
                 .keys()
                 .map(|name| (name.clone(), self.gate_standing(name).unwrap_or_default()))
                 .collect(),
-            facts: self.world.items.values().map(std::collections::BTreeMap::len).sum(),
+            facts: self.world.items.values().map(litemap::LiteMap::len).sum(),
             watermark_lag: oldest.map(|watermark| now - watermark),
         }
     }
