@@ -1,6 +1,8 @@
 //! The operator on a real control plane: two processes of it, with the rights of the chart's service account and the
 //! configuration that Helm rendered. `s09` is scenario 9 of those that must pass, `a03` point 3 of the acceptance.
 
+#[path = "operator/acceptance.rs"]
+mod acceptance;
 #[path = "operator/autoscaler.rs"]
 mod autoscaler;
 #[path = "operator/budgets.rs"]
@@ -11,8 +13,6 @@ mod case;
 mod clock;
 #[path = "operator/devices.rs"]
 mod devices;
-#[path = "operator/failover.rs"]
-mod failover;
 #[path = "operator/figures.rs"]
 mod figures;
 #[path = "support/ground.rs"]
@@ -31,10 +31,6 @@ mod lifting;
 mod load;
 #[path = "support/manifests.rs"]
 mod manifests;
-#[path = "operator/meters.rs"]
-mod meters;
-#[path = "operator/mixed.rs"]
-mod mixed;
 #[path = "operator/moving.rs"]
 mod moving;
 #[path = "operator/objects.rs"]
@@ -53,5 +49,3 @@ mod replicas;
 mod restarts;
 #[path = "operator/seasons.rs"]
 mod seasons;
-#[path = "operator/usage.rs"]
-mod usage;

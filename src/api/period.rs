@@ -17,6 +17,9 @@ use super::schema;
 #[x_kube(validation = ("has(self.start) == has(self.end)", "a fixed window needs both start and end"))]
 #[x_kube(validation = Rule::new("!has(self.start) || !has(self.end) || self.start < self.end")
     .message("end must be later than start").field_path(".end"))]
+#[x_kube(validation = Rule::new("!has(self.end) || self.end < timestamp('9999-01-01T00:00:00Z')")
+    .message("end must be before the year 9999: name an earlier instant, or a period that repeats with every")
+    .field_path(".end"))]
 #[x_kube(validation = Rule::new("!has(self.startDay) || (has(self.every) && self.every in ['Month', 'Quarter', 'Year'])")
     .message("startDay goes with every: Month, Quarter or Year; a week begins on its startWeekday").field_path(".startDay"))]
 #[x_kube(validation = Rule::new("!has(self.startMonth) || (has(self.every) && self.every in ['Quarter', 'Year'])")

@@ -194,6 +194,10 @@ pub const REFUSED: &[Case] = &[
         "end must be later than start",
     ),
     budget(
+        "{period: {start: '2026-12-01T00:00:00Z', end: '9999-12-31T23:59:59Z'}}",
+        "end must be before the year 9999",
+    ),
+    budget(
         "{period: {start: tomorrow, end: '2026-11-01T00:00:00Z'}}",
         "spec.period.start in body must be of type date-time",
     ),

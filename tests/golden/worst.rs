@@ -45,6 +45,15 @@ struct Row {
     /// The plan cannot be used, so that nothing has a price.
     #[serde(default)]
     unpriced: bool,
+    /// The budget cannot be used, so that another one bills the good Pod.
+    #[serde(default)]
+    unusable: bool,
+    /// What the budget's limit, gate or what else of its status is.
+    #[serde(default)]
+    status: Map<String, Value>,
+    /// Reasons of the Statement's gaps, parts of them.
+    #[serde(default)]
+    gaps: Vec<String>,
 }
 
 #[test]
@@ -66,7 +75,7 @@ fn the_worst_inputs_are_named_and_stop_nothing() {
             }
         }
     }
-    assert!(paths.len() >= 7, "only {} meters", paths.len());
+    assert!(paths.len() >= 13, "only {} meters", paths.len());
     assert!(failed.is_empty(), "{} failed:\n\n{}\n", failed.len(), failed.join("\n\n"));
 }
 
@@ -77,6 +86,8 @@ impl Row {
         assert!(
             self.error.is_some()
                 || self.unpriced
+                || !self.status.is_empty()
+                || !self.gaps.is_empty()
                 || !self.lines.is_empty()
                 || !self.troubles.is_empty()
                 || self.ready.is_some(),
@@ -101,12 +112,13 @@ impl Row {
             fields.iter().for_each(|(field, value)| object[field] = value.clone());
         }
         let good = json!({"pod": "a/good", "requests": {"cpu": 1}});
+        let other = json!({"budget": "a/other"});
         let there = [json!({"namespace": "a"}), json!({"node": "n1"}), good];
         let added = there.iter().chain(&self.objects).map(|object| json!({"at": start, "added": object}));
         let trace: Vec<_> = added.chain(self.then.iter().cloned()).collect();
         let case = json!({
             "rule": "issue 4, section 6.5", "says": self.given, "from": start, "to": "2025-03-01T01:00:00Z",
-            "given": [plan, budget], "trace": trace, "no_reference": "it knows good input only",
+            "given": [plan, budget, other], "trace": trace, "no_reference": "it knows good input only",
             "expect": {"troubles": self.troubles, "error": self.error},
         });
         serde_json::from_value(case).expect("a case")
@@ -114,15 +126,21 @@ impl Row {
 
     /// The rates that are billed, beside the good Pod's core-hour.
     fn billed(&self, report: &Value) -> Vec<String> {
+        let billing = if self.unusable { "other" } else { "team" };
         let statement = report["statements"]
             .as_array()
             .into_iter()
             .flatten()
-            .find(|one| one["metadata"]["namespace"] == "a" && one["spec"]["budgetRef"]["name"] == "team");
+            .find(|one| one["metadata"]["namespace"] == "a" && one["spec"]["budgetRef"]["name"] == billing);
         let Some(statement) = statement else { return vec!["there is no Statement".to_owned()] };
+        let gaps: Vec<_> = statement["spec"]["gaps"].as_array().into_iter().flatten().collect();
         let lines: Vec<_> = statement["spec"]["lines"].as_array().into_iter().flatten().collect();
         let good = lines.iter().find(|line| line["workload"] == "Pod/good" && line["quantity"] == "3600000");
         let mut faults = Vec::new();
+        let told = |part: &&String| gaps.iter().any(|gap| gap["reason"].as_str().is_some_and(|r| r.contains(*part)));
+        if self.gaps.len() != gaps.len() || !self.gaps.iter().all(|part| told(&part)) {
+            faults.push(format!("the gaps are {gaps:?}"));
+        }
         match good {
             None => faults.push(format!("the good Pod is not billed: {lines:?}")),
             Some(line) if line["cost"].is_null() != self.unpriced => faults.push(format!("the good Pod: {line}")),
@@ -144,14 +162,22 @@ impl Row {
         faults
     }
 
-    fn said(&self, report: &Value) -> Option<String> {
-        let unusable = self.unpriced.then(|| ("PlanNotFound".to_owned(), "cannot be used: spec.".to_owned()));
-        let (reason, message) = self.ready.as_ref().or(unusable.as_ref())?;
+    fn said(&self, report: &Value) -> Vec<String> {
         let budgets = report["budgets"].as_array().into_iter().flatten();
         let budget = budgets.into_iter().find(|one| one["metadata"]["name"] == "team").cloned().unwrap_or_default();
-        let conditions = budget["status"]["conditions"].as_array().cloned().unwrap_or_default();
-        let ready = conditions.into_iter().find(|condition| condition["type"] == "Ready").unwrap_or_default();
-        let says = ready["reason"] == reason.as_str() && ready["message"].as_str().is_some_and(|m| m.contains(message));
-        (!says).then(|| format!("Ready is {ready}"))
+        let status = &budget["status"];
+        let differs = |(field, value): &(&String, &Value)| status[field.as_str()] != **value;
+        let fields = self.status.iter().filter(differs);
+        let mut faults: Vec<_> = fields.map(|(field, _)| format!("{field} is {}", status[field.as_str()])).collect();
+        let unusable = self.unpriced.then(|| ("PlanNotFound".to_owned(), "cannot be used: spec.".to_owned()));
+        if let Some((reason, message)) = self.ready.as_ref().or(unusable.as_ref()) {
+            let conditions = status["conditions"].as_array().cloned().unwrap_or_default();
+            let ready = conditions.into_iter().find(|condition| condition["type"] == "Ready").unwrap_or_default();
+            let says = ready["message"].as_str().is_some_and(|says| says.contains(message));
+            if ready["reason"] != reason.as_str() || !says {
+                faults.push(format!("Ready is {ready}"));
+            }
+        }
+        faults
     }
 }

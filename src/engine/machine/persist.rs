@@ -220,8 +220,10 @@ impl Machine {
         entry.ledger.condense(&self.rates);
         (entry.failures, entry.retry_at) = (0, Seconds::MIN);
         let (closed, budget) = (persisted.closed, entry.budget.clone());
+        let due = at + every(entry, &persisted);
         entry.persisted = Some(persisted);
         self.touch(&budget);
+        self.wake_budget(&budget, due);
         if closed {
             let entry = self.ledgers.get_mut(&id).expect("present");
             entry.closed_at = Some(at);
@@ -269,8 +271,7 @@ impl Machine {
         if persisted.watermark > entry.ledger.clamp(now - self.settings.lag) {
             return false;
         }
-        let every = if entry.ledger.accrues(persisted.watermark) { ACCRUING } else { STILL };
-        entry.urgent || now >= Self::closes_at(entry) || now - persisted.at >= every
+        entry.urgent || now >= Self::closes_at(entry) || now - persisted.at >= every(entry, persisted)
     }
 
     fn statement_write(&mut self, id: LedgerId, now: Seconds) -> Write {
@@ -373,6 +374,11 @@ impl Machine {
 /// Whether a ledger is still to be written. Without a plan and a limit there is no currency to bill in, and no price.
 fn is_billable(entry: &Entry) -> bool {
     entry.closed_at.is_none() && *entry.ledger.currency != *Currency::XXX.code()
+}
+
+/// How long what stands in the API server may stay as it is.
+fn every(entry: &Entry, persisted: &Persisted) -> Seconds {
+    if entry.ledger.accrues(persisted.watermark) { ACCRUING } else { STILL }
 }
 
 /// How long to wait after so many failures.

@@ -241,7 +241,7 @@ fn edges(told: &Told, status: &BudgetStatus) -> Vec<(&'static str, bool, String)
     let now = status.gate.unwrap_or_default();
     if told.gate != now {
         let (reason, note) = match now {
-            Gate::Open => ("GateOpened", "the gate is open".to_owned()),
+            Gate::Open => ("GateOpened", format!("the gate is open{}", spent_note(status))),
             Gate::Warn => ("GateChanged", "growth is warned of".to_owned()),
             Gate::BlockScaleUp => ("GateClosed", "scale-ups above the ceilings are refused".to_owned()),
             Gate::Block => ("GateClosed", "everything new and larger is refused".to_owned()),
@@ -264,6 +264,15 @@ fn unsampled(status: &BudgetStatus) -> Option<&Condition> {
             && ["MetricsUnavailable", "Unsampled"].contains(&condition.reason.as_str())
     };
     status.conditions.iter().find(missing)
+}
+
+/// What of which limit is spent, as far as it is known: it tells a new period, a raised limit and an override apart.
+fn spent_note(status: &BudgetStatus) -> String {
+    let (Some(spent), Some(limit), Some(period)) = (&status.spent, &status.limit, &status.period) else {
+        return String::new();
+    };
+    let currency = status.currency.as_ref().map(Currency::code).unwrap_or_default();
+    format!(": {spent} of {limit} {currency} spent in {}", period.label)
 }
 
 fn crossing_note(status: &BudgetStatus, threshold: &Threshold, at: Seconds) -> String {

@@ -1,0 +1,6 @@
+//! What takes minutes. Tests begin in the order of their names, and these are first.
+
+mod failover;
+mod meters;
+mod mixed;
+mod usage;
