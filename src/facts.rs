@@ -44,7 +44,7 @@ pub fn no_labels() -> Labels {
 
 /// Who an object is: its UID, or where it has none a digest of kind, namespace and name.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub struct ObjectId(u64, u64);
+pub struct ObjectId([u8; 16]);
 
 /// Amounts by resource name in ledger units: millicores for `cpu`, bytes for `memory`, `ephemeral-storage` and
 /// `hugepages-*`, whole devices for everything else. Never negative; zero entries are left out. Sorted by name.

@@ -185,7 +185,7 @@ pub struct Machine {
     /// Closed ones of Namespaces that go, by where they were.
     leaving: BTreeMap<(Name, Name), leaving::Leaving>,
     namespaces: BTreeMap<Name, NamespaceState>,
-    scales: HashMap<Name, HashMap<Name, gates::Peak>>,
+    scales: HashMap<Name, LiteMap<Name, gates::Peak>>,
     policies: BTreeSet<Name>,
     /// Since when, and why, Prometheus does not answer.
     silent: Option<(Seconds, Name)>,

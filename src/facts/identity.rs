@@ -4,11 +4,11 @@ use super::ObjectId;
 
 impl ObjectId {
     pub const fn new(number: u128) -> Self {
-        Self((number >> 64) as u64, number as u64)
+        Self(number.to_be_bytes())
     }
 
     pub const fn number(self) -> u128 {
-        (self.0 as u128) << 64 | self.1 as u128
+        u128::from_be_bytes(self.0)
     }
 
     /// A UID of the usual shape is kept as it is, any other one by its digest; an object without a UID is known by

@@ -1,8 +1,10 @@
 //! When ledgers begin and end: periods, edits that cut them, and closing.
 
-use super::change::Touched;
 use std::collections::{BTreeMap, HashMap};
 
+use litemap::LiteMap;
+
+use super::change::Touched;
 use super::persist::HISTORY;
 use super::{BudgetState, CLOSING, Entry, LedgerId, Machine};
 use crate::engine::allocation;
@@ -163,7 +165,7 @@ impl Machine {
         let all = world.items.values().filter(|_| wide);
         let mut charges = Vec::new();
         allocation::growth(world, rates, &span, span.from, 1, &mut charges);
-        let growths = own.into_iter().chain(all).flat_map(|items| items.values()).flat_map(|item| {
+        let growths = own.into_iter().chain(all).flat_map(LiteMap::values).flat_map(|item| {
             let mut growths = Vec::new();
             meter::growth(world, rates, &span, item, Seconds::MIN, 1, &mut growths);
             growths.into_iter().map(|growth| tag(item, growth))
