@@ -1,7 +1,9 @@
 //! The commands of both programs, a file each.
 
+pub mod check;
 pub mod crds;
 pub mod export;
+pub mod grant;
 mod progress;
 pub mod record;
 pub mod replay;

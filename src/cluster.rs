@@ -2,6 +2,7 @@
 
 pub mod backoff;
 pub mod board;
+pub mod check;
 pub mod connect;
 pub mod defaults;
 pub mod driver;
@@ -9,6 +10,7 @@ pub mod follow;
 pub mod lease;
 pub mod list;
 pub mod objects;
+pub mod overrides;
 pub mod record;
 mod request;
 pub mod resource;

@@ -9,6 +9,8 @@ mod autoscaler;
 mod budgets;
 #[path = "support/case.rs"]
 mod case;
+#[path = "operator/check.rs"]
+mod check;
 #[path = "operator/clock.rs"]
 mod clock;
 #[path = "operator/devices.rs"]

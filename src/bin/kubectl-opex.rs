@@ -15,7 +15,9 @@ struct Cli {
 
 #[derive(Subcommand)]
 enum Command {
+    Check(cli::check::CheckArgs),
     Export(cli::export::ExportArgs),
+    Override(cli::grant::OverrideArgs),
     Record(cli::record::RecordArgs),
     Replay(cli::replay::ReplayArgs),
 }
@@ -24,7 +26,9 @@ fn main() -> ExitCode {
     let command = Cli::parse().command;
     cli::install_crypto();
     cli::finish(match command {
+        Command::Check(check) => check.run(),
         Command::Export(export) => export.run(),
+        Command::Override(grant) => grant.run(),
         Command::Record(record) => record.run(),
         Command::Replay(replay) => replay.run(),
     })

@@ -1,5 +1,7 @@
 //! Scenarios 13, 14, 20 and 21: what lifts a block, and what does not.
 
+use std::process::Command;
+
 use jiff::SignedDuration;
 
 use crate::budgets::{BLOCK, BLOCK_SCALE_UP, budget, budget_of};
@@ -19,7 +21,7 @@ fn s13_an_override_opens_the_gate_until_its_end() {
     let crossed = ground.field("bgt/team", ".status.thresholds[0].crossedAt");
     let until = ground.now() + SignedDuration::from_secs(15);
 
-    ground.make(&grant(&ground, "once", &until.to_string(), ""));
+    ground.make(&manifest(&ground, "once", &until.to_string(), ""));
     ground.opened();
     check(&ground, &[case("scale deploy/web --replicas=2", Allowed)]);
     ground.condition("bgto/once", "Active", "True", "GateOpen");
@@ -39,7 +41,7 @@ fn s13_an_extra_amount_raises_the_limit() {
     ground.close(&budget("team", 1, BLOCK_SCALE_UP), "block-scale-up");
     let until = (ground.now() + SignedDuration::from_hours(4)).to_string();
 
-    ground.make(&grant(&ground, "more", &until, "extraAmount: 1000000"));
+    ground.make(&manifest(&ground, "more", &until, "extraAmount: 1000000"));
     ground.opened();
     ground.settle("bgt/team", ".status.limit", "1000001.00");
     ground.condition("bgto/more", "Active", "True", "LimitRaised");
@@ -58,13 +60,13 @@ fn s13_an_override_does_not_exceed_the_caps() {
     ground.close(&budget("team", 2, &caps), "block-scale-up");
     let until = (ground.now() + SignedDuration::from_hours(4)).to_string();
 
-    ground.make(&grant(&ground, "more", &until, "extraAmount: 1000000"));
+    ground.make(&manifest(&ground, "more", &until, "extraAmount: 1000000"));
     ground.settle("bgt/team", ".status.limit", "3.00");
     ground.condition("bgto/more", "Active", "True", "LimitRaisedInPart");
     ground.closed("block-scale-up", "is used up (3.00 EUR");
 
     // Without a cap it would hold the gate open.
-    ground.make(&grant(&ground, "then", &until, ""));
+    ground.make(&manifest(&ground, "then", &until, ""));
     ground.condition("bgto/then", "Active", "False", "Capped");
     ground.event(
         "bgt/team",
@@ -75,8 +77,41 @@ fn s13_an_override_does_not_exceed_the_caps() {
     assert_eq!(ground.label(), "block-scale-up");
 }
 
+#[test]
+fn s13_a_command_opens_the_gate() {
+    let ground = Ground::new("opex-command", &[deployment("web", 1)]);
+    ground.runs("web", 1);
+    let caps = format!("overrides: {{maxPerPeriod: 1}}, {BLOCK_SCALE_UP}");
+    ground.close(&budget("team", 1, &caps), "block-scale-up");
+    let refused = |arguments: &str, why: &str| {
+        let (success, said) = grant(&ground, &format!("{arguments} --reason test"));
+        assert!(!success && said.contains(why), "{arguments}: {said}");
+    };
+    refused("nobody -n opex-command --for 4h", "there is no Budget \"nobody\" in namespace opex-command");
+    refused("cbgt/nobody --for 4h", "there is no ClusterBudget \"nobody\"");
+    refused("team -n opex-command --for 8d", "7 days at most");
+    refused("team -n opex-command --for 4", "write a time such as 30m, 4h or 2d");
+    refused("team -n opex-command --for 4h --extra-amount 1e3", "is not an amount");
+    assert_eq!(ground.kubectl("get bgto -oname").expect(), "");
+
+    let (success, said) = grant(&ground, "team -n opex-command --for 4h --reason CHG-4711");
+    assert!(success && said.contains("GateOpen: "), "{said}");
+    ground.opened();
+    let of = |path: &str| ground.kubectl(&format!("get bgto -ojsonpath={{.items[0].spec.{path}}}")).expect();
+    assert_eq!((of("grantedBy"), of("reason")), (ground.user(), "CHG-4711".to_owned()));
+    refused("team -n opex-command --for 4h", "it has no effect: Capped: ");
+}
+
+/// What `kubectl opex override` says, and whether it succeeded.
+fn grant(ground: &Ground<'_>, arguments: &str) -> (bool, String) {
+    let mut plugin = Command::new(env!("CARGO_BIN_EXE_kubectl-opex"));
+    let output = plugin.envs(ground.cluster.env()).arg("override").args(arguments.split(' ')).output().unwrap();
+    let said = [output.stdout, output.stderr].map(|bytes| String::from_utf8_lossy(&bytes).into_owned());
+    (output.status.success(), said.concat())
+}
+
 /// A BudgetOverride of the Budget `team` by the user as which the tests work.
-fn grant(ground: &Ground<'_>, name: &str, until: &str, rest: &str) -> String {
+fn manifest(ground: &Ground<'_>, name: &str, until: &str, rest: &str) -> String {
     let user = ground.user();
     format!(
         "{{apiVersion: billing.opex.dev/v1alpha1, kind: BudgetOverride, metadata: {{name: {name}}}, spec: {{budgetRef: \

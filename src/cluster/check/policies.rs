@@ -1,0 +1,128 @@
+//! Whether the policies that enforce a gate, and those that guard the ledger, are there and in force.
+
+use serde_json::Value;
+
+use super::{Doctor, Finding};
+use crate::cluster::resource::path;
+use crate::engine::observed::Source;
+
+/// Each binding, the policy that it binds, what it has to do, and what is not enforced without it.
+const BINDINGS: &[(&str, &str, &str, &str)] = &[
+    ("opex-scale-gate-deny", "opex-scale-gate", "Deny", "no gate stops a scale-up"),
+    ("opex-scale-gate-warn", "opex-scale-gate", "Warn", "nobody is warned of a scale-up"),
+    ("opex-new-spend-deny", "opex-new-spend", "Deny", "no gate stops new workloads"),
+    ("opex-new-spend-warn", "opex-new-spend", "Warn", "nobody is warned of new workloads"),
+    ("opex-growth-hint", "opex-growth-hint", "Warn", "nobody is warned of larger templates"),
+    ("opex-gate-guard", "opex-gate-guard", "Deny", "whoever may edit a Namespace may open its gate"),
+    ("opex-ledger-guard", "opex-ledger-guard", "Deny", "whoever may edit Statements may change an invoice"),
+    ("opex-override-guard", "opex-override-guard", "Deny", "an override may be made in another's name"),
+    ("opex-crd-guard", "opex-crd-guard", "Deny", "deleting a CRD erases every Statement without a question"),
+];
+
+/// What the value `gate.enabled` stands for.
+const GATE: [&str; 3] = ["opex-scale-gate", "opex-new-spend", "opex-growth-hint"];
+
+const REMEDY: &str =
+    "install the chart's policies again: helm upgrade opex-operator charts/opex-operator -n opex-system";
+
+impl Doctor {
+    pub(super) async fn policies(&self) -> Vec<Finding> {
+        let about = "policies";
+        let lists = [self.read::<Value>(&path(Source::Policies)).await, self.read(&path(Source::Bindings)).await];
+        let [policies, bindings] = match lists {
+            [Ok(policies), Ok(bindings)] => [policies, bindings],
+            [Err(error), _] | [_, Err(error)] => {
+                return vec![Finding::unseen(about, "policies and their bindings", &error)];
+            }
+        };
+        let findings = verdict(&policies, &bindings);
+        if findings.is_empty() { vec![Finding::ok(about, "all policies are there and bound")] } else { findings }
+    }
+}
+
+/// What of the lists is missing or out of force.
+fn verdict(policies: &Value, bindings: &Value) -> Vec<Finding> {
+    let about = "policies";
+    let mut findings = Vec::new();
+    let is_off = GATE.iter().all(|policy| named(policies, policy).is_none());
+    if is_off {
+        let found = "there is no gate: budgets show and tell, and nothing is denied";
+        findings.push(Finding::warning(about, found, "if that is not meant: helm upgrade with gate.enabled=true"));
+    }
+    for (binding, policy, action, without) in BINDINGS {
+        if is_off && GATE.contains(policy) {
+            continue;
+        }
+        let Some(defined) = named(policies, policy) else {
+            findings.push(Finding::fault(about, format!("policy {policy} is missing: {without}"), REMEDY));
+            continue;
+        };
+        let warnings = defined["status"]["typeChecking"]["expressionWarnings"].as_array();
+        if let Some(warning) = warnings.and_then(|warnings| warnings.first()) {
+            let found =
+                format!("policy {policy} may not work here: {}", warning["warning"].as_str().unwrap_or_default());
+            findings.push(Finding::warning(about, found, "use the chart of the operator's own version"));
+        }
+        let found = match named(bindings, binding) {
+            None => format!("binding {binding} is missing: {without}"),
+            Some(bound) if !binds(bound, policy, action) => format!("binding {binding} was changed: {without}"),
+            Some(_) => continue,
+        };
+        findings.push(Finding::fault(about, found, REMEDY));
+    }
+    findings
+}
+
+fn named<'a>(list: &'a Value, name: &str) -> Option<&'a Value> {
+    list["items"].as_array()?.iter().find(|item| item["metadata"]["name"] == name)
+}
+
+fn binds(binding: &Value, policy: &str, action: &str) -> bool {
+    let actions = binding["spec"]["validationActions"].as_array();
+    binding["spec"]["policyName"] == policy && actions.is_some_and(|actions| actions.iter().any(|one| one == action))
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    fn lists() -> [Value; 2] {
+        let policies: Vec<_> = BINDINGS.iter().map(|(_, policy, ..)| json!({"metadata": {"name": policy}})).collect();
+        let bound = |(name, policy, action, _): &(&str, &str, &str, &str)| json!({"metadata": {"name": name}, "spec": {"policyName": policy, "validationActions": [action]}});
+        let bindings: Vec<_> = BINDINGS.iter().map(bound).collect();
+        [json!({"items": policies}), json!({"items": bindings})]
+    }
+
+    #[test]
+    fn what_is_missing_or_changed_is_named() {
+        let [policies, bindings] = lists();
+        assert_eq!(verdict(&policies, &bindings), []);
+        let found = |policies: &Value, bindings: &Value| {
+            verdict(policies, bindings).into_iter().map(|finding| finding.found).collect::<Vec<_>>()
+        };
+        let mut fewer = policies.clone();
+        fewer["items"].as_array_mut().unwrap().pop();
+        assert_eq!(
+            found(&fewer, &bindings),
+            ["policy opex-crd-guard is missing: deleting a CRD erases every Statement without a question"]
+        );
+        let mut off = policies.clone();
+        off["items"]
+            .as_array_mut()
+            .unwrap()
+            .retain(|policy| !GATE.iter().any(|name| policy["metadata"]["name"] == *name));
+        assert_eq!(found(&off, &bindings), ["there is no gate: budgets show and tell, and nothing is denied"]);
+        let mut unbound = bindings.clone();
+        unbound["items"].as_array_mut().unwrap().remove(2);
+        assert_eq!(found(&policies, &unbound), ["binding opex-new-spend-deny is missing: no gate stops new workloads"]);
+        let mut changed = bindings.clone();
+        changed["items"][0]["spec"]["validationActions"] = json!(["Audit"]);
+        assert_eq!(found(&policies, &changed), ["binding opex-scale-gate-deny was changed: no gate stops a scale-up"]);
+        let mut warned = policies.clone();
+        warned["items"][8]["status"] =
+            json!({"typeChecking": {"expressionWarnings": [{"warning": "undefined field"}]}});
+        assert_eq!(found(&warned, &bindings), ["policy opex-crd-guard may not work here: undefined field"]);
+    }
+}

@@ -1,0 +1,76 @@
+//! `kubectl opex check` names what is wrong, each time something is, and what to do about it.
+
+use std::process::Command;
+use std::time::Duration;
+
+use opex_cluster::{Cluster, Options, needs_own_cluster, wait_until};
+
+use crate::budgets::{PLAN, budget};
+use crate::ground::{Ground, PATIENCE};
+use crate::installed::install;
+use crate::replicas::start;
+
+#[test]
+fn each_fault_is_named_with_its_remedy() {
+    if needs_own_cluster() {
+        return;
+    }
+    let cluster = Cluster::start(&Options::new("check").nodes(1)).unwrap();
+    says(
+        &cluster,
+        false,
+        &["FAULT    installation  there is no billing.opex.dev/v1alpha1", "→ helm upgrade --install"],
+    );
+    install(&cluster, &[]);
+    let never = "FAULT    operator      no operator has ever led in namespace opex-system";
+    says(&cluster, false, &[never, "ok       policies      all policies are there and bound"]);
+
+    let mut operator = start(&cluster, "operator");
+    operator.wait_until_ready().unwrap();
+    cluster.apply(PLAN).expect();
+    says(
+        &cluster,
+        true,
+        &[
+            "ok       operator      operator leads",
+            "ok       clock         ",
+            "ok       rights        system:serviceaccount:opex-system:opex-operator may do",
+            "ok       plans         ",
+            "ok       budgets       1 of 1 ClusterBudgets",
+        ],
+    );
+
+    let ground = Ground::on(&cluster, "opex-check", &[budget("team", 1, "").replace("per-second", "nowhere")]);
+    ground.condition("bgt/team", "Ready", "False", "PlanNotFound");
+    ground.kubectl("delete validatingadmissionpolicybinding opex-scale-gate-deny").expect();
+    ground.kubectl("delete clusterrolebinding opex-operator").expect();
+    says(
+        &cluster,
+        false,
+        &[
+            "FAULT    policies      binding opex-scale-gate-deny is missing: no gate stops a scale-up",
+            "FAULT    rights        system:serviceaccount:opex-system:opex-operator may not: ",
+            "FAULT    budgets       Budget opex-check/team: PlanNotFound: PricePlan \"nowhere\" does not exist",
+            "→ kubectl describe budget team -n opex-check",
+        ],
+    );
+    operator.process.kill9().unwrap();
+    says(&cluster, false, &["FAULT    operator      operator led, and has not been heard of for "]);
+}
+
+/// Waits until it says all of it, and succeeds or fails.
+fn says(cluster: &Cluster, well: bool, words: &[&str]) {
+    wait_until("what check says", PATIENCE.max(Duration::from_secs(40)), || {
+        let mut plugin = Command::new(env!("CARGO_BIN_EXE_kubectl-opex"));
+        let output = plugin.envs(cluster.env()).arg("check").output()?;
+        let said = String::from_utf8_lossy(&output.stdout).into_owned();
+        let missing: Vec<_> = words.iter().filter(|words| !said.contains(**words)).collect();
+        anyhow::ensure!(
+            output.status.success() == well && missing.is_empty(),
+            "{missing:?} in\n{said}{}",
+            String::from_utf8_lossy(&output.stderr)
+        );
+        Ok(())
+    })
+    .unwrap_or_else(|error| panic!("{error:#}"));
+}
