@@ -30,8 +30,8 @@ mod testing;
 /// Whole seconds since 1970-01-01T00:00:00Z; a fraction is cut off.
 pub type Seconds = i64;
 
-/// A name or another short text, shared by all facts that bear it.
-pub type Name = Arc<str>;
+/// A name or another short text, shared by all facts that bear it: a pointer long.
+pub type Name = arcstr::ArcStr;
 
 /// Labels of an object, shared likewise.
 pub type Labels = Arc<LabelSet>;
@@ -44,7 +44,7 @@ pub fn no_labels() -> Labels {
 
 /// Who an object is: its UID, or where it has none a digest of kind, namespace and name.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub struct ObjectId(pub u128);
+pub struct ObjectId([u8; 16]);
 
 /// Amounts by resource name in ledger units: millicores for `cpu`, bytes for `memory`, `ephemeral-storage` and
 /// `hugepages-*`, whole devices for everything else. Never negative; zero entries are left out. Sorted by name.

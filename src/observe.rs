@@ -17,8 +17,8 @@ use crate::facts::workload::{
     Scalable, SlimDeployment, SlimJob, SlimReplicaSet, SlimReplicationController, SlimStatefulSet,
 };
 use crate::facts::{
-    ClaimFact, DeviceClaimFact, Kind, NamespaceFact, NodeFact, ObjectFact, ObjectId, OwnerFact, PodFact, ScaleFact,
-    ServiceFact, UsageFact,
+    ClaimFact, DeviceClaimFact, Kind, Name, NamespaceFact, NodeFact, ObjectFact, ObjectId, OwnerFact, PodFact,
+    ScaleFact, ServiceFact, UsageFact,
 };
 
 /// One version of an object.
@@ -36,8 +36,8 @@ pub struct Observed {
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash, Deserialize)]
 #[serde(default)]
 pub struct Names {
-    pub namespace: Option<String>,
-    pub name: String,
+    pub namespace: Option<Name>,
+    pub name: Name,
 }
 
 /// Which kind an object is of.
@@ -157,13 +157,11 @@ impl Observed {
         }
     }
 
-    fn new(source: Source, kind: &str, metadata: &ObjectMeta, fact: Fact) -> Self {
-        let ObjectMeta { uid, namespace, name, .. } = metadata;
-        let names = Names { namespace: namespace.clone(), name: name.clone().unwrap_or_default() };
-        let id = ObjectId::of(uid.as_deref(), kind, namespace.as_deref(), &names.name);
+    fn new(source: Source, kind: &str, metadata: &Metadata, fact: Fact) -> Self {
+        let names = Names { namespace: metadata.namespace.clone(), name: metadata.name() };
         // What carries no resourceVersion is known to every cut.
-        let version = metadata.resource_version.as_deref().and_then(|v| v.parse().ok()).unwrap_or_default();
-        Self { id, tag: Tag { source, version }, fact, also: None, names }
+        let tag = Tag { source, version: metadata.version };
+        Self { id: metadata.id(kind), tag, fact, also: None, names }
     }
 }
 
@@ -204,6 +202,13 @@ fn own<'de, T: Deserialize<'de> + Resource, D: Deserializer<'de>>(
     fact: impl Fn(T) -> Fact,
 ) -> Result<Observed, D::Error> {
     let object = T::deserialize(object)?;
-    let metadata = object.meta().clone();
+    let ObjectMeta { namespace, name, uid, resource_version, .. } = object.meta();
+    let metadata = Metadata {
+        namespace: namespace.as_deref().map(Name::from),
+        name: name.as_deref().map(Name::from),
+        uid: uid.clone(),
+        version: resource_version.as_deref().and_then(|version| version.parse().ok()).unwrap_or_default(),
+        ..Metadata::default()
+    };
     Ok(Observed::new(source, &format!("{kind}.{}", api::GROUP), &metadata, fact(object)))
 }

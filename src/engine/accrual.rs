@@ -5,6 +5,8 @@
 //! ones are remembered beside it, because a ledger is shown up to now, persisted up to a little earlier, and compared
 //! with what another replica persisted: a reading takes back those that began later.
 
+use thin_vec::ThinVec;
+
 use super::observed::{Cut, Tag};
 use crate::facts::Seconds;
 
@@ -25,7 +27,7 @@ pub struct Accrual {
     rate: i128,
     constant: i128,
     /// In order of time.
-    recent: Vec<Ramp>,
+    recent: ThinVec<Ramp>,
 }
 
 // === impl Ramp ===

@@ -19,7 +19,7 @@ use crate::facts::{
 pub const NEVER: Seconds = Seconds::MAX;
 
 /// What no sample tells of.
-const NAMELESS: ObjectId = ObjectId(0);
+const NAMELESS: ObjectId = ObjectId::new(0);
 
 /// Resources under which what is no Pod holds its amount.
 pub const STORAGE: &str = "storage";
@@ -47,8 +47,9 @@ pub struct Item {
     /// It bears no time of its own: it starts when it was first observed.
     pub undated: bool,
     pub version: u64,
-    /// Whether the end was known before anyone looked again after a cold start.
-    pub status_written: Option<Seconds>,
+    /// When the status was written last, or [`NEVER`]: tells whether the end was known before anyone looked again after a
+    /// cold start.
+    pub status_written: Seconds,
     pub held: Held,
 }
 
@@ -87,7 +88,7 @@ impl Item {
             allocated: false,
             undated: start == UNDATED,
             version: 0,
-            status_written: None,
+            status_written: NEVER,
             held: Held::Always(Holding::nothing()),
         }
     }
@@ -112,7 +113,7 @@ impl Item {
     /// A later version of the same Pod, as seen at `at`.
     pub fn follow_pod(&mut self, pod: &PodFact, version: u64, at: Seconds) {
         self.version = version;
-        self.status_written = pod.status_written;
+        self.status_written = pod.status_written.unwrap_or(NEVER);
         self.start = dated(pod.start, self.start);
         if !self.terminal {
             let finished = if pod.terminal { pod.finished.unwrap_or(at) } else { NEVER };

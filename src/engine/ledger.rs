@@ -10,6 +10,8 @@ mod marks;
 
 use std::collections::{BTreeMap, HashMap};
 
+use indexmap::IndexMap;
+
 use super::accrual::{Accrual, Ramp};
 use super::meter::{Growth, Span};
 use super::money::{Exact, Fraction, Total};
@@ -39,7 +41,8 @@ pub struct Ledger {
     pub window: Window,
     pub span: Span,
     pub currency: Name,
-    lines: HashMap<LineKey, Accrual>,
+    /// In a row: in a large cluster most of the memory is here.
+    lines: IndexMap<LineKey, Accrual, foldhash::fast::RandomState>,
     totals: Vec<(RateId, Accrual)>,
     /// What is known as an amount alone, by lines of [`Rates::amount`]: parts of charges that no longer grow, and what
     /// a Statement had merged.
@@ -85,7 +88,7 @@ impl Ledger {
             told: span.from,
             span,
             currency,
-            lines: HashMap::new(),
+            lines: IndexMap::default(),
             totals: Vec::new(),
             carried: BTreeMap::new(),
             carried_sum: Fraction::ZERO,
@@ -132,6 +135,7 @@ impl Ledger {
         for accrual in self.lines.values_mut().chain(totals).chain([&mut self.unsampled]) {
             accrual.order();
         }
+        self.lines.shrink_to_fit();
         self.folded = self.folded.max(t);
     }
 

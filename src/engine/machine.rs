@@ -35,6 +35,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::sync::Arc;
 
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::LabelSelector;
+use litemap::LiteMap;
 
 use super::budget::{Budget, BudgetKey};
 use super::counted::{Answer, Counting, Subject};
@@ -164,12 +165,12 @@ pub struct Machine {
     rates: Rates,
     /// ReplicaSets and Jobs: the workload at their top.
     owners: HashMap<ObjectId, Name>,
-    budgets: BTreeMap<BudgetKey, BudgetState>,
+    budgets: BTreeMap<BudgetKey, Box<BudgetState>>,
     family: children::Family,
     /// In order of creation.
     overrides: BTreeMap<BudgetKey, Vec<overrides::OverrideState>>,
     plans: BTreeMap<Name, PlanState>,
-    ledgers: BTreeMap<LedgerId, Entry>,
+    ledgers: BTreeMap<LedgerId, Box<Entry>>,
     next_ledger: u32,
     sampler: samples::Sampler,
     /// Plans whose usage is kept, by the number in the key.
@@ -185,7 +186,7 @@ pub struct Machine {
     /// Closed ones of Namespaces that go, by where they were.
     leaving: BTreeMap<(Name, Name), leaving::Leaving>,
     namespaces: BTreeMap<Name, NamespaceState>,
-    scales: HashMap<Name, HashMap<Name, gates::Peak>>,
+    scales: HashMap<Name, LiteMap<Name, gates::Peak>>,
     policies: BTreeSet<Name>,
     /// Since when, and why, Prometheus does not answer.
     silent: Option<(Seconds, Name)>,
@@ -305,7 +306,7 @@ struct BudgetState {
     status: Arc<BudgetStatus>,
     seen_status: Arc<BudgetStatus>,
     namespaces: Option<i64>,
-    latches: BTreeMap<(i32, Measure), Latch>,
+    latches: LiteMap<(i32, Measure), Latch>,
     told: telling::Told,
     untold: Vec<telling::Untold>,
     /// What the latches were computed for.
@@ -573,7 +574,7 @@ impl Machine {
 impl BudgetState {
     fn new(since: Seconds) -> Self {
         Self {
-            id: ObjectId(0),
+            id: ObjectId::new(0),
             uid: None,
             generation: 0,
             exists: true,
@@ -587,7 +588,7 @@ impl BudgetState {
             status: Arc::default(),
             seen_status: Arc::default(),
             namespaces: None,
-            latches: BTreeMap::new(),
+            latches: LiteMap::new(),
             told: telling::Told::default(),
             untold: Vec::new(),
             fingerprint: 0,

@@ -6,6 +6,8 @@
 use std::collections::BTreeMap;
 use std::fmt;
 
+use litemap::LiteMap;
+
 use crate::facts::Kind;
 
 /// Where facts come from, in the order of the letters.
@@ -46,7 +48,7 @@ pub struct Tag {
 
 /// The newest resourceVersion seen of each resource.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Cut(BTreeMap<Source, u64>);
+pub struct Cut(LiteMap<Source, u64>);
 
 // === impl Source ===
 

@@ -377,7 +377,7 @@ impl PriceList {
 
     fn resource(&self, resource: &str, node: OnNode<'_>) -> (Name, Option<UnitPrice>) {
         let class = self.classes.iter().find(|class| class.selector.matches(node.labels));
-        let own = |class: &NodeClass| Arc::from(format!("{}/{resource}", class.name));
+        let own = |class: &NodeClass| Name::from(format!("{}/{resource}", class.name));
         let base = || (resource.into(), self.prices.get(resource).cloned());
         let Some(class) = class else { return base() };
         match &class.prices {

@@ -1,7 +1,5 @@
 //! Which objects a label selector picks. Kubernetes' rules: all requirements hold; an empty one picks everything.
 
-use std::sync::Arc;
-
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::LabelSelector;
 
 use crate::facts::{Labels, Name};
@@ -81,11 +79,13 @@ impl Requirement {
 }
 
 fn name(text: &str) -> Name {
-    Arc::from(text)
+    Name::from(text)
 }
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
+
     use super::*;
 
     fn picks(selector: serde_json::Value, labels: &[(&str, &str)]) -> bool {

@@ -163,7 +163,7 @@ fn charges(reading: &Reading<'_>, t: Seconds) -> Vec<Charge> {
         .partition(|charge| rates.get(charge.key.rate).unit.is_amount());
     let carried = ledger.carried().iter().chain(&shared.amounts);
     let carried = carried.map(|(key, amount)| Charge { key: key.clone(), quantity: 0, cost: Some(amount.into()) });
-    let amounts = merge(rates, parts.into_iter().chain(carried).collect(), |charge| amount_key(rates, charge));
+    let amounts = merge(rates, parts.into_iter().chain(carried), |charge| amount_key(rates, charge));
     products.into_iter().chain(amounts).collect()
 }
 
@@ -238,7 +238,11 @@ fn merge_smallest(
         return charges;
     }
     charges.sort_by(|a, b| b.cost.cmp(&a.cost).then(b.quantity.cmp(&a.quantity)).then(a.key.cmp(&b.key)));
-    let mut merged: HashSet<_> = charges[most..].iter().map(&into).collect();
+    let mut merged = HashSet::new();
+    for charge in &charges[most..] {
+        // Far fewer than there are charges: one by one, so that no room is made for all of them.
+        merged.insert(into(charge));
+    }
     let mut kept = most;
     let lines = |merged: &HashSet<LineKey>, kept: usize| {
         merged.len() + charges[..kept].iter().filter(|charge| !merged.contains(&charge.key)).count()
@@ -247,12 +251,12 @@ fn merge_smallest(
         kept -= 1;
         merged.insert(into(&charges[kept]));
     }
-    let rest = charges.split_off(kept);
-    charges.extend(merge(rates, rest, into));
-    merge(rates, charges, |charge| charge.key.clone())
+    drop(merged);
+    let rest = merge(rates, charges.drain(kept..), into);
+    merge(rates, charges.into_iter().chain(rest), |charge| charge.key.clone())
 }
 
-fn merge(rates: &Rates, charges: Vec<Charge>, into: impl Fn(&Charge) -> LineKey) -> Vec<Charge> {
+fn merge(rates: &Rates, charges: impl IntoIterator<Item = Charge>, into: impl Fn(&Charge) -> LineKey) -> Vec<Charge> {
     let mut sums: HashMap<LineKey, (i128, Total)> = HashMap::new();
     for one in charges {
         let key = into(&one);

@@ -1,8 +1,9 @@
 //! What is known of the cluster: metered objects, and the nodes, namespaces and plans that decide their price.
 
-use std::collections::btree_map::Entry;
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
+
+use litemap::LiteMap;
 
 use super::history::History;
 use super::item::{Held, Holding, Item, NEVER};
@@ -17,7 +18,7 @@ use crate::facts::{Amounts, Labels, Name, NamespaceFact, NodeFact, ObjectId, Sam
 #[derive(Debug, Default)]
 pub struct World {
     /// By Namespace, nobody's under none. Pods and all else alike: a UID is one object's alone.
-    pub items: HashMap<Name, BTreeMap<ObjectId, Box<Item>>>,
+    pub items: HashMap<Name, LiteMap<ObjectId, Box<Item>>>,
     /// The Pods on each Node, by Namespace and identity.
     hosted: HashMap<Name, Vec<(Name, ObjectId)>>,
     pub nodes: HashMap<Name, Vec<Node>>,
@@ -106,19 +107,19 @@ impl World {
         item.site = item.site.as_ref().map(|site| self.name(site));
         item.workload = item.workload.as_ref().map(|w| self.name(w));
         item.held = Held::Always(self.share(item.held.last()));
-        match self.items.entry(item.namespace.clone()).or_default().entry(id) {
-            Entry::Occupied(mut known) => known.get_mut().go_on(item, from),
-            Entry::Vacant(vacant) => {
-                self.sampling.meet(&item, id);
-                if from > item.start {
-                    item.held = Held::starting(from, item.held.last());
-                }
-                if let Some(node) = item.node() {
-                    self.hosted.entry(node.clone()).or_default().push((item.namespace.clone(), id));
-                }
-                vacant.insert(Box::new(item));
-            }
+        let members = self.items.entry(item.namespace.clone()).or_default();
+        if let Some(known) = members.get_mut(&id) {
+            known.go_on(item, from);
+            return;
         }
+        self.sampling.meet(&item, id);
+        if from > item.start {
+            item.held = Held::starting(from, item.held.last());
+        }
+        if let Some(node) = item.node() {
+            self.hosted.entry(node.clone()).or_default().push((item.namespace.clone(), id));
+        }
+        members.insert(id, Box::new(item));
     }
 
     /// The items that a new sample of a Pod tells of; none where it is known.
@@ -173,12 +174,12 @@ impl World {
         self.namespaces.retain(|name, namespace| namespace.gone() > t || items.contains_key(name) || shared(namespace));
         self.labels.retain(|labels| Arc::strong_count(labels) > 1);
         self.amounts.retain(|amounts| Arc::strong_count(amounts) > 1);
-        self.names.retain(|name| Arc::strong_count(name) > 1);
+        self.names.retain(|name| Name::strong_count(name) != Some(1));
     }
 
     /// Forgets how objects, Nodes, Namespaces and plans were before `t`.
     pub fn forget_before(&mut self, t: Seconds) {
-        self.items.values_mut().flat_map(BTreeMap::values_mut).for_each(|item| item.forget_before(t));
+        self.items.values_mut().flatten().for_each(|(_, item)| item.forget_before(t));
         for life in self.nodes.values_mut().flatten() {
             life.labels.forget_before(t);
             life.capacity.forget_before(t);
@@ -364,9 +365,9 @@ mod tests {
     #[test]
     fn a_first_capacity_holds_for_the_time_before() {
         let mut world = World::default();
-        world.put_node(ObjectId(1), &node(4000), 100);
-        world.put_node(ObjectId(1), &node(8000), 200);
-        world.put_node(ObjectId(1), &node(8000), 300);
+        world.put_node(ObjectId::new(1), &node(4000), 100);
+        world.put_node(ObjectId::new(1), &node(8000), 200);
+        world.put_node(ObjectId::new(1), &node(8000), 300);
         let life = world.node("n1", 0).unwrap();
         let cpu = |t| life.capacity.at(t).map(|amounts| amounts[0].1);
         assert_eq!([cpu(0), cpu(199), cpu(200)], [Some(4000), Some(4000), Some(8000)]);

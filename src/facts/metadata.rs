@@ -1,29 +1,40 @@
 //! An object's metadata, slim: a whole `ObjectMeta` costs more time and memory than the facts of its object.
 
 use std::collections::BTreeMap;
-use std::ops::{Deref, DerefMut};
 
-use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use serde::Deserialize;
+use serde::de::{DeserializeSeed, Deserializer};
 
 use super::identity::qualified;
+use super::nullable::Reading;
 use super::time::Time;
 use super::{Labels, Name, ObjectId, OwnerRef, Problem, Seconds, UNDATED, no_labels, nullable};
 
-/// What is read of an object's metadata. As an `ObjectMeta`, which kube asks for, it knows name, namespace, UID and
-/// resourceVersion only.
-#[derive(Clone, Debug, Default, Deserialize)]
-#[serde(from = "Wire")]
+/// What is read of an object's metadata.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
 #[allow(missing_docs)]
 pub struct Metadata {
-    object: ObjectMeta,
+    pub namespace: Option<Name>,
+    pub name: Option<Name>,
+    pub uid: Option<String>,
+    /// As a number: 0 where it bears none.
+    #[serde(rename = "resourceVersion", deserialize_with = "number", default)]
+    pub version: u64,
+    #[serde(deserialize_with = "nullable::labels", default = "no_labels")]
     pub labels: Labels,
     /// Those of the operator (`opex.dev/…`).
+    #[serde(deserialize_with = "nullable::own_annotations", default)]
     pub annotations: BTreeMap<Name, Name>,
+    #[serde(rename = "creationTimestamp", default)]
     pub created: Time,
+    #[serde(rename = "deletionTimestamp", default)]
     pub deleting_at: Time,
+    #[serde(rename = "deletionGracePeriodSeconds")]
     pub grace_seconds: Option<i64>,
+    #[serde(rename = "ownerReferences", deserialize_with = "nullable::list", default)]
     pub owners: Vec<Owner>,
+    #[serde(default)]
     pub managed_fields: ManagedFields,
 }
 
@@ -35,9 +46,9 @@ pub struct Owner {
     #[serde(deserialize_with = "nullable::or_default")]
     pub api_version: String,
     #[serde(deserialize_with = "nullable::or_default")]
-    pub kind: String,
+    pub kind: Name,
     #[serde(deserialize_with = "nullable::or_default")]
-    pub name: String,
+    pub name: Name,
     pub uid: Option<String>,
     #[serde(deserialize_with = "nullable::or_default")]
     pub controller: bool,
@@ -67,24 +78,10 @@ enum Subresource {
     Other,
 }
 
-/// Metadata as the API server sends it.
-#[derive(Default, Deserialize)]
-#[serde(rename_all = "camelCase", default)]
-struct Wire {
-    name: Option<String>,
-    namespace: Option<String>,
-    uid: Option<String>,
-    resource_version: Option<String>,
-    #[serde(deserialize_with = "nullable::labels", default = "no_labels")]
-    labels: Labels,
-    #[serde(deserialize_with = "nullable::own_annotations")]
-    annotations: BTreeMap<Name, Name>,
-    creation_timestamp: Time,
-    deletion_timestamp: Time,
-    deletion_grace_period_seconds: Option<i64>,
-    #[serde(deserialize_with = "nullable::list")]
-    owner_references: Vec<Owner>,
-    managed_fields: ManagedFields,
+/// What is no number is none, and older than anything.
+fn number<'de, D: Deserializer<'de>>(deserializer: D) -> Result<u64, D::Error> {
+    let read = Reading(|text: &str| text.parse().unwrap_or_default()).deserialize(deserializer)?;
+    Ok(read.unwrap_or_default())
 }
 
 // === impl Metadata ===
@@ -92,18 +89,18 @@ struct Wire {
 impl Metadata {
     /// The object's name, empty where it bears none.
     pub fn name(&self) -> Name {
-        self.object.name.as_deref().unwrap_or_default().into()
+        self.name.clone().unwrap_or_default()
     }
 
     /// The object's namespace, empty where it bears none.
     pub fn namespace(&self) -> Name {
-        self.object.namespace.as_deref().unwrap_or_default().into()
+        self.namespace.clone().unwrap_or_default()
     }
 
     /// Who the object is; `kind` with its group (`ReplicaSet.apps`).
     pub fn id(&self, kind: &str) -> ObjectId {
-        let ObjectMeta { uid, namespace, name, .. } = &self.object;
-        ObjectId::of(uid.as_deref(), kind, namespace.as_deref(), name.as_deref().unwrap_or_default())
+        let name = self.name.as_deref().unwrap_or_default();
+        ObjectId::of(self.uid.as_deref(), kind, self.namespace.as_deref(), name)
     }
 
     /// The one owner that is a controller.
@@ -111,9 +108,9 @@ impl Metadata {
         let owner = self.owners.iter().find(|owner| owner.controller)?;
         let kind = qualified(&owner.api_version, &owner.kind);
         Some(OwnerRef {
-            kind: owner.kind.as_str().into(),
-            name: owner.name.as_str().into(),
-            id: ObjectId::of(owner.uid.as_deref(), &kind, self.object.namespace.as_deref(), &owner.name),
+            kind: owner.kind.clone(),
+            name: owner.name.clone(),
+            id: ObjectId::of(owner.uid.as_deref(), &kind, self.namespace.as_deref(), &owner.name),
         })
     }
 
@@ -138,33 +135,21 @@ impl Metadata {
     }
 }
 
-impl From<Wire> for Metadata {
-    fn from(wire: Wire) -> Self {
-        let Wire { name, namespace, uid, resource_version, labels, annotations, .. } = wire;
+impl Default for Metadata {
+    fn default() -> Self {
         Self {
-            object: ObjectMeta { name, namespace, uid, resource_version, ..ObjectMeta::default() },
-            labels,
-            annotations,
-            created: wire.creation_timestamp,
-            deleting_at: wire.deletion_timestamp,
-            grace_seconds: wire.deletion_grace_period_seconds,
-            owners: wire.owner_references,
-            managed_fields: wire.managed_fields,
+            namespace: None,
+            name: None,
+            uid: None,
+            version: 0,
+            labels: no_labels(),
+            annotations: BTreeMap::new(),
+            created: Time::Absent,
+            deleting_at: Time::Absent,
+            grace_seconds: None,
+            owners: Vec::new(),
+            managed_fields: ManagedFields::default(),
         }
-    }
-}
-
-impl Deref for Metadata {
-    type Target = ObjectMeta;
-
-    fn deref(&self) -> &ObjectMeta {
-        &self.object
-    }
-}
-
-impl DerefMut for Metadata {
-    fn deref_mut(&mut self) -> &mut ObjectMeta {
-        &mut self.object
     }
 }
 

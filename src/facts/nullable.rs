@@ -17,8 +17,8 @@ pub fn or_default<'de, D: Deserializer<'de>, T: Deserialize<'de> + Default>(dese
 
 /// The same for a list whose elements may be `null` too.
 pub fn list<'de, D: Deserializer<'de>, T: Deserialize<'de> + Default>(deserializer: D) -> Result<Vec<T>, D::Error> {
-    let elements: Option<Vec<Option<T>>> = Option::deserialize(deserializer)?;
-    Ok(elements.into_iter().flatten().map(Option::unwrap_or_default).collect())
+    let elements: Vec<Option<T>> = or_default(deserializer)?;
+    Ok(elements.into_iter().map(Option::unwrap_or_default).collect())
 }
 
 /// The same for labels: a label without a value is an empty one.
@@ -29,7 +29,7 @@ pub fn labels<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Labels, D::E
 
 /// Annotations, but only the operator's own: others can be as long as their object.
 pub fn own_annotations<'de, D: Deserializer<'de>>(deserializer: D) -> Result<BTreeMap<Name, Name>, D::Error> {
-    deserializer.deserialize_any(Texts(|key| key.starts_with("opex.dev/")))
+    Ok(deserializer.deserialize_any(Texts(|key| key.starts_with("opex.dev/")))?.into_iter().collect())
 }
 
 /// Reads a text into something shorter: `null` is nothing, without an intermediate copy.
@@ -67,20 +67,20 @@ impl<T, F: FnOnce(&str) -> T> Visitor<'_> for Reading<F> {
 struct Texts(fn(&str) -> bool);
 
 impl<'de> Visitor<'de> for Texts {
-    type Value = BTreeMap<Name, Name>;
+    type Value = Vec<(Name, Name)>;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("a map of texts or null")
     }
 
     fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
-        let mut found = BTreeMap::new();
+        let mut found = Vec::new();
         let wanted = |key: &str| (self.0)(key).then(|| Name::from(key));
         while let Some(key) = map.next_key_seed(Reading(wanted))? {
             match key.flatten() {
                 Some(key) => {
                     let value = map.next_value_seed(Reading(|text: &str| Name::from(text)))?;
-                    found.insert(key, value.unwrap_or_default());
+                    found.push((key, value.unwrap_or_default()));
                 }
                 None => {
                     map.next_value::<IgnoredAny>()?;
@@ -91,10 +91,10 @@ impl<'de> Visitor<'de> for Texts {
     }
 
     fn visit_unit<E: Error>(self) -> Result<Self::Value, E> {
-        Ok(BTreeMap::new())
+        Ok(Vec::new())
     }
 
     fn visit_none<E: Error>(self) -> Result<Self::Value, E> {
-        Ok(BTreeMap::new())
+        Ok(Vec::new())
     }
 }

@@ -1,7 +1,5 @@
 //! Nodes, Namespaces, claims and Services: what prices depend on, and what is billed beside Pods.
 
-use k8s_openapi::api::core::v1::{Namespace, Node, PersistentVolumeClaim, Service};
-use kube::Resource;
 use serde::Deserialize;
 
 use super::metadata::Metadata;
@@ -10,8 +8,7 @@ use super::time::Time;
 use super::{ClaimFact, Kind, Name, NamespaceFact, NodeFact, ObjectFact, ServiceFact, nullable};
 
 /// A Node as it is read from the API server or from a trace.
-#[derive(Clone, Debug, Default, Deserialize, Resource)]
-#[resource(inherit = "Node")]
+#[derive(Clone, Debug, Default, Deserialize)]
 #[serde(default)]
 #[allow(missing_docs)]
 pub struct SlimNode {
@@ -30,8 +27,7 @@ pub struct NodeStatus {
 }
 
 /// A Namespace, likewise.
-#[derive(Clone, Debug, Default, Deserialize, Resource)]
-#[resource(inherit = "Namespace")]
+#[derive(Clone, Debug, Default, Deserialize)]
 #[serde(default)]
 #[allow(missing_docs)]
 pub struct SlimNamespace {
@@ -40,8 +36,7 @@ pub struct SlimNamespace {
 }
 
 /// A PersistentVolumeClaim, likewise.
-#[derive(Clone, Debug, Default, Deserialize, Resource)]
-#[resource(inherit = "PersistentVolumeClaim")]
+#[derive(Clone, Debug, Default, Deserialize)]
 #[serde(default)]
 #[allow(missing_docs)]
 pub struct SlimClaim {
@@ -73,8 +68,7 @@ pub struct ClaimStatus {
 }
 
 /// A Service, likewise.
-#[derive(Clone, Debug, Default, Deserialize, Resource)]
-#[resource(inherit = "Service")]
+#[derive(Clone, Debug, Default, Deserialize)]
 #[serde(default)]
 #[allow(missing_docs)]
 pub struct SlimService {

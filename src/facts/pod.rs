@@ -3,8 +3,6 @@
 //! The end of a Pod needs its history (COST_RULES 5–7: the first terminal version, the node's removal, the DELETED
 //! event), which the engine keeps; here is what one version says.
 
-use k8s_openapi::api::core::v1::Pod;
-use kube::Resource;
 use serde::Deserialize;
 
 use super::metadata::Metadata;
@@ -13,8 +11,7 @@ use super::time::Time;
 use super::{Name, PodFact, Problem, Seconds, nullable, requests};
 
 /// A Pod as it is read from the API server or from a trace.
-#[derive(Clone, Debug, Default, Deserialize, Resource)]
-#[resource(inherit = "Pod")]
+#[derive(Clone, Debug, Default, Deserialize)]
 #[serde(default)]
 #[allow(missing_docs)]
 pub struct SlimPod {
@@ -31,7 +28,7 @@ pub struct SlimPod {
 #[serde(rename_all = "camelCase", default)]
 #[allow(missing_docs)]
 pub struct PodSpec {
-    pub node_name: Option<String>,
+    pub node_name: Option<Name>,
     #[serde(deserialize_with = "nullable::list")]
     pub containers: Vec<Container>,
     #[serde(deserialize_with = "nullable::list")]
@@ -182,7 +179,7 @@ impl PodFact {
             name: metadata.name(),
             labels: metadata.labels.clone(),
             owner: metadata.controller(),
-            node: spec.node_name.as_deref().filter(|name| !name.is_empty()).map(Name::from),
+            node: spec.node_name.clone().filter(|name| !name.is_empty()),
             start,
             finished: status.finished().filter(|_| terminal),
             terminal,

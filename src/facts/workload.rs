@@ -1,17 +1,12 @@
 //! Workloads: the way from a Pod to the controller at the top, and how many replicas a workload asks for.
 
-use k8s_openapi::api::apps::v1::{Deployment, ReplicaSet, StatefulSet};
-use k8s_openapi::api::batch::v1::Job;
-use k8s_openapi::api::core::v1::ReplicationController;
-use kube::Resource;
 use serde::Deserialize;
 
 use super::metadata::Metadata;
 use super::{Name, OwnerFact, OwnerRef, PodFact, ScaleFact, nullable};
 
 /// A Job as it is read from the API server or from a trace.
-#[derive(Clone, Debug, Default, Deserialize, Resource)]
-#[resource(inherit = "Job")]
+#[derive(Clone, Debug, Default, Deserialize)]
 #[serde(default)]
 #[allow(missing_docs)]
 pub struct SlimJob {
@@ -28,8 +23,10 @@ pub struct ScaleSpec {
 }
 
 /// A kind with `spec.replicas`.
-pub trait Scalable: Resource<DynamicType = ()> {
-    /// Its metadata, in which `meta()` knows no owners.
+pub trait Scalable {
+    /// Its plural name, and its API group.
+    const RESOURCE: (&'static str, &'static str);
+
     fn metadata(&self) -> &Metadata;
     /// `spec.replicas`, which the API server sets to 1 where it is left out.
     fn replicas(&self) -> i64;
@@ -38,10 +35,9 @@ pub trait Scalable: Resource<DynamicType = ()> {
 }
 
 macro_rules! scalable {
-    ($slim:ident, $kind:literal, exempt_when_owned: $exempt:literal) => {
+    ($slim:ident, $kind:literal, $resource:expr, exempt_when_owned: $exempt:literal) => {
         #[doc = concat!("A ", $kind, " as it is read from the API server or from a trace.")]
-        #[derive(Clone, Debug, Default, Deserialize, Resource)]
-        #[resource(inherit = $kind)]
+        #[derive(Clone, Debug, Default, Deserialize)]
         #[serde(default)]
         #[allow(missing_docs)]
         pub struct $slim {
@@ -52,6 +48,7 @@ macro_rules! scalable {
         }
 
         impl Scalable for $slim {
+            const RESOURCE: (&'static str, &'static str) = $resource;
             const EXEMPT_WHEN_OWNED: bool = $exempt;
 
             fn metadata(&self) -> &Metadata {
@@ -65,10 +62,10 @@ macro_rules! scalable {
     };
 }
 
-scalable!(SlimDeployment, "Deployment", exempt_when_owned: false);
-scalable!(SlimStatefulSet, "StatefulSet", exempt_when_owned: false);
-scalable!(SlimReplicaSet, "ReplicaSet", exempt_when_owned: true);
-scalable!(SlimReplicationController, "ReplicationController", exempt_when_owned: true);
+scalable!(SlimDeployment, "Deployment", ("deployments", "apps"), exempt_when_owned: false);
+scalable!(SlimStatefulSet, "StatefulSet", ("statefulsets", "apps"), exempt_when_owned: false);
+scalable!(SlimReplicaSet, "ReplicaSet", ("replicasets", "apps"), exempt_when_owned: true);
+scalable!(SlimReplicationController, "ReplicationController", ("replicationcontrollers", ""), exempt_when_owned: true);
 
 /// How a workload is named on a statement: `Deployment/web`.
 pub fn workload(kind: &str, name: &str) -> Name {
@@ -107,7 +104,8 @@ impl ScaleFact {
         if K::EXEMPT_WHEN_OWNED && metadata.controller().is_some() {
             return None;
         }
-        let target = Self::target(&K::plural(&()), &K::group(&()), &metadata.name());
+        let (plural, group) = K::RESOURCE;
+        let target = Self::target(plural, group, &metadata.name());
         Some(Self { namespace: metadata.namespace(), target, replicas: object.replicas() })
     }
 

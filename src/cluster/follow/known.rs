@@ -41,11 +41,11 @@ impl Known {
         format!(r#""type":"DELETED","lastSeen":"{last_seen}","object":{object}}}"#)
     }
 
-    fn object(&self, resource: &Resource, ObjectId(id): ObjectId, version: u64) -> String {
+    fn object(&self, resource: &Resource, id: ObjectId, version: u64) -> String {
         let Resource { api_version, kind, least_spec } = resource;
         let mut metadata = serde_json::json!({
             "name": self.name.rsplit('/').next(),
-            "uid": uuid(id),
+            "uid": uuid(id.number()),
             "resourceVersion": version.to_string(),
         });
         if !self.namespace.is_empty() {

@@ -26,7 +26,7 @@ impl Ledger {
             return;
         }
         let small = self.smallest_gone(rates);
-        let gone = self.lines.extract_if(|key, _| whose(key).is_some_and(|whose| small.contains(&whose)));
+        let gone = self.lines.extract_if(.., |key, _| whose(key).is_some_and(|whose| small.contains(&whose)));
         for (key, accrual) in gone.collect::<Vec<_>>() {
             let other = LineKey { workload: Some(OTHER.into()), ..key };
             self.lines.entry(other).or_default().shift(accrual.settled().unwrap_or_default());

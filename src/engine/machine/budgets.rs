@@ -114,14 +114,14 @@ impl Machine {
         };
         // A watch that lags may still tell of one that went with its Namespace.
         let gone = |state: &BudgetState| !state.exists && state.id == id && meta.uid.is_some();
-        if self.budgets.get(key).is_some_and(gone) {
+        if self.budgets.get(key).is_some_and(|state| gone(state)) {
             return;
         }
         self.settle_before_edit(key, at);
         (self.dirty_plans, self.sampler.dirty) = (true, true);
         let fresh = self.budgets.get(key).is_none_or(|state| !state.exists && state.specs.last().is_none());
         let again = self.budgets.get(key).is_some_and(|state| !state.exists || state.id != id);
-        let state = self.budgets.entry(key.clone()).or_insert_with(|| BudgetState::new(created));
+        let state = self.budgets.entry(key.clone()).or_insert_with(|| Box::new(BudgetState::new(created)));
         state.id = id;
         state.uid.clone_from(&meta.uid);
         state.generation = meta.generation.unwrap_or_default();

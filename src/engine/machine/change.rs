@@ -133,7 +133,7 @@ impl Machine {
         let looks =
             |spec: &Budget| spec.looks_at(Measure::Forecast) || spec.limit.as_ref().is_some_and(Limit::rolls_over);
         let looks = |state: &BudgetState| state.specs.last().and_then(Option::as_deref).is_some_and(looks);
-        if !self.settings.replay || self.budgets.get(budget).is_some_and(looks) {
+        if !self.settings.replay || self.budgets.get(budget).is_some_and(|state| looks(state)) {
             self.wake_budget(budget, at);
         }
     }

@@ -23,7 +23,7 @@ use crate::facts::{Name, ObjectId, Seconds};
 const NAMED: usize = 10;
 
 /// The identity of what is no object of its own.
-const CHILD: ObjectId = ObjectId(0);
+const CHILD: ObjectId = ObjectId::new(0);
 
 /// All of them.
 #[derive(Debug, Default)]

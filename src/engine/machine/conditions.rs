@@ -194,7 +194,7 @@ impl Machine {
 
     /// The namespaces that a budget covers.
     fn covered(&self, key: &BudgetKey) -> Vec<Name> {
-        match (&key.namespace, self.budgets.get(key).and_then(BudgetState::scope)) {
+        match (&key.namespace, self.budgets.get(key).and_then(|state| state.scope())) {
             (Some(namespace), _) => vec![namespace.clone()],
             (None, Some(Scope::Namespaces(selector))) => self.matching(selector, self.now).cloned().collect(),
             (None, _) => Vec::new(),

@@ -197,7 +197,7 @@ impl Machine {
     fn counts(&self) -> bool {
         let valued =
             |state: &BudgetState| state.specs.iter().any(|(_, spec)| spec.as_ref().is_some_and(|s| s.value.is_some()));
-        self.has_meters() || self.budgets.values().any(valued)
+        self.has_meters() || self.budgets.values().any(|state| valued(state))
     }
 
     fn has_meters(&self) -> bool {
@@ -205,7 +205,7 @@ impl Machine {
     }
 
     pub(super) fn open_ledgers(&self) -> impl Iterator<Item = (LedgerId, &Entry)> {
-        self.ledgers.iter().filter(|(_, e)| e.closed_at.is_none()).map(|(id, e)| (*id, e))
+        self.ledgers.iter().filter(|(_, e)| e.closed_at.is_none()).map(|(id, e)| (*id, &**e))
     }
 
     /// Up to where every open ledger is counted.
@@ -233,17 +233,17 @@ impl Machine {
     /// The ledgers that take what is counted in a window that begins at `t`, and their terms. What belongs to one that is
     /// closed is a Correction, as long as the one that takes it has not had it.
     fn counting_at(&self, t: Seconds) -> Vec<(LedgerId, Terms)> {
-        let takes = |(id, e): (&LedgerId, &Entry)| {
+        let takes = |id: &LedgerId, e: &Entry| {
             let terms = e.ledger.span.terms.at(t)?.clone().filter(|terms| e.spans(t) && terms.pods.is_none())?;
             let due = |e: &Entry| e.counted == t;
-            let taker = || self.open_ledger(&e.budget, self.now).map(|id| &self.ledgers[&id]);
+            let taker = || self.open_ledger(&e.budget, self.now).map(|id| &*self.ledgers[&id]);
             let open = match e.closed_at {
                 None => due(e),
                 Some(_) => e.counted <= t && taker().is_some_and(due),
             };
             open.then_some((*id, terms))
         };
-        self.ledgers.iter().filter_map(takes).collect()
+        self.ledgers.iter().filter_map(|(id, e)| takes(id, e)).collect()
     }
 
     /// The window is over and done with.

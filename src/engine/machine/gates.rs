@@ -1,6 +1,6 @@
 //! What admission does in each namespace: the strictest of its budgets, and up to how many replicas still pass.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::VecDeque;
 use std::fmt::Write as _;
 
 use super::{BudgetState, Machine};
@@ -121,7 +121,7 @@ impl Machine {
         let own = BudgetKey::of(Some(namespace.clone()), "".into());
         let wide = self.budgets.iter().take_while(|(key, _)| key.namespace.is_none());
         let own = self.budgets.range(own..).take_while(move |(key, _)| key.namespace.as_ref() == Some(namespace));
-        let specs = wide.chain(own).filter_map(|(key, state)| Some((key, state, state.specs.last()?.as_deref()?)));
+        let specs = wide.chain(own).filter_map(|(key, state)| Some((key, &**state, state.specs.last()?.as_deref()?)));
         specs.filter(move |(_, _, spec)| spec.terms.scope.holds(&self.world, namespace, now))
     }
 
@@ -156,10 +156,10 @@ impl Machine {
     }
 
     fn ceilings(&self, namespace: &Name, now: Seconds) -> Option<String> {
-        let peaks = self.scales.get(namespace)?;
-        let sorted: BTreeMap<_, _> = peaks.iter().map(|(target, peak)| (target, peak.most(now))).collect();
+        // In order of the targets.
+        let peaks = self.scales.get(namespace)?.iter().map(|(target, peak)| (target, peak.most(now)));
         let entries: Vec<_> =
-            sorted.iter().filter(|(_, most)| **most > 0).map(|(t, most)| format!("{t}={most}")).collect();
+            peaks.filter(|(_, most)| *most > 0).map(|(target, most)| format!("{target}={most}")).collect();
         (!entries.is_empty()).then(|| entries.join(" "))
     }
 

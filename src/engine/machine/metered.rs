@@ -165,7 +165,7 @@ impl Machine {
         let mut allowed = self.world.lists().filter_map(|list| list.allowed.as_ref());
         let wide =
             |state: &BudgetState| matches!(state.scope(), Some(Scope::Namespaces(selector)) if differs(selector));
-        self.world.charges().any(bearers) || allowed.any(differs) || self.budgets.values().any(wide)
+        self.world.charges().any(bearers) || allowed.any(differs) || self.budgets.values().any(|state| wide(state))
     }
 
     pub(super) fn delete_namespace(&mut self, tag: Tag, name: &Name, at: Seconds) {

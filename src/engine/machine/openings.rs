@@ -1,8 +1,10 @@
 //! When ledgers begin and end: periods, edits that cut them, and closing.
 
-use super::change::{Touched, kept};
 use std::collections::{BTreeMap, HashMap};
 
+use litemap::LiteMap;
+
+use super::change::{Touched, kept};
 use super::persist::HISTORY;
 use super::shares::news;
 use super::{BudgetState, CLOSING, Entry, LedgerId, Machine};
@@ -153,13 +155,13 @@ impl Machine {
         }
         self.billing.entry(entry.budget.clone()).or_default().push(id);
         self.named.insert((entry.namespace.clone(), entry.name.clone()), id);
-        self.ledgers.insert(id, entry);
+        self.ledgers.insert(id, Box::new(entry));
         id
     }
 
     /// The ledgers of a budget, oldest first.
     pub(super) fn ledgers_of(&self, key: &BudgetKey) -> impl Iterator<Item = (LedgerId, &Entry)> {
-        self.billing.get(key).into_iter().flatten().map(|id| (*id, &self.ledgers[id]))
+        self.billing.get(key).into_iter().flatten().map(|id| (*id, &*self.ledgers[id]))
     }
 
     pub(super) fn ledger_named(&self, namespace: &Name, name: &Name) -> Option<LedgerId> {
@@ -180,8 +182,8 @@ impl Machine {
         let news = |pod: &Item| news(pod, &tag);
         let nodes = world.nodes.keys().filter(|_| entry.meters_idle());
         let idle: Vec<_> = nodes.flat_map(|node| idle::known_growth(world, rates, &span, node, recent, news)).collect();
-        let Entry { budget, ledger, .. } = entry;
-        let growths = own.into_iter().chain(all).flat_map(|items| items.values()).flat_map(|item| {
+        let Entry { budget, ledger, .. } = &mut **entry;
+        let growths = own.into_iter().chain(all).flat_map(LiteMap::values).flat_map(|item| {
             let mut growths = Vec::new();
             meter::growth(world, rates, &span, item, Seconds::MIN, 1, &mut growths);
             growths.into_iter().map(|growth| tag(item, kept(budget, growth)))
@@ -312,7 +314,7 @@ impl Machine {
             let until = e.ledger.span.until;
             [Some(until), self.settings.replay.then(|| Self::closes_at(e))].into_iter().flatten()
         });
-        let starts = self.budgets.values().filter_map(BudgetState::begins);
+        let starts = self.budgets.values().filter_map(|state| state.begins());
         self.boundary = ends.chain(starts).filter(|t| *t > after).min().unwrap_or(NEVER);
     }
 }

@@ -108,12 +108,12 @@ impl Machine {
             return Vec::new();
         }
         let Some(listed) = self.first_listed() else { return Vec::new() };
-        let behind = |e: &&Entry| {
+        let behind = |e: &Entry| {
             let from = e.ledger.span.from;
             let watermark = e.persisted.as_ref().map_or(Seconds::MIN, |p| p.watermark);
             is_billable(e) && from < listed && watermark < e.ledger.clamp(listed)
         };
-        self.ledgers.values().filter(behind).map(|e| format!("Statement {}/{}", e.namespace, e.name)).collect()
+        self.ledgers.values().filter(|e| behind(e)).map(|e| format!("Statement {}/{}", e.namespace, e.name)).collect()
     }
 
     /// When to pass again at the latest.

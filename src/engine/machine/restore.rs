@@ -1,6 +1,6 @@
 //! Statements as they stand on the API server: what a new process goes on from, and what someone else wrote.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::HashMap;
 
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ManagedFieldsEntry;
 use num_bigint::BigInt;
@@ -103,7 +103,7 @@ impl Machine {
         let written =
             |statement: &api::Statement| Some((self.cut_of(statement)?, statement.spec.watermark.0.as_second()));
         let written: Vec<_> = self.unrestored.values().filter_map(written).collect();
-        for item in self.world.items.values_mut().flat_map(BTreeMap::values_mut).filter(|item| item.undated) {
+        for (_, item) in self.world.items.values_mut().flatten().filter(|(_, item)| item.undated) {
             let tag = item.tag();
             let seen = written.iter().filter(|(cut, _)| cut.covers(tag)).map(|(_, watermark)| *watermark);
             item.start = seen.fold(item.start, Seconds::min);
@@ -124,7 +124,7 @@ impl Machine {
         // What a Budget that is gone has spent is closed all the same.
         if closed_at.is_none() {
             let absent = || BudgetState { exists: false, ..BudgetState::new(spec.period.start.0.as_second()) };
-            self.budgets.entry(budget.clone()).or_insert_with(absent);
+            self.budgets.entry(budget.clone()).or_insert_with(|| Box::new(absent()));
         }
         let (window, span) = self.span_of(statement, &budget, &namespace, at);
         let reached = self.cut_of(statement);
@@ -290,7 +290,7 @@ impl Machine {
         }
         let watermark = statement.spec.watermark.0.as_second();
         let Self { world, rates, ledgers, .. } = self;
-        let Entry { ledger, gaps, budget, .. } = ledgers.get_mut(&id).expect("present");
+        let Entry { ledger, gaps, budget, .. } = &mut **ledgers.get_mut(&id).expect("present");
         ledger.take_estimated(gaps, watermark);
         let kept = budget.usage.is_some();
         let (shown, regimes) = (read.quantities, Regimes::of(world, &ledger.span));
@@ -336,7 +336,7 @@ impl Machine {
 pub(super) fn seen_before(item: &Item, growth: Growth, cut: &Cut, watermark: Seconds, known: Seconds) -> (Growth, Tag) {
     let tag = item.tag();
     let ended = growth.rate < 0 && growth.at == item.end;
-    let news = growth.at >= watermark || (ended && item.status_written.is_none_or(|written| written > known));
+    let news = growth.at >= watermark || (ended && item.status_written > known);
     if cut.covers(tag) || !news { (growth, Tag::KNOWN) } else { (growth, tag) }
 }
 

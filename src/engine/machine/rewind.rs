@@ -40,7 +40,7 @@ impl Machine {
             entry.ledger.know_above(tag);
             entry.persisted.as_mut().into_iter().for_each(|persisted| persisted.cut.go_back(tag));
         }
-        let items = self.world.items.values_mut().flat_map(|items| items.values_mut());
+        let items = self.world.items.values_mut().flatten().map(|(_, item)| item);
         for item in items.filter(|item| item.source == tag.source && item.version > tag.version) {
             item.version = Tag::KNOWN.version;
         }

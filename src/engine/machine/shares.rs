@@ -3,7 +3,9 @@
 //! What is divided is what came up in these times, so how usage stood when they began and ended has to be known for as
 //! long as the ledger is open: it is marked there, and kept in the ledger's Statement (COST_RULES 22).
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
+
+use litemap::LiteMap;
 
 use super::change::kept;
 use super::persist::time;
@@ -112,7 +114,7 @@ impl Machine {
         let entry = &ledgers[&id];
         let (budget, span) = (&entry.budget, &entry.ledger.span);
         let (mut learned, mut growths, mut nodes) = (Vec::new(), Vec::new(), BTreeSet::new());
-        let ended = world.items.values().flat_map(BTreeMap::values).filter(|item| item.end < t);
+        let ended = world.items.values().flat_map(LiteMap::values).filter(|item| item.end < t);
         for item in ended.filter(|item| news(item, seen).is_some()) {
             nodes.extend(item.node());
             meter::growth(world, rates, span, item, Seconds::MIN, 1, &mut growths);

@@ -84,7 +84,7 @@ impl Machine {
                 .keys()
                 .map(|name| (name.clone(), self.gate_standing(name).unwrap_or_default()))
                 .collect(),
-            facts: self.world.items.values().map(std::collections::BTreeMap::len).sum(),
+            facts: self.world.items.values().map(litemap::LiteMap::len).sum(),
             watermark_lag: oldest.map(|watermark| now - watermark),
         }
     }
@@ -108,7 +108,7 @@ impl Machine {
     pub fn status(&self, key: &BudgetKey, now: Seconds) -> BudgetStatus {
         let state = &self.budgets[key];
         let spec = state.specs.last().and_then(Option::as_deref);
-        let entry = self.current(key, now).map(|id| &self.ledgers[&id]).filter(|e| e.ledger.span.from <= now);
+        let entry = self.current(key, now).map(|id| &*self.ledgers[&id]).filter(|e| e.ledger.span.from <= now);
         let mut status = BudgetStatus {
             observed_generation: (state.generation > 0).then_some(state.generation),
             ..BudgetStatus::default()

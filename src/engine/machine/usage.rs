@@ -154,7 +154,7 @@ impl Machine {
         let i = self.usages.len() - 1;
         let mut state = BudgetState::new(Seconds::MIN);
         state.specs = History::starting(Seconds::MIN, Some(Arc::new(spec)));
-        self.budgets.insert(self.usage_key(i), state);
+        self.budgets.insert(self.usage_key(i), Box::new(state));
         i
     }
 
