@@ -3,12 +3,17 @@
 
 #[path = "admission/cases.rs"]
 mod cases;
+#[path = "admission/edits.rs"]
+mod edits;
 #[path = "admission/limits.rs"]
 mod limits;
+#[path = "admission/plans.rs"]
+mod plans;
 
 use std::fs;
 
-use cases::{ACCEPTED, Case, EDITS, Edit, REFUSED};
+use cases::{ACCEPTED, Case, Edit, REFUSED};
+use edits::EDITS;
 use kube::config::{KubeConfigOptions, Kubeconfig};
 use kube::{Client, Config};
 use opex_cluster::{Cluster, Options};
@@ -31,7 +36,7 @@ async fn the_api_server_checks_manifests() {
         let answer = server.create(case, true).await;
         faults.extend(answer.err().map(|said| format!("{} {} was refused: {said}", case.kind, case.spec)));
     }
-    for case in REFUSED.iter().chain(limits::REFUSED) {
+    for case in REFUSED.iter().chain(plans::REFUSED).chain(limits::REFUSED) {
         faults.extend(refused(&server, case).await);
     }
     for edit in EDITS {

@@ -23,7 +23,8 @@ use super::status::BudgetStatus;
     category = "opex",
     doc = "A ClusterBudget keeps the running costs of many namespaces inside one limit: of those that namespaceSelector picks, or of all. Apart from that it is a Budget. Without a limit it shows figures only.",
     validation = ("size(self.metadata.name) <= 52", "a budget's name has at most 52 characters, because its Statements are named after it and their period: choose a shorter one"),
-    validation = Rule::new("!has(self.spec.podSelector) || !has(self.spec.includeIdle) || !self.spec.includeIdle").message("idle capacity is no Pod's: leave includeIdle or the podSelector out").field_path(".spec.includeIdle")
+    validation = Rule::new("!has(self.spec.podSelector) || !has(self.spec.includeIdle) || !self.spec.includeIdle").message("idle capacity is no Pod's: leave includeIdle or the podSelector out").field_path(".spec.includeIdle"),
+    validation = Rule::new("self.spec.mode != 'PerNamespace' || !has(self.spec.includeIdle) || !self.spec.includeIdle").message("idle capacity is in no namespace: leave includeIdle out, or make this Shared").field_path(".spec.includeIdle")
 )]
 pub struct ClusterBudgetSpec {
     /// Which namespaces are counted, by their labels. Without it: all of them.

@@ -155,14 +155,15 @@ pub struct Share {
     /// The first instant that no longer belongs to it; absent while it goes on.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub until: Option<Time>,
-    /// What shared namespaces had used since the period began, and what had been idle, at its first instant.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    /// What shared namespaces had used since the period began, and what had been idle, at its first instant; absent
+    /// where that is more than a Statement keeps.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(max = 48), extend("x-kubernetes-list-type" = "atomic"))]
-    pub before: Vec<Line>,
+    pub before: Option<Vec<Line>>,
     /// The same at its end.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(max = 48), extend("x-kubernetes-list-type" = "atomic"))]
-    pub after: Vec<Line>,
+    pub after: Option<Vec<Line>>,
 }
 
 /// Whether a Statement still grows.
@@ -305,4 +306,13 @@ pub struct Gap {
 
 fn observed(_: &mut schemars::SchemaGenerator) -> schemars::Schema {
     schemars::json_schema!({"type": "object", "additionalProperties": {"type": "string", "maxLength": 32}})
+}
+
+// === impl Share ===
+
+impl Share {
+    /// How many lines it takes.
+    pub fn lines(&self) -> usize {
+        [&self.before, &self.after].into_iter().flatten().map(Vec::len).sum()
+    }
 }

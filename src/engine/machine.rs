@@ -10,6 +10,7 @@ mod children;
 mod conditions;
 mod counting;
 mod decide;
+mod event;
 mod forget;
 mod gates;
 mod leaving;
@@ -20,42 +21,40 @@ mod openings;
 mod optional;
 mod overrides;
 mod persist;
+mod plans;
+mod print;
 mod queue;
 mod restore;
 mod rewind;
 mod samples;
 mod shares;
 mod show;
+mod state;
 mod telling;
 mod totals;
 mod usage;
 mod value;
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
-use std::sync::Arc;
 
-use k8s_openapi::apimachinery::pkg::apis::meta::v1::LabelSelector;
 use litemap::LiteMap;
 
-use super::budget::{Budget, BudgetKey};
-use super::counted::{Answer, Counting, Subject};
-use super::history::History;
-use super::ledger::{Gap, Ledger, LineKey};
+use super::budget::BudgetKey;
+use super::counted::{Counting, Subject};
 use super::observed::{Cut, Source, Tag};
-use super::rate::{RateId, Rates};
+use super::rate::Rates;
 use super::world::World;
-use super::worth::Worth;
-use super::write::{Outcome, Write, WriteKey};
-use crate::api::{self, BudgetStatus, Measure};
+use super::write::{Write, WriteKey};
+use crate::api;
 use crate::facts::count::Unknown;
-use crate::facts::{
-    ClaimFact, DeviceClaimFact, Name, NamespaceFact, NodeFact, ObjectFact, ObjectId, OwnerFact, PodFact, ScaleFact,
-    Seconds, ServiceFact, UsageFact,
-};
+use crate::facts::{Name, ObjectId, Seconds};
 
+pub use event::{Event, Fact, Pass, Relist, Trouble};
 pub use optional::Unwatched;
 pub use restore::FIELD_MANAGER;
 pub use show::{BudgetFigures, Shown, ShownStatement};
+
+use state::{BudgetState, Entry, Latch, NamespaceState, Persisted, PlanState, StatementState};
 
 /// How long after its period a statement takes late facts in before it closes (COST_RULES 2).
 pub const CLOSING: Seconds = 600;
@@ -82,79 +81,6 @@ pub struct Settings {
     pub counting: Option<Counting>,
     /// Statements closed longest ago are removed beyond this many of a budget.
     pub retained: usize,
-}
-
-/// One object as observed.
-#[derive(Clone, Debug)]
-pub enum Fact {
-    Pod(PodFact),
-    Usage(UsageFact),
-    Node(NodeFact),
-    Namespace(NamespaceFact),
-    Claim(ClaimFact),
-    Service(ServiceFact),
-    DeviceClaim(DeviceClaimFact),
-    Object(ObjectFact),
-    Owner(OwnerFact),
-    Scale(ScaleFact),
-    /// A ValidatingAdmissionPolicy or its binding, by name.
-    Policy(Name),
-    Budget(Box<api::Budget>),
-    ClusterBudget(Box<api::ClusterBudget>),
-    BudgetOverride(Box<api::BudgetOverride>),
-    PricePlan(Box<api::PricePlan>),
-    Statement(Box<api::Statement>),
-}
-
-/// What happened to an object, or to a watch.
-#[derive(Clone, Debug)]
-pub enum Event {
-    /// A version of an object, new or changed.
-    Applied { tag: Tag, id: ObjectId, fact: Fact },
-    /// It is gone. `last_seen`: it was missed in a relist, and was last known to exist then (COST_RULES 46).
-    Deleted { tag: Tag, id: ObjectId, fact: Fact, last_seen: Option<Seconds> },
-    /// A list is complete. Of a relist, `held` is everything that still exists, and `last_heard` when the broken watch
-    /// was last heard.
-    Listed { tag: Tag, held: Option<Relist> },
-    /// A bookmark, or the end of a list of samples.
-    Heard { tag: Tag },
-    /// Samples cannot be had.
-    Unsampled { why: String },
-    /// An optional resource cannot be watched.
-    Unwatched { source: Source, why: Unwatched },
-    /// What became of a write.
-    Done { key: WriteKey, outcome: Outcome },
-    /// What Prometheus counted.
-    Answered(Answer),
-    /// Prometheus does not answer, and why.
-    Silent(Name),
-    /// Whether this replica is the one that writes.
-    Leading(bool),
-}
-
-/// What a relist found.
-#[derive(Clone, Debug)]
-pub struct Relist {
-    pub ids: HashSet<ObjectId>,
-    pub last_heard: Seconds,
-}
-
-/// What a pass wants.
-#[derive(Debug, Default)]
-pub struct Pass {
-    /// In the order in which they matter.
-    pub writes: Vec<Write>,
-    /// When to pass again at the latest, if nothing happens before.
-    pub wake: Option<Seconds>,
-}
-
-/// Something that was wrong and did not stop the rest.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub struct Trouble {
-    /// For the metric and the log: `Quantity`, `LateFact`, `Budget` …
-    pub class: &'static str,
-    pub about: String,
-    pub message: String,
 }
 
 /// See the module's documentation.
@@ -232,117 +158,6 @@ pub struct Machine {
 /// A ledger among the machine's.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 struct LedgerId(u32);
-
-#[derive(Debug)]
-struct Entry {
-    budget: BudgetKey,
-    /// Namespace and name of its Statement.
-    namespace: Name,
-    name: Name,
-    ledger: Ledger,
-    gaps: Vec<Gap>,
-    /// The instant up to which it has what Prometheus counted.
-    counted: Seconds,
-    /// Of a budget with a value.
-    worth: Option<Worth>,
-    closed_at: Option<Seconds>,
-    persisted: Option<Persisted>,
-    /// A transition, so that it is written at once.
-    urgent: bool,
-    attempted: Option<Persisted>,
-    /// Learned while it was being closed.
-    late: Vec<(LineKey, i128, Tag)>,
-    /// What was learned since it was closed, which its lines do not hold.
-    corrected: HashMap<RateId, i128>,
-    /// Of what is not watched here and was when the Statement was written: up to when it is metered as that says.
-    resumes: BTreeMap<Source, Seconds>,
-    /// Writes that failed in a row, and when to try again.
-    failures: u32,
-    retry_at: Seconds,
-}
-
-/// What the API server holds of a ledger.
-#[derive(Clone, Debug)]
-struct Persisted {
-    version: String,
-    watermark: Seconds,
-    cut: Cut,
-    /// Where another replica wrote it that had seen more: what this one had seen by then.
-    behind: Option<Cut>,
-    /// To tell a hand's edit from our own write.
-    digest: u64,
-    closed: bool,
-    at: Seconds,
-}
-
-#[derive(Debug)]
-struct StatementState {
-    budget: BudgetKey,
-    closed: bool,
-    period_end: Seconds,
-    /// Of a closed one: see [`leaving::seal`].
-    seal: u64,
-    /// Of one that is closed, and not long ago.
-    spent: Option<limits::Spent>,
-}
-
-#[derive(Debug)]
-struct BudgetState {
-    id: ObjectId,
-    uid: Option<String>,
-    generation: i64,
-    exists: bool,
-    /// A ClusterBudget's in one of its namespaces.
-    is_child: bool,
-    /// Since when it is metered.
-    since: Seconds,
-    specs: History<Option<Arc<Budget>>>,
-    invalid: Option<String>,
-    /// The spec as it was written.
-    manifest: Arc<api::BudgetSpec>,
-    mode: api::Mode,
-    namespace_selector: Option<LabelSelector>,
-    /// As written last, and as seen last.
-    status: Arc<BudgetStatus>,
-    seen_status: Arc<BudgetStatus>,
-    namespaces: Option<i64>,
-    latches: LiteMap<(i32, Measure), Latch>,
-    told: telling::Told,
-    untold: Vec<telling::Untold>,
-    /// What the latches were computed for.
-    fingerprint: u64,
-    /// The ledger that the latches are of.
-    latched: Option<LedgerId>,
-    evaluated: Seconds,
-    decision: decide::Decision,
-    shown_at: Seconds,
-    due: Seconds,
-}
-
-/// A crossed threshold, or one that was.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-struct Latch {
-    crossed_at: Option<Seconds>,
-    notified_at: Option<Seconds>,
-    /// Of a forecast: since when it is 2 points below.
-    below_since: Option<Seconds>,
-}
-
-#[derive(Debug, Default)]
-struct PlanState {
-    uid: Option<String>,
-    generation: i64,
-    written: Option<Seconds>,
-    versions: Vec<api::PlanVersion>,
-    status: api::PricePlanStatus,
-    exists: bool,
-    invalid: Option<String>,
-}
-
-#[derive(Debug)]
-struct NamespaceState {
-    fact: NamespaceFact,
-}
 
 // === impl Machine ===
 
@@ -565,38 +380,6 @@ impl Machine {
             self.due.remove(&(state.due, key.clone()));
             state.due = t;
             self.due.insert((t, key.clone()));
-        }
-    }
-}
-
-// === impl BudgetState ===
-
-impl BudgetState {
-    fn new(since: Seconds) -> Self {
-        Self {
-            id: ObjectId::new(0),
-            uid: None,
-            generation: 0,
-            exists: true,
-            is_child: false,
-            since,
-            specs: History::default(),
-            invalid: None,
-            manifest: Arc::default(),
-            mode: api::Mode::Shared,
-            namespace_selector: None,
-            status: Arc::default(),
-            seen_status: Arc::default(),
-            namespaces: None,
-            latches: LiteMap::new(),
-            told: telling::Told::default(),
-            untold: Vec::new(),
-            fingerprint: 0,
-            latched: None,
-            evaluated: Seconds::MIN,
-            decision: decide::Decision::default(),
-            shown_at: Seconds::MIN,
-            due: Seconds::MAX,
         }
     }
 }

@@ -3,10 +3,11 @@
 //! A rate is named after where its price comes from (COST_RULES 8): `memory` from the base prices, `spot/memory` from
 //! the class `spot`. No price is no price: the rate is kept, unpriced, and never free (12).
 
+mod asked;
 mod idle;
+mod name;
 
 use std::collections::{BTreeMap, HashMap};
-use std::hash::{Hash, Hasher};
 use std::sync::Arc;
 
 use num_traits::One;
@@ -25,7 +26,10 @@ use super::tiers::{Grade, Step};
 use crate::api::ChargeFrequency;
 use crate::facts::{Amounts, Kind, Labels, Name, Seconds};
 
+use asked::Asked;
+
 pub use idle::IDLE;
+pub use name::{base_name, device_name, slices, unit_of};
 
 /// A unit price with everything a ledger line says about it.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -60,15 +64,6 @@ pub struct Rates {
     known: HashMap<Asked, Vec<(Name, Option<Name>, RateId)>>,
     /// The same of what is idle, where that has a price.
     idle: HashMap<Asked, Vec<(Name, Option<RateId>)>>,
-}
-
-/// What decides the rates of a Node's resources. The same are the same in memory: each version of a plan has a list of
-/// its own, each version of a Node its labels and capacity.
-#[derive(Debug)]
-struct Asked {
-    list: Arc<PriceList>,
-    labels: Labels,
-    capacity: Amounts,
 }
 
 /// What of a Node decides prices.
@@ -269,24 +264,6 @@ impl Rate {
     }
 }
 
-// === impl Asked ===
-
-impl PartialEq for Asked {
-    fn eq(&self, other: &Self) -> bool {
-        Arc::ptr_eq(&self.list, &other.list)
-            && Arc::ptr_eq(&self.labels, &other.labels)
-            && Arc::ptr_eq(&self.capacity, &other.capacity)
-    }
-}
-
-impl Eq for Asked {}
-
-impl Hash for Asked {
-    fn hash<H: Hasher>(&self, state: &mut H) {
-        (Arc::as_ptr(&self.list), Arc::as_ptr(&self.labels), Arc::as_ptr(&self.capacity)).hash(state);
-    }
-}
-
 // === impl PriceList ===
 
 impl PriceList {
@@ -395,37 +372,6 @@ impl PriceList {
     fn storage(&self, class: &str) -> Option<&StoragePrice> {
         self.storage.iter().find(|entry| entry.class.as_deref().is_none_or(|c| c == class))
     }
-}
-
-/// The name of a rate where so many share one device.
-pub fn base_name(name: &str, slices: u32) -> Name {
-    if slices > 1 { format!("{name}/{slices}").into() } else { name.into() }
-}
-
-/// The name of a DeviceClass's rate, and of what is taken off it.
-pub fn device_name(class: &str) -> Name {
-    format!("device/{class}").into()
-}
-
-/// How many replicas share one device of this node (COST_RULES 11).
-pub fn slices(resource: &str, node: &Labels) -> u32 {
-    if is_core(resource) {
-        return 1;
-    }
-    let label = node.iter().find(|(key, _)| key.strip_suffix(".replicas") == Some(resource));
-    label.and_then(|(_, n)| n.parse::<u32>().ok()).map_or(1, |n| n.max(1))
-}
-
-pub fn unit_of(resource: &str, replicas: u32) -> Unit {
-    match resource {
-        "cpu" => Unit::MillicoreSeconds,
-        _ if is_core(resource) => Unit::ByteSeconds,
-        _ => Unit::DeviceMilliseconds { replicas },
-    }
-}
-
-fn is_core(resource: &str) -> bool {
-    matches!(resource, "cpu" | "memory" | "ephemeral-storage") || resource.starts_with("hugepages-")
 }
 
 #[cfg(test)]

@@ -19,17 +19,17 @@ pub fn held_at(claim: &Thing, instant: Seconds) -> Vec<String> {
 /// The version that holds at an instant, if something is allocated then: the first one that shows it from then on.
 fn allocated_at(claim: &Thing, instant: Seconds) -> Option<&Value> {
     let allocation = |version: &Value| version["status"]["allocation"].clone();
+    let same = |(_, one): &_, (_, next): &_| allocation(one).is_null() == allocation(next).is_null();
     let mut free_from = Seconds::MIN;
-    for spell in claim.versions.chunk_by(|(_, one), (_, next)| allocation(one).is_null() == allocation(next).is_null())
-    {
+    let mut spells = claim.versions.chunk_by(same).peekable();
+    while let Some(spell) = spells.next() {
         let (seen, first) = &spell[0];
         if allocation(first).is_null() {
             free_from = *seen;
             continue;
         }
         let since = time(&allocation(first)["allocationTimestamp"]).unwrap_or(*seen).max(free_from);
-        let after = claim.versions.iter().find(|(at, version)| at > seen && allocation(version).is_null());
-        let until = after.map_or(Seconds::MAX, |(at, _)| *at);
+        let until = spells.peek().map_or(Seconds::MAX, |after| after[0].0);
         if since <= instant && instant < until && claim.lives_at(instant) {
             let shown = spell.iter().rev().find(|(at, _)| *at <= instant);
             return Some(&shown.unwrap_or(&spell[0]).1);

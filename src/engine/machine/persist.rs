@@ -1,18 +1,16 @@
 //! What is written, in which order, and what follows when it is.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::hash::{DefaultHasher, Hash, Hasher};
 use std::sync::Arc;
 
 use iso_currency::Currency;
 use jiff::Timestamp;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 
+use super::print::digest;
 use super::queue::Rank;
 use super::{Entry, LedgerId, Machine, Persisted};
-use crate::api::{BilledKind, BilledRef, Phase, StatementPeriod, StatementSpec};
 use crate::engine::budget::BudgetKey;
-use crate::engine::statement;
 use crate::engine::write::{Outcome, Write, WriteKey};
 use crate::facts::{Name, Seconds};
 
@@ -307,49 +305,6 @@ impl Machine {
         }
     }
 
-    /// The Statement as of `t`.
-    pub(super) fn statement_spec(&self, entry: &Entry, t: Seconds, closed_at: Option<Seconds>) -> StatementSpec {
-        let ledger = &entry.ledger;
-        let shares = if closed_at.is_some() { Vec::new() } else { self.shares(entry, t) };
-        let beside = shares.iter().map(|share| share.before.len() + share.after.len()).sum();
-        let printed = statement::print(&self.reading(entry), &entry.budget, t, closed_at.is_some(), beside);
-        let budget_ref = match (&entry.budget.namespace, entry.budget.usage) {
-            (_, Some(i)) => {
-                let plan = self.usages.get(i as usize).map_or(&entry.budget.name, |usage| &usage.plan);
-                BilledRef { kind: BilledKind::PricePlan, name: plan.to_string() }
-            }
-            (Some(_), None) => BilledRef { kind: BilledKind::Budget, name: entry.budget.name.to_string() },
-            (None, None) => BilledRef { kind: BilledKind::ClusterBudget, name: entry.budget.name.to_string() },
-        };
-        StatementSpec {
-            cluster: self.settings.cluster.clone(),
-            budget_ref,
-            period: StatementPeriod {
-                label: ledger.window.label.clone(),
-                start: time(ledger.window.start),
-                end: time(ledger.window.end),
-            },
-            currency: currency(&ledger.currency),
-            phase: if closed_at.is_some() { Phase::Closed } else { Phase::Open },
-            closed_at: closed_at.map(time),
-            watermark: time(ledger.clamp(t)),
-            observed: self.observed(self.seen_by(entry)),
-            total: printed.total,
-            lines: printed.lines,
-            gaps: entry
-                .gaps
-                .iter()
-                .cloned()
-                .chain(self.uncounted(entry, t, closed_at.is_some()))
-                .chain(ledger.estimated(t))
-                .map(|gap| super::show::gap(&gap))
-                .collect(),
-            shares,
-            top_workloads: printed.top,
-            unit_cost: self.unit_cost_line(entry, closed_at.is_some()),
-        }
-    }
-
     fn remove_oldest(&mut self, key: &BudgetKey, writes: &mut Vec<Write>) {
         // One that is being copied is one, and there twice.
         let mut closed: BTreeMap<_, Vec<_>> = BTreeMap::new();
@@ -407,11 +362,4 @@ pub fn time(t: Seconds) -> Time {
 
 pub(super) fn currency(code: &str) -> Currency {
     Currency::from_code(code).unwrap_or(Currency::XXX)
-}
-
-/// To tell one Statement from another.
-pub(super) fn digest(spec: &StatementSpec) -> u64 {
-    let mut hasher = DefaultHasher::new();
-    serde_json::to_string(spec).unwrap_or_default().hash(&mut hasher);
-    hasher.finish()
 }

@@ -25,9 +25,9 @@ use super::budgets::name_of;
 use super::counting::{is_passing, window_until};
 use super::leaving::seal;
 use super::limits::Spent;
-use super::persist::digest;
+use super::print::digest;
 use super::rewind::RESTORED;
-use super::shares::shared_terms;
+use super::shares::{shared_terms, unkept};
 
 /// Why nothing is known of the time after a Statement's watermark.
 const NOT_RUNNING: &str = "the operator was not running: Pods that both ended and vanished meanwhile are not counted";
@@ -380,31 +380,11 @@ fn worth(spec: &api::StatementSpec) -> Option<Worth> {
 
 /// The gaps that a Statement names, but for what Prometheus may still be asked.
 fn gaps(spec: &api::StatementSpec) -> Vec<Gap> {
-    let lasting = spec.gaps.iter().filter(|gap| !is_passing(&gap.reason));
-    let gap =
-        |gap: &api::Gap| Gap { from: gap.from.0.as_second(), to: gap.to.0.as_second(), reason: gap.reason.clone() };
-    lasting.map(gap).collect()
+    let lasting = spec.gaps.iter().filter(|gap| !is_passing(&gap.reason)).cloned();
+    let news = unkept(spec).filter(|gap| !spec.gaps.contains(gap));
+    let gap = |gap: api::Gap| Gap { from: gap.from.0.as_second(), to: gap.to.0.as_second(), reason: gap.reason };
+    lasting.chain(news).map(gap).collect()
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_name_tells_out_of_which_namespace_it_was_moved() {
-        for (name, budget, moved) in [
-            ("team-2026-11", "team", None),
-            ("team-2026-11.2", "team", None),
-            ("shop.team-2026-11", "team", Some("shop")),
-            ("team.team-2026-11", "team", Some("team")),
-            ("team-a.team-2026-11.2", "team", Some("team-a")),
-            ("shop.team-2026-11.2.2", "team", Some("shop")),
-            ("a.b-2026-11", "a.b", None),
-            ("shop.a.b-2026-11", "a.b", Some("shop")),
-            ("2026.2026-2026-11", "2026", Some("2026")),
-            ("anything.else", "team", None),
-        ] {
-            assert_eq!(moved_from(name, budget, "2026-11"), moved, "{name}");
-        }
-    }
-}
+mod tests;

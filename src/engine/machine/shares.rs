@@ -56,20 +56,17 @@ impl Machine {
                     basis: by.1,
                     from: time(from),
                     until: until.map(time),
-                    before: self.shared_lines(by.0, usage, from),
-                    after: until.map(|until| self.shared_lines(by.0, usage, until)).unwrap_or_default(),
+                    before: Some(self.shared_lines(by.0, usage, from)),
+                    after: until.map(|until| self.shared_lines(by.0, usage, until)),
                 });
             }
         }
         let mut shares = shares.split_off(shares.len().saturating_sub(MOST_SHARES));
         let mut room = MOST_LINES;
         for share in shares.iter_mut().rev() {
-            match room.checked_sub(share.before.len() + share.after.len()) {
+            match room.checked_sub(share.lines()) {
                 Some(left) => room = left,
-                None => {
-                    room = 0;
-                    (share.before, share.after) = (Vec::new(), Vec::new());
-                }
+                None => (room, share.before, share.after) = (0, None, None),
             }
         }
         shares
@@ -89,7 +86,7 @@ impl Machine {
             let plan = Name::from(share.plan.as_str());
             let Some(id) = self.usage_ledger((&plan, share.basis), bounds) else { continue };
             let edges = [(Some(&share.from), &share.before), (share.until.as_ref(), &share.after)];
-            for (at, lines) in edges.into_iter().filter_map(|(at, lines)| Some((at?.0.as_second(), lines))) {
+            for (at, lines) in edges.into_iter().filter_map(|(at, lines)| Some((at?.0.as_second(), lines.as_ref()?))) {
                 if self.ledgers[&id].ledger.is_marked(at) {
                     continue;
                 }
@@ -160,6 +157,16 @@ impl Machine {
         let lines = lines.map(|((namespace, rate), quantity)| (LineKey { namespace, workload: None, rate }, quantity));
         statement::lines(&self.rates, lines)
     }
+}
+
+/// Where a Statement does not say how usage stood when it began to share in it, a restart counts all of the period.
+pub(super) fn unkept(spec: &api::StatementSpec) -> impl Iterator<Item = api::Gap> {
+    let unkept = spec.shares.iter().filter(|share| share.before.is_none());
+    unkept.map(|share| api::Gap {
+        from: spec.period.start.clone(),
+        to: share.from.clone(),
+        reason: format!("PricePlan {}: what is shared of the time before is too much to be kept apart", share.plan),
+    })
 }
 
 /// What tells that a Pod has ended, where that is news.
