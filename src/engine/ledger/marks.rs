@@ -44,8 +44,11 @@ impl Ledger {
         sums
     }
 
-    /// What is learned of a line counts in the marks after it.
+    /// What is learned of a line counts in the marks after it. Time without samples is no usage.
     pub(super) fn note(&mut self, line: &LineKey, ramp: Ramp) {
+        if *line == LineKey::UNSAMPLED {
+            return;
+        }
         for (t, mark) in self.marks.range_mut(ramp.at.saturating_add(1)..) {
             *mark.entry(line.clone()).or_default() += ramp.value(*t);
         }

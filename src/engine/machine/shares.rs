@@ -120,7 +120,8 @@ impl Machine {
         for node in nodes.into_iter().filter(|_| entry.meters_idle()) {
             learned.extend(idle::known_growth(world, rates, span, node, watermark, |pod| news(pod, seen)));
         }
-        let learned = learned.into_iter().filter(|(_, tag)| *tag != Tag::KNOWN);
+        let is_usage = |growth: &Growth| growth.line != LineKey::UNSAMPLED;
+        let learned = learned.into_iter().filter(|(growth, tag)| *tag != Tag::KNOWN && is_usage(growth));
         let ramp = |Growth { line, at, rate, step }, tag| (line, Ramp { at, rate, step, tag });
         learned.map(|(growth, tag)| ramp(growth, tag)).collect()
     }
