@@ -104,7 +104,8 @@ fn the_statements_of_a_deleted_namespace_survive() {
     let kept = |name: &str| shared().cluster.get(["-n", RELEASE_NAMESPACE, "stmt", &format!("opex-gone.{name}")]);
     let copy = wait_until("the kept Statement", PATIENCE, || kept(&first)).unwrap_or_else(|error| panic!("{error:#}"));
     assert_eq!(copy["spec"], closed);
-    let after = wait_until("the last Statement", PATIENCE, || {
+    // What its going refused meanwhile is tried again ever more rarely, every minute at last.
+    let after = wait_until("the last Statement", PATIENCE * 3, || {
         let kept = kept(&second)?;
         anyhow::ensure!(kept["spec"]["phase"] == "Closed", "{kept:#}");
         Ok(kept)

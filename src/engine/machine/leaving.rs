@@ -204,6 +204,8 @@ impl Machine {
         self.rename(id, home, name);
         let entry = self.ledgers.get_mut(&id).expect("present");
         (entry.persisted, entry.attempted, entry.urgent) = (None, None, true);
+        // What failed where it was says nothing of where it goes.
+        (entry.failures, entry.retry_at) = (0, Seconds::MIN);
     }
 
     /// Whether its Statement can only be made in the operator's namespace: its own takes nothing new, or is not there.
