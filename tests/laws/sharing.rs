@@ -14,7 +14,9 @@ pub fn with_sharing(mut input: Input) -> Input {
         let conditions = (0..conditions).map(|i| format!("/status/conditions/{i}/lastTransitionTime"));
         for path in conditions.chain(["/metadata/creationTimestamp".to_owned(), "/status/startTime".to_owned()]) {
             let time = object.pointer_mut(&path).filter(|time| time.as_str() < from.as_str());
-            time.into_iter().for_each(|time| *time = from.clone());
+            if let Some(time) = time {
+                *time = from.clone();
+            }
         }
     };
     input.trace.iter_mut().for_each(|event| begin(&mut event.object));

@@ -50,7 +50,9 @@ pub fn input(pods: &[Pod], by: &str) -> Input {
     for (name, begins, ends) in NODES {
         let node = object("Node", "", name, begins, &json!({"status": {"capacity": {"cpu": "5", "memory": "7Gi"}}}));
         put(begins, Change::Added, node.clone());
-        ends.into_iter().for_each(|at| put(at, Change::Deleted, node.clone()));
+        if let Some(at) = ends {
+            put(at, Change::Deleted, node.clone());
+        }
     }
     for (i, (start, runs, cpu, memory, x)) in pods.iter().enumerate() {
         let (at, ends) = (Seconds::from(*start), Seconds::from(*start) + Seconds::from(*runs));
