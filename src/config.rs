@@ -12,6 +12,9 @@ use crate::cluster::sample::INTERVAL;
 use crate::facts::Seconds;
 use crate::prometheus::{Endpoint, EndpointError};
 
+/// Where the operator is installed unless something else is said.
+pub const NAMESPACE: &str = "opex-system";
+
 /// How the operator runs.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Config {
@@ -119,7 +122,7 @@ impl Config {
         let defaults = if first.defaults.is_empty() { then.defaults } else { first.defaults };
         let config = Self {
             cluster_name: full(first.cluster_name).or(full(then.cluster_name)),
-            namespace: full(first.namespace).or(full(then.namespace)).unwrap_or_else(|| "opex-system".to_owned()),
+            namespace: full(first.namespace).or(full(then.namespace)).unwrap_or_else(|| NAMESPACE.to_owned()),
             writes_per_second,
             lag,
             sample_interval,

@@ -7,13 +7,14 @@ use clap::Args;
 use crate::clock::Clock;
 use crate::cluster::check::{Doctor, Finding, State};
 use crate::cluster::connect::connect;
+use crate::config::NAMESPACE;
 
 /// Looks at the installation, the operator, its policies and rights, the clock, plans and budgets, and says of each
 /// fault what to do. Fails if there is a fault.
 #[derive(Args, Debug)]
 pub struct CheckArgs {
     /// The operator's namespace.
-    #[arg(short, long, value_name = "NAME", default_value = "opex-system")]
+    #[arg(short, long, value_name = "NAME", default_value = NAMESPACE)]
     namespace: String,
     /// The operator's service account.
     #[arg(long, value_name = "NAME", default_value = "opex-operator")]
@@ -27,8 +28,7 @@ pub struct CheckArgs {
 
 impl CheckArgs {
     pub fn run(self) -> anyhow::Result<()> {
-        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-        let findings = runtime.block_on(async {
+        let findings = super::block_on(async {
             let clock = Clock::default();
             let client = connect(self.context, &clock).await?;
             anyhow::Ok(Doctor::new(client, clock, &self.namespace, &self.service_account).examine().await)

@@ -57,14 +57,7 @@ struct ParseBoundError;
 impl ExportArgs {
     pub fn run(self) -> anyhow::Result<()> {
         anyhow::ensure!(self.from.is_before(self.to), "--from is not before --to");
-        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-        match runtime.block_on(self.export()) {
-            // Whoever reads has enough.
-            Err(error) if error.downcast_ref().is_some_and(|e: &io::Error| e.kind() == io::ErrorKind::BrokenPipe) => {
-                Ok(())
-            }
-            done => done,
-        }
+        super::block_on(self.export())
     }
 
     async fn export(self) -> anyhow::Result<()> {

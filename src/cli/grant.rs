@@ -11,6 +11,7 @@ use crate::api::{Amount, BudgetKind, BudgetOverrideSpec, BudgetRef};
 use crate::clock::Clock;
 use crate::cluster::connect::connect;
 use crate::cluster::overrides::Overrides;
+use crate::config::NAMESPACE;
 
 /// For how long the operator is given to say what came of it.
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -55,8 +56,7 @@ struct ParseSubjectError;
 
 impl OverrideArgs {
     pub fn run(self) -> anyhow::Result<()> {
-        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-        runtime.block_on(self.grant())
+        super::block_on(self.grant())
     }
 
     async fn grant(self) -> anyhow::Result<()> {
@@ -65,7 +65,7 @@ impl OverrideArgs {
         let Subject(budget_ref) = self.budget;
         let namespace = self.namespace.unwrap_or_else(|| match budget_ref.kind {
             BudgetKind::Budget => client.default_namespace().to_owned(),
-            BudgetKind::ClusterBudget => "opex-system".to_owned(),
+            BudgetKind::ClusterBudget => NAMESPACE.to_owned(),
         });
         let overrides = Overrides::of(client, &namespace);
         overrides.find(&budget_ref).await?;

@@ -11,6 +11,7 @@ use jiff::Timestamp;
 
 use super::progress::Progress;
 use crate::api::Phase;
+use crate::config::NAMESPACE;
 use crate::focus::rows::{Format, Rows};
 use crate::replay::report::Report;
 use crate::replay::trace::Trace;
@@ -29,7 +30,7 @@ pub struct ReplayArgs {
     #[arg(long, value_name = "TIME", value_parser = instant)]
     to: Timestamp,
     /// The operator's namespace, where Statements of ClusterBudgets live.
-    #[arg(long, default_value = "opex-system", value_name = "NAME")]
+    #[arg(long, default_value = NAMESPACE, value_name = "NAME")]
     namespace: String,
     /// The name of the cluster on the Statements.
     #[arg(long, default_value = "replay", value_name = "NAME")]

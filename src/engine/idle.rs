@@ -138,11 +138,7 @@ impl<'a> Hosting<'a> {
                 continue;
             }
             let line = LineKey { namespace: None, workload: None, rate };
-            // What runs to the end of the span has no end in it: a ledger is never read beyond.
-            if to < span.until {
-                out.push(Growth { line: line.clone(), at: to, rate: -sign * idle, step: 0 });
-            }
-            out.push(Growth { line, at: from, rate: sign * idle, step: 0 });
+            Growth::during(line, (from, to), sign * idle, span, out);
         }
     }
 

@@ -139,6 +139,19 @@ pub fn between(mut cuts: Vec<Seconds>) -> Vec<(Seconds, Seconds)> {
     cuts.windows(2).map(|pair| (pair[0], pair[1])).collect()
 }
 
+// === impl Growth ===
+
+impl Growth {
+    /// What grows by so much a second in `[from, to)`. What runs to the end of the span has no end in it: a ledger is
+    /// never read beyond.
+    pub fn during(line: LineKey, (from, to): (Seconds, Seconds), rate: i128, span: &Span, out: &mut Vec<Self>) {
+        if to < span.until {
+            out.push(Self { line: line.clone(), at: to, rate: -rate, step: 0 });
+        }
+        out.push(Self { line, at: from, rate, step: 0 });
+    }
+}
+
 // === impl Span ===
 
 impl Span {
@@ -238,13 +251,7 @@ impl Piece<'_> {
         let used = used.filter(|_| terms.basis.is_sampled());
         let sample = used.as_ref().and_then(|used| used.at(from));
         let billed = if used.is_some() { terms.basis.billed(&billed, sample) } else { billed };
-        let mut push = |line: LineKey, per_second| {
-            // What runs to the end of the span has no end in it: a ledger is never read beyond.
-            if to < span.until {
-                out.push(Growth { line: line.clone(), at: to, rate: -sign * per_second, step: 0 });
-            }
-            out.push(Growth { line, at: from, rate: sign * per_second, step: 0 });
-        };
+        let mut push = |line: LineKey, per_second| Growth::during(line, (from, to), sign * per_second, span, out);
         if sample.is_none() && used.is_some_and(|used| used.counts(from)) {
             push(LineKey::UNSAMPLED, 1);
         }

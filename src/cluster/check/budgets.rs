@@ -75,8 +75,9 @@ fn unread(about: &'static str, error: &ListError) -> Finding {
 
 /// What is wrong with each; one line for all that are well.
 fn summed(about: &'static str, kind: &'static str, objects: &[Object]) -> Vec<Finding> {
-    let mut findings: Vec<_> = objects.iter().flat_map(|object| faults(about, kind, object)).collect();
-    let well = objects.iter().filter(|object| faults(about, kind, object).is_empty()).count();
+    let faults: Vec<_> = objects.iter().map(|object| faults(about, kind, object)).collect();
+    let well = faults.iter().filter(|faults| faults.is_empty()).count();
+    let mut findings: Vec<_> = faults.into_iter().flatten().collect();
     if well > 0 {
         findings.insert(0, Finding::ok(about, format!("{well} of {} {kind}s are as they should be", objects.len())));
     }
