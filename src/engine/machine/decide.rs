@@ -62,12 +62,17 @@ impl Machine {
         }
     }
 
-    /// Evaluates one budget; returns when to do it again. What its limit was since it was last looked at counts in order.
+    /// Evaluates one budget; returns when to do it again. What its limit was since it was last looked at counts in
+    /// order: what was crossed under one limit is seen in its last second, for from the next on all is decided anew.
     fn evaluate(&mut self, key: &BudgetKey, now: Seconds) -> Seconds {
         let known = self.budgets.get(key).filter(|state| state.exists && state.latched.is_some());
         let mut since = known.map_or(now, |state| state.evaluated);
-        while let Some(change) = self.next_limit(key, since).filter(|change| *change < now) {
-            self.look(key, change);
+        while let Some(change) = self.next_limit(key, since).filter(|change| *change <= now) {
+            for instant in [change - 1, change] {
+                if since < instant && instant < now {
+                    self.look(key, instant);
+                }
+            }
             since = change;
         }
         self.look(key, now)
