@@ -1,6 +1,8 @@
 //! The gate on a real control plane, without an operator: namespaces are labelled by hand. The
 //! numbers are those of the scenarios that the gate must pass.
 
+#[path = "gate/attempts.rs"]
+mod attempts;
 #[path = "gate/by_hand.rs"]
 mod by_hand;
 #[path = "support/case.rs"]
@@ -19,6 +21,8 @@ mod manifests;
 mod spend;
 #[path = "gate/upkeep.rs"]
 mod upkeep;
+#[path = "gate/ways.rs"]
+mod ways;
 
 use std::time::Duration;
 
