@@ -13,6 +13,8 @@ mod ground;
 mod growth;
 #[path = "gate/guards.rs"]
 mod guards;
+#[path = "gate/healing.rs"]
+mod healing;
 #[path = "support/installed.rs"]
 mod installed;
 #[path = "support/manifests.rs"]

@@ -1,7 +1,8 @@
 //! The attempts of the table: what exists grows, what is new, ways round the gate, and what heals.
 
 use crate::manifests::{
-    claim, cron_job, daemon_set, database, deployment, job, owned, pod, replication_controller, scale, service, workload,
+    claim, cron_job, daemon_set, database, deployment, job, owned, pod, replication_controller, scale, service,
+    workload,
 };
 
 /// An attempt, in a few words, and how it is made. Nothing is kept, unless the command knows no dry run.
@@ -37,7 +38,9 @@ fn create(what: &'static str, manifest: String) -> Way {
 
 /// A request for more by the containers of a template.
 fn requests(cpu: &str) -> String {
-    format!(r#"{{"template":{{"spec":{{"containers":[{{"name":"c","resources":{{"requests":{{"cpu":"{cpu}"}}}}}}]}}}}}}"#)
+    format!(
+        r#"{{"template":{{"spec":{{"containers":[{{"name":"c","resources":{{"requests":{{"cpu":"{cpu}"}}}}}}]}}}}}}"#
+    )
 }
 
 /// More of what exists. The ceiling of Deployment `web` with its 3 replicas is 4; StatefulSet `asleep` has none.
@@ -55,11 +58,7 @@ pub fn of_what_exists() -> Vec<Way> {
         ),
         merge("a patch of `/scale`", "deploy web --subresource=scale", r#"{"spec":{"replicas":5}}"#),
         with("`kubectl apply`", "apply --dry-run=server -f -", deployment("web", 5)),
-        with(
-            "server-side apply",
-            "apply --dry-run=server --server-side --force-conflicts -f -",
-            deployment("web", 5),
-        ),
+        with("server-side apply", "apply --dry-run=server --server-side --force-conflicts -f -", deployment("web", 5)),
         with("`kubectl replace`", "replace --dry-run=server -f -", deployment("web", 5)),
         with("an autoscaler, up to the ceiling", raw, scale("web", "{ns}", 4)),
         with("an autoscaler, above it", raw, scale("web", "{ns}", 5)),
@@ -128,7 +127,10 @@ pub fn of_new_spend() -> Vec<Way> {
         way("`kubectl debug` of a node", "debug node/node-0 --image=busybox:1 --attach=false"),
         create("a claim", claim("new")),
         create("a LoadBalancer", service("new", "LoadBalancer")),
-        way("`kubectl expose --type=LoadBalancer`", "expose rs bare --name=new --port=80 --type=LoadBalancer --dry-run=server"),
+        way(
+            "`kubectl expose --type=LoadBalancer`",
+            "expose rs bare --name=new --port=80 --type=LoadBalancer --dry-run=server",
+        ),
         create("a Service of another type", service("new", "ClusterIP")),
         create("an object that a plan bills (chart value `rbac.objects`)", database("new", 1)),
     ]
@@ -164,7 +166,9 @@ pub fn of_going_round(uid: &str) -> Vec<Way> {
 /// What runs is kept running.
 pub fn of_healing(replica_set: &str, uid: &str) -> Vec<Way> {
     let by = |controller: &str| {
-        format!("create --dry-run=server -f - --as=system:serviceaccount:kube-system:{controller} --as-group=system:masters")
+        format!(
+            "create --dry-run=server -f - --as=system:serviceaccount:kube-system:{controller} --as-group=system:masters"
+        )
     };
     let evict = "create --raw /api/v1/namespaces/{ns}/pods/p/eviction?dryRun=All -f -";
     let eviction = r#"{"apiVersion":"policy/v1","kind":"Eviction","metadata":{"name":"p","namespace":"{ns}"}}"#;

@@ -28,7 +28,9 @@ fn ways_to_grow_are_documented() {
         return;
     }
     let [warn, scale_up, block] = thread::scope(|scope| {
-        STATES.map(|(state, namespace)| scope.spawn(move || tried_in(state, namespace))).map(|tried| tried.join().unwrap())
+        STATES
+            .map(|(state, namespace)| scope.spawn(move || tried_in(state, namespace)))
+            .map(|tried| tried.join().unwrap())
     });
     for (((name, warn), (_, scale_up)), (_, block)) in warn.into_iter().zip(scale_up).zip(block) {
         let mut table = "| Attempt | `warn` | `block-scale-up` | `block` |\n|---|---|---|---|\n".to_owned();
@@ -76,7 +78,10 @@ fn existing(namespace: &str) -> Vec<String> {
         workload("StatefulSet", "asleep", 0),
         workload("ReplicaSet", "bare", 1),
         replication_controller("rc", 1),
-        daemon_set("agent").replace("spec: {terminationGracePeriodSeconds", "spec: {nodeSelector: {none: here}, terminationGracePeriodSeconds"),
+        daemon_set("agent").replace(
+            "spec: {terminationGracePeriodSeconds",
+            "spec: {nodeSelector: {none: here}, terminationGracePeriodSeconds",
+        ),
         job("waiting", true),
         cron_job("nightly", false),
         cron_job("paused", true),

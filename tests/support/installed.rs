@@ -13,7 +13,12 @@ pub const OPERATOR: &str = "system:serviceaccount:opex-system:opex-operator";
 
 /// A cluster with the chart, which knows Databases to be billed, and without an operator.
 pub fn prepared(name: &str) -> Cluster {
-    let cluster = Cluster::start(&Options::new(name).nodes(3)).unwrap();
+    prepared_on(&Options::new(name).nodes(3))
+}
+
+/// The same on another kind of cluster.
+pub fn prepared_on(options: &Options) -> Cluster {
+    let cluster = Cluster::start(options).unwrap();
     install(&cluster, &["rbac.objects[0].group=example.com", "rbac.objects[0].resources={databases}"]);
     cluster.apply(include_str!("people.yaml")).expect();
     wait_for_guards(&cluster);
