@@ -7,6 +7,8 @@ mod attempts;
 mod by_hand;
 #[path = "support/case.rs"]
 mod case;
+#[path = "gate/documented.rs"]
+mod documented;
 #[path = "support/ground.rs"]
 mod ground;
 #[path = "gate/growth.rs"]
@@ -19,6 +21,8 @@ mod healing;
 mod installed;
 #[path = "support/manifests.rs"]
 mod manifests;
+#[path = "gate/rights.rs"]
+mod rights;
 #[path = "gate/spend.rs"]
 mod spend;
 #[path = "gate/upkeep.rs"]

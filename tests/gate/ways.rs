@@ -2,13 +2,12 @@
 //! it: after a change, look at the difference and accept it with `GATE_TABLE=overwrite cargo test --test gate ways`.
 
 use std::fmt::Write as _;
-use std::fs;
-use std::path::Path;
 use std::thread;
 
 use opex_cluster::{Output, needs_simulated_nodes};
 
 use crate::attempts::{Way, of_going_round, of_healing, of_new_spend, of_what_exists};
+use crate::documented::is_documented;
 use crate::ground::Ground;
 use crate::manifests::{
     autoscaler, claim, cron_job, daemon_set, database, deployment, job, owned, pod, replication_controller, service,
@@ -37,7 +36,7 @@ fn ways_to_grow_are_documented() {
         for (((what, warn), (_, scale_up)), (_, block)) in warn.into_iter().zip(scale_up).zip(block) {
             writeln!(table, "| {what} | {warn} | {scale_up} | {block} |").unwrap();
         }
-        is_documented(name, &table);
+        is_documented("docs/enforcement.md", name, &table);
     }
 }
 
@@ -118,20 +117,5 @@ fn outcome(output: &Output) -> String {
         "denied".to_owned()
     } else {
         panic!("{output}")
-    }
-}
-
-/// Compares a table with the one that the documentation shows between its marks.
-#[track_caller]
-fn is_documented(name: &str, table: &str) {
-    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/enforcement.md");
-    let text = fs::read_to_string(&path).unwrap();
-    let (begin, end) = (format!("<!-- begin: {name} -->\n"), format!("<!-- end: {name} -->"));
-    let (before, rest) = text.split_once(&begin).expect("a mark");
-    let (shown, after) = rest.split_once(&end).expect("another mark");
-    if std::env::var("GATE_TABLE").is_ok_and(|word| word == "overwrite") {
-        fs::write(&path, format!("{before}{begin}{table}{end}{after}")).unwrap();
-    } else {
-        assert_eq!(shown, table, "docs/enforcement.md shows another table of {name}");
     }
 }

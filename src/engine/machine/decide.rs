@@ -34,6 +34,8 @@ pub(super) struct Decision {
     pub since: Seconds,
     /// The threshold that asks for the gate, and since when it is crossed.
     pub cause: Option<(i32, Measure, Seconds)>,
+    /// What no scaling can recover has reached that threshold by itself.
+    pub beyond_scaling: bool,
     /// An override without an amount holds the gate open.
     pub overridden: bool,
 }
@@ -104,15 +106,18 @@ impl Machine {
         let never = key.namespace.as_ref().is_some_and(|namespace| self.is_exempt(namespace));
         let (gate, cause) = if over || overridden || never { (Gate::Open, None) } else { state.asked(&spec) };
         let next = self.next_look(key, &spec, id, &figures, limit.as_ref(), now);
-        self.set_decision(key, Decision { figures: Some(figures), limit, gate, cause, overridden, since: now }, now);
+        let beyond_scaling = cause.zip(limit.as_ref()).is_some_and(|((percent, of, _), limit)| {
+            of == Measure::Actual && figures.fixed >= evaluate::level(&limit.level, percent)
+        });
+        let decision = Decision { figures: Some(figures), limit, gate, cause, beyond_scaling, overridden, since: now };
+        self.set_decision(key, decision, now);
         next
     }
 
     fn set_decision(&mut self, key: &BudgetKey, decision: Decision, now: Seconds) -> Seconds {
         let Some(state) = self.budgets.get_mut(key) else { return NEVER };
-        let before =
-            (state.decision.gate, state.decision.cause, state.decision.limit.clone(), state.decision.overridden);
-        let changed = before != (decision.gate, decision.cause, decision.limit.clone(), decision.overridden);
+        let told = |of: &Decision| (of.gate, of.cause, of.beyond_scaling, of.limit.clone(), of.overridden);
+        let changed = told(&state.decision) != told(&decision);
         let same = state.decision.gate == decision.gate && state.evaluated != Seconds::MIN;
         let since = if same { state.decision.since } else { now };
         state.decision = Decision { since, ..decision };
