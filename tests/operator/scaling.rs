@@ -168,8 +168,7 @@ fn s12_killed_between_the_record_and_the_workload() {
     let ground = Ground::on(cluster, "opex-killed", &[deployment("web", 3)]);
     ground.runs("web", 3);
     cluster.apply(REFUSES).expect();
-    let scale = format!("--as={OPERATOR} --as-group=opex-test-readers scale deploy/web --replicas=2 --dry-run=server");
-    ground.hear(&scale, "not now");
+    ground.hear("scale deploy/web --replicas=2 --dry-run=server", "not now");
     ground.make(&budget("team", 3, SCALE_DOWN));
     ground.condition("bgt/team", "Enforced", "False", "ScaleFailed");
     ground.event("bgt/team", "ScaleFailed", "Deployment/web from 3 to 1: ");
