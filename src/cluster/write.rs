@@ -219,7 +219,7 @@ impl WriteError {
         match (self, self.code()) {
             (Self::NotLeading, _) => "NotLeading",
             (Self::Silent, _) => "WriteTimeout",
-            (Self::ScaleDown(_), _) => "Forbidden",
+            (Self::ScaleDown(_), _) => "ScaleDownForbidden",
             (Self::Read(_), _) => "Answer",
             (Self::Request(_), None) => "Connection",
             (Self::Request(_), Some(401 | 403)) => "Forbidden",

@@ -206,6 +206,9 @@ fn s12_the_operator_may_suspend_and_no_more() {
     let patch = |what: &str, patch: &str| {
         format!("--as={OPERATOR} --as-group=opex-test-readers patch {what} --type=merge -p {patch}")
     };
+    let warnings =
+        "get validatingadmissionpolicy opex-scale-guard -ojsonpath={.status.typeChecking.expressionWarnings}";
+    assert_eq!(ground.kubectl(warnings).expect(), "");
     let denied = Denied("the operator may suspend and resume a CronJob, pause and resume a ScaledObject");
     check(
         &ground,
