@@ -123,10 +123,10 @@ impl Machine {
         scaling.fresh &= outcome == Outcome::Forbidden;
         scaling.problem = problem(namespace, asked, &outcome);
         let mut report = if let Outcome::Scaled(report) = outcome { report } else { Scaled::default() };
-        if report.left != scaling.left {
-            scaling.left.clone_from(&report.left);
-        } else {
+        if report.left == scaling.left {
             report.left.clear();
+        } else {
+            scaling.left.clone_from(&report.left);
         }
         if !first {
             report.failed.clear();
