@@ -138,7 +138,7 @@ impl Machine {
         self.namespaces.keys().filter(move |name| selector.matches(&self.world.namespace_labels(name, now)))
     }
 
-    /// Why, in one sentence, and whom to ask, in a second. The policies put between them what is still allowed.
+    /// Why, in one sentence, and what to do, in others. The policies put between them what is still allowed.
     fn message(&self, key: &BudgetKey, state: &BudgetState, spec: &Budget) -> String {
         let mut text = format!("{} \"{}\" ", key.kind(), key.name);
         if let (Some((percent, of, since)), Some(limit)) = (state.decision.cause, &spec.limit) {
@@ -156,6 +156,9 @@ impl Machine {
             let since = minute(since);
             write!(text, " ({allowed} {} for {label}, since {since}, resets {resets}).", currency.code())
                 .expect("a string");
+        }
+        if state.decision.beyond_scaling {
+            text.push_str(" Its fixed charges alone come to that: scaling down cannot recover them.");
         }
         if let Some(contact) = spec.contact.as_ref().filter(|_| state.decision.gate > Gate::Warn) {
             write!(text, " Ask {} for a BudgetOverride.", one_line(contact)).expect("a string");
