@@ -3,6 +3,7 @@
 use std::collections::VecDeque;
 use std::fmt::Write as _;
 
+use super::scaling::Hold;
 use super::{BudgetState, Machine};
 use crate::api::{Gate, Measure, ScaleCeiling};
 use crate::engine::budget::{Budget, BudgetKey};
@@ -71,12 +72,13 @@ impl Machine {
                 self.dirty_gates.insert(namespace);
                 continue;
             }
-            let writes = [self.gate_write(&namespace, now), self.scale_write(&namespace, now)];
+            let hold = self.held(&namespace, now);
+            let writes = [self.gate_write(&namespace, hold.as_ref(), now), self.scale_write(&namespace, hold, now)];
             self.outbox.extend(writes.into_iter().flatten());
         }
     }
 
-    fn gate_write(&self, namespace: &Name, now: Seconds) -> Option<Write> {
+    fn gate_write(&self, namespace: &Name, hold: Option<&Hold>, now: Seconds) -> Option<Write> {
         let fact = &self.namespaces.get(namespace)?.fact;
         if self.is_exempt(namespace) || fact.deleting {
             return None;
@@ -87,8 +89,7 @@ impl Machine {
             }
             _ => (Gate::Open, None, ScaleCeiling::Current),
         };
-        let hold = self.held(namespace, now);
-        let scaled_down = self.scaled_down(namespace, hold.as_ref());
+        let scaled_down = self.scaled_down(namespace, hold);
         // Else what is scaled down may go up again.
         let is_held = hold.is_some_and(|hold| matches!(hold.scale, Scale::Down { .. }));
         let ceiling = if is_held { ScaleCeiling::Current } else { ceiling };
