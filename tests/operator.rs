@@ -53,3 +53,5 @@ mod restarts;
 mod seasons;
 #[path = "operator/showback.rs"]
 mod showback;
+#[path = "operator/simulate.rs"]
+mod simulate;
