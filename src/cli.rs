@@ -9,6 +9,7 @@ pub mod record;
 pub mod replay;
 pub mod run;
 pub mod simulate;
+pub mod uninstall;
 
 use std::io;
 use std::process::ExitCode;

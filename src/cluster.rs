@@ -19,5 +19,6 @@ pub mod resource;
 pub mod run;
 pub mod sample;
 pub mod snapshot;
+pub mod uninstall;
 pub mod watch;
 pub mod write;

@@ -5,6 +5,8 @@
 mod by_hand;
 #[path = "support/case.rs"]
 mod case;
+#[path = "gate/gitops.rs"]
+mod gitops;
 #[path = "support/ground.rs"]
 mod ground;
 #[path = "gate/growth.rs"]

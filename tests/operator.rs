@@ -55,3 +55,5 @@ mod seasons;
 mod showback;
 #[path = "operator/simulate.rs"]
 mod simulate;
+#[path = "operator/uninstall.rs"]
+mod uninstall;

@@ -17,7 +17,7 @@ use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 use tokio::time::timeout;
 
-pub use gate::label as gate_label;
+pub use gate::{FIELD_MANAGER as GATE_MANAGER, label as gate_label, removed as removed_gate};
 
 use super::connect::said;
 use super::lease::Claim;
