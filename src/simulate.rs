@@ -6,15 +6,17 @@ pub mod change;
 pub mod place;
 pub mod template;
 
-use std::collections::{BTreeSet, HashSet};
+use std::collections::{BTreeSet, HashMap, HashSet};
 
 use jiff::Timestamp;
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use serde::Serialize;
 use serde_json::Value;
 
 use crate::api::{BudgetStatus, Gate, Mode};
-use crate::engine::machine::{BudgetFigures, Event, Machine, Settings, Unwatched};
-use crate::engine::money::{amount_text, parse_exact};
+use crate::engine::budget::BudgetKey;
+use crate::engine::machine::{BudgetFigures, Event, Fact, Machine, Settings, Unwatched};
+use crate::engine::money::{Exact, amount_text, parse_exact};
 use crate::engine::observed::{Source, Tag};
 use crate::engine::selector::Selector;
 use crate::facts::{Labels, ObjectId, Seconds};
@@ -27,6 +29,8 @@ pub struct Twins {
     real: Machine,
     imagined: Machine,
     known: HashSet<ObjectId>,
+    /// What the operator shows of each budget.
+    shown: HashMap<BudgetKey, BudgetStatus>,
     at: Seconds,
 }
 
@@ -54,6 +58,8 @@ pub struct Row {
     pub period: String,
     pub until: Timestamp,
     pub resets: String,
+    /// What was spent so far.
+    pub spent: String,
     pub forecast: Compared,
     pub per_day: Compared,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -91,15 +97,28 @@ pub struct Comparison {
 impl Twins {
     pub fn new(settings: &Settings) -> Self {
         let machine = || Machine::new(settings.clone());
-        Self { real: machine(), imagined: machine(), known: HashSet::new(), at: Seconds::MIN }
+        Self { real: machine(), imagined: machine(), known: HashSet::new(), shown: HashMap::new(), at: Seconds::MIN }
     }
 
     /// Takes in an object that exists.
     pub fn observe(&mut self, observed: &Observed, at: Seconds) {
         self.known.insert(observed.id);
+        match &observed.fact {
+            Fact::Budget(budget) => self.show(budget.metadata.namespace.as_deref(), &budget.metadata, &budget.status),
+            Fact::ClusterBudget(budget) => {
+                let status = budget.status.as_ref().map(|status| status.budget.clone());
+                self.show(None, &budget.metadata, &status);
+            }
+            _ => {}
+        }
         for machine in [&mut self.real, &mut self.imagined] {
             apply(machine, observed.clone(), at);
         }
+    }
+
+    fn show(&mut self, namespace: Option<&str>, metadata: &ObjectMeta, status: &Option<BudgetStatus>) {
+        let key = BudgetKey::of(namespace.map(Into::into), metadata.name.as_deref().unwrap_or_default().into());
+        self.shown.extend(status.clone().map(|status| (key, status)));
     }
 
     /// Everything of a source was taken in, as it was at a version.
@@ -145,7 +164,7 @@ impl Twins {
         for budget in then.iter().filter(|budget| concerned.counts(budget)) {
             let before = now.iter().find(|before| before.key == budget.key).map(|before| &*before.status);
             let nothing = BudgetStatus::default();
-            match row(budget, before.unwrap_or(&nothing)) {
+            match row(budget, before.unwrap_or(&nothing), &self.unseen(&budget.key)) {
                 Some(row) if concerned.namespaces.is_some() || row.is_changed() => comparison.rows.push(row),
                 Some(_) => {}
                 None => comparison.notes.push(unknown(budget)),
@@ -158,6 +177,21 @@ impl Twins {
             }
         }
         comparison
+    }
+}
+
+impl Twins {
+    /// What the operator has counted and nobody can count who looks now: of what ended and vanished since the Statement
+    /// was written.
+    fn unseen(&self, key: &BudgetKey) -> Exact {
+        let counted = || {
+            let shown = self.shown.get(key)?;
+            let ours = self.real.status(key, shown.updated.as_ref()?.0.as_second());
+            let same = ours.period == shown.period && ours.currency == shown.currency;
+            let spent = |status: &BudgetStatus| parse_exact(status.spent.as_ref()?).ok();
+            Some(spent(shown)? - spent(&ours)?).filter(|_| same)
+        };
+        counted().unwrap_or_default()
     }
 }
 
@@ -215,18 +249,19 @@ impl Compared {
     }
 }
 
-/// None where the figures of the one or the other are not known.
-fn row(budget: &BudgetFigures, before: &BudgetStatus) -> Option<Row> {
+/// None where the figures of the one or the other are not known. `unseen` is in all of them.
+fn row(budget: &BudgetFigures, before: &BudgetStatus, unseen: &Exact) -> Option<Row> {
     let status = &*budget.status;
     let (currency, period) = (status.currency?, status.period.as_ref()?);
-    let zero = || amount_text(&parse_exact("0").expect("a number"), currency);
-    let compared = |now: Option<&String>, then: &String| {
-        let now = now.cloned().unwrap_or_else(zero);
-        let change = parse_exact(then).ok()? - parse_exact(&now).ok()?;
-        Some(Compared { now, then: then.clone(), change: amount_text(&change, currency) })
+    let exact = |text: &String| parse_exact(text).ok();
+    let compared = |now: Option<&String>, then: &String, unseen: &Exact| {
+        let now = now.map_or_else(|| Some(Exact::default()), exact)? + unseen;
+        let then = exact(then)? + unseen;
+        let change = amount_text(&(&then - &now), currency);
+        Some(Compared { now: amount_text(&now, currency), then: amount_text(&then, currency), change })
     };
     let forecast = &status.forecast.as_ref()?.amount;
-    let fits = status.limit.as_ref().and_then(|limit| Some(parse_exact(forecast).ok()? <= parse_exact(limit).ok()?));
+    let limit = status.limit.as_ref().and_then(exact);
     let per_day = &status.burn_rate.as_ref()?.per_day;
     Some(Row {
         kind: budget.key.kind(),
@@ -236,10 +271,11 @@ fn row(budget: &BudgetFigures, before: &BudgetStatus) -> Option<Row> {
         period: period.label.clone(),
         until: period.end.0,
         resets: period.resets.clone(),
-        forecast: compared(before.forecast.as_ref().map(|forecast| &forecast.amount), forecast)?,
-        per_day: compared(before.burn_rate.as_ref().map(|burn| &burn.per_day), per_day)?,
+        spent: amount_text(&(exact(status.spent.as_ref()?)? + unseen), currency),
+        fits: limit.zip(exact(forecast)).map(|(limit, forecast)| forecast + unseen <= limit),
+        forecast: compared(before.forecast.as_ref().map(|forecast| &forecast.amount), forecast, unseen)?,
+        per_day: compared(before.burn_rate.as_ref().map(|burn| &burn.per_day), per_day, &Exact::default())?,
         limit: status.limit.clone(),
-        fits,
         gate: Gates { now: before.gate.unwrap_or_default(), then: status.gate.unwrap_or_default() },
     })
 }
@@ -266,3 +302,6 @@ fn unpriced(budget: &BudgetFigures) -> Option<String> {
     let incomplete = matches!(ready.reason.as_str(), "Unpriced" | "NotWatched");
     incomplete.then(|| format!("{}: {}: {}", named(budget), ready.reason, ready.message))
 }
+
+#[cfg(test)]
+mod tests;

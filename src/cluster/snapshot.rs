@@ -5,6 +5,7 @@
 
 use std::collections::BTreeSet;
 
+use jiff::Timestamp;
 use kube::Client;
 use serde_json::Value;
 use serde_json::value::RawValue;
@@ -182,8 +183,7 @@ impl Reader<'_> {
             self.snapshot.concerned.whole = false;
             self.items(Whole::Namespaces).await?;
         }
-        let now = self.look.clock.now();
-        self.snapshot.around.now = now.round(jiff::Unit::Second).unwrap_or(now);
+        self.snapshot.around.now = Timestamp::from_second(self.look.clock.second()).unwrap_or_default();
         Ok(())
     }
 

@@ -49,13 +49,15 @@ fn read_each<T>(path: &Path, read: impl Fn(&Value) -> Result<T, String>) -> Resu
 }
 
 fn documents(text: &str) -> Vec<Result<Value, String>> {
-    if text.trim_start().starts_with('{') {
-        let values = serde_json::Deserializer::from_str(text).into_iter::<Value>();
-        return values.map(|value| value.map_err(|error| error.to_string())).collect();
+    let json: Vec<_> = serde_json::Deserializer::from_str(text).into_iter::<Value>().collect();
+    let is_json = text.trim_start().starts_with('{');
+    if is_json && json.iter().all(Result::is_ok) {
+        return json.into_iter().map(|value| value.map_err(|error| error.to_string())).collect();
     }
-    let values = serde_saphyr::from_multiple::<Value>(text);
-    match values {
+    match serde_saphyr::from_multiple::<Value>(text) {
         Ok(values) => values.into_iter().filter(|value| !value.is_null()).map(Ok).collect(),
+        // What begins like JSON and is no YAML either was meant as JSON.
+        Err(_) if is_json => json.into_iter().map(|value| value.map_err(|error| error.to_string())).collect(),
         Err(error) => vec![Err(error.to_string())],
     }
 }

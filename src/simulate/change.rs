@@ -241,7 +241,7 @@ impl Change {
     fn plain(&self, around: &Surroundings, into: &mut Imagined) {
         match (&self.before, &self.after) {
             (_, Some(after)) if self.before.is_none() => into.there.push(template::made(after, around.now)),
-            (_, Some(after)) => into.there.push(after.clone()),
+            (_, Some(after)) => into.there.push(template::edited(after)),
             (before, None) => into.gone.extend(before.clone()),
         }
     }

@@ -89,9 +89,28 @@ pub fn made(object: &Value, now: Timestamp) -> Value {
     object
 }
 
+/// A copy that says nothing of when it was written: it is edited now, and no version of a plan that was written down is
+/// this one.
+pub fn edited(object: &Value) -> Value {
+    let mut object = object.clone();
+    for (part, field) in [("metadata", "managedFields"), ("status", "versions")] {
+        object.get_mut(part).and_then(Value::as_object_mut).into_iter().for_each(|part| {
+            part.remove(field);
+        });
+    }
+    object
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn an_edit_is_made_now() {
+        let plan = json!({"metadata": {"name": "p", "managedFields": []}, "status": {"versions": [], "usedBy": 1}});
+        assert_eq!(edited(&plan), json!({"metadata": {"name": "p"}, "status": {"usedBy": 1}}));
+        assert_eq!(edited(&json!({"metadata": {}})), json!({"metadata": {}}));
+    }
 
     #[test]
     fn an_image_costs_nothing_and_a_request_does() {

@@ -3,7 +3,7 @@
 
 use serde_json::Value;
 
-use crate::case::Want::{Allowed, Denied, Warned};
+use crate::case::Want::{Allowed, Denied, Refused, Warned};
 use crate::case::{Case, check, with};
 use crate::ground::Ground;
 use crate::installed::OPERATOR;
@@ -73,7 +73,14 @@ fn s11_a_forced_replacement_under_block_has_deleted_already() {
     let gone = ground.kubectl("get deploy web").expect_refused();
     assert!(gone.contains("NotFound"), "{gone}");
 
+    // A change of an immutable field is invalid, and what is forced deletes what is invalid.
+    let moved = deployment("kept", 2).replace("matchLabels: {app: kept}", "matchLabels: {app: other}");
+    let moved = moved.replace("labels: {app: kept}", "labels: {app: other}");
+    check(&ground, &[with("apply --force -f -", moved, Refused("creation of deployments/kept denied"))]);
+    assert!(ground.kubectl("get deploy kept").expect_refused().contains("NotFound"));
+
     ground.open();
+    ground.make(&deployment("kept", 2));
     ground.gate("block-scale-up", None);
     check(&ground, &[with(replace, deployment("kept", 2), Warned("creation of deployments/kept allowed"))]);
     assert_eq!(ground.field("deploy/kept", ".spec.replicas"), "2");

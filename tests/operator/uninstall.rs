@@ -72,7 +72,7 @@ fn s17_an_upgrade_never_opens_a_gate_and_an_uninstall_leaves_none() {
     );
     leaves_what_is_the_users(cluster);
 
-    // What is kept goes on where it was: the replicas stand still until the new ones lead, or a minute is over.
+    // What is kept goes on where it was: the replicas stand still until the new ones lead, or half a minute is over.
     for operator in [&mut a, &mut c] {
         operator.process.kill9().unwrap();
     }

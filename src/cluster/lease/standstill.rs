@@ -13,7 +13,7 @@ use crate::clock::Clock;
 
 /// For how long nobody takes over after the last renewal: until the replicas are gone, and no longer than a new
 /// installation may have to wait.
-const KEPT: Duration = Duration::from_mins(1);
+const KEPT: Duration = Duration::from_secs(30);
 
 /// A leader that does not know yet writes until its claim ends, and what it sends then may take as long as a write may.
 const LATEST_WRITE: Duration = DURATION.saturating_add(Duration::from_secs(5));
