@@ -24,7 +24,7 @@ mod statement;
 mod status;
 
 pub use amount::{Amount, AmountError};
-pub use budget::{Action, Basis, Budget, BudgetSpec, Measure, ScaleCeiling, Threshold};
+pub use budget::{Action, Basis, Budget, BudgetSpec, Measure, ScaleCeiling, ScaleDown, Threshold};
 pub use budget_override::{BudgetOverride, BudgetOverrideSpec, BudgetOverrideStatus};
 pub use cluster_budget::{ClusterBudget, ClusterBudgetSpec, ClusterBudgetStatus, Mode};
 pub use exchange::ExchangeRate;
@@ -66,6 +66,8 @@ pub const GATE_LABEL: &str = "opex.dev/gate";
 pub const GATE_MESSAGE_ANNOTATION: &str = "opex.dev/gate-message";
 /// On a Namespace: the most replicas of each workload that the gate lets pass.
 pub const CEILINGS_ANNOTATION: &str = "opex.dev/ceilings";
+/// On a Namespace: to how many replicas its workloads are scaled down. It goes when they are restored.
+pub const SCALED_DOWN_ANNOTATION: &str = "opex.dev/scaled-down";
 
 /// The definitions of all kinds, in the order in which a user meets them.
 pub fn crds() -> Vec<CustomResourceDefinition> {

@@ -26,6 +26,7 @@ pub mod plan;
 pub mod rate;
 pub mod recurring;
 pub mod sampling;
+pub mod scale_down;
 pub mod selector;
 pub mod share;
 pub mod sharing;

@@ -123,9 +123,10 @@ pub struct NamespaceFact {
     pub name: Name,
     pub labels: Labels,
     pub created: Seconds,
-    /// `opex.dev/gate-message` and `opex.dev/ceilings`, as they stand.
+    /// `opex.dev/gate-message`, `opex.dev/ceilings` and `opex.dev/scaled-down`, as they stand.
     pub gate_message: Option<String>,
     pub ceilings: Option<String>,
+    pub scaled_down: Option<String>,
     pub deleting: bool,
 }
 

@@ -47,6 +47,7 @@ fn the_chart_lives_on_a_cluster() {
     cluster.kubectl(["label", "namespace", "opex-system", restricted]).expect();
     passes_a_strict_dry_run(&cluster, &[]);
     passes_a_strict_dry_run(&cluster, &["--set", "record.enabled=true,record.existingClaim=traces"]);
+    passes_a_strict_dry_run(&cluster, &["--set", "scaleDown.enabled=true"]);
     runs_two_restricted_pods(&cluster);
     its_defaults_are_admitted(&cluster);
     keeps_the_gate_over_an_upgrade(&cluster);
@@ -64,7 +65,7 @@ fn helm(cluster: &Cluster, command: &str, more: &[&str]) -> Output {
 
 fn lints(cluster: &Cluster) {
     helm(cluster, "lint --strict CHART", &[]).expect();
-    let everything = "serviceMonitor.enabled=true,gate.exemptUsers={flux},networkPolicy.egress[0].ports[0].port=6443";
+    let everything = "serviceMonitor.enabled=true,gate.exemptUsers={flux},scaleDown.enabled=true,networkPolicy.egress[0].ports[0].port=6443";
     helm(cluster, "lint --strict CHART --set", &[everything]).expect();
 }
 

@@ -49,6 +49,8 @@ mod quiet;
 mod replicas;
 #[path = "operator/restarts.rs"]
 mod restarts;
+#[path = "operator/scaling.rs"]
+mod scaling;
 #[path = "operator/seasons.rs"]
 mod seasons;
 #[path = "operator/showback.rs"]

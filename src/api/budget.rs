@@ -33,6 +33,9 @@ use super::status::BudgetStatus;
 #[x_kube(validation = Rule::new("has(self.value) || !self.thresholds.exists(t, t.of == 'UnitCost')")
     .message("of: UnitCost needs to know what is counted: set value, or compare Actual or Forecast")
     .field_path(".thresholds"))]
+#[x_kube(validation = Rule::new("!has(self.scaleDown) || self.thresholds.exists(t, t.action == 'ScaleDown')")
+    .message("scaleDown says how far the action ScaleDown goes: add a threshold with this action, or leave scaleDown out")
+    .field_path(".scaleDown"))]
 #[x_kube(validation = (
     "has(self.limit) || !(has(self.plannedLimits) || has(self.peaks) || has(self.rollover) || has(self.overrides))",
     "plannedLimits, peaks, rollover and overrides change the limit: set limit as well, or leave them out",
@@ -100,6 +103,9 @@ pub struct BudgetSpec {
     /// Peak24h.
     #[serde(default)]
     pub scale_ceiling: ScaleCeiling,
+    /// How far a threshold with the action ScaleDown goes. Without it workloads keep one replica.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub scale_down: Option<ScaleDown>,
     /// What the spend brings about, such as orders: status.unitCost is then what one of it has cost. The operator must be
     /// told where Prometheus is (the chart's prometheus.url).
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -117,6 +123,10 @@ pub struct BudgetSpec {
     "self.of != 'UnitCost' || self.action in ['Notify', 'Warn']",
     "a unit costs more when less is sold as well, so of: UnitCost may only Notify and Warn",
 ))]
+#[x_kube(validation = (
+    "self.of != 'Forecast' || self.action != 'ScaleDown'",
+    "scaling down lowers the forecast, which would put everything back and begin again: ScaleDown goes with of: Actual",
+))]
 pub struct Threshold {
     /// Crossed when so much of the limit is reached, or for UnitCost of above: 1 to 10000.
     #[serde(default = "hundred")]
@@ -131,7 +141,8 @@ pub struct Threshold {
     pub above: Option<Amount>,
     /// Notify: an event and a metric. Warn: clients that grow something read a warning. BlockScaleUp: workloads do not
     /// grow above their ceiling (see scaleCeiling); new ones may be made. Block: nothing new and nothing larger.
-    /// Whatever the action, running Pods run on, and are replaced when they fail.
+    /// ScaleDown: like Block, and workloads are scaled down, CronJobs suspended and KEDA ScaledObjects paused, until the
+    /// gate opens; see scaleDown. With any other action running Pods run on, and are replaced when they fail.
     pub action: Action,
 }
 
@@ -155,6 +166,24 @@ pub enum Action {
     Warn,
     BlockScaleUp,
     Block,
+    ScaleDown,
+}
+
+/// How far workloads are scaled down. Nothing is ever deleted, and all is put back when the gate opens, but for what
+/// someone else changed meanwhile. The chart's value scaleDown.enabled must have given the operator the right to it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+#[schemars(inline)]
+pub struct ScaleDown {
+    /// So many replicas are left to each Deployment, StatefulSet, and ReplicaSet or ReplicationController without an
+    /// owner. A workload may ask for more by its annotation opex.dev/floor, a number or keep. Default: 1, so that what is
+    /// called still answers.
+    #[serde(default = "one")]
+    #[schemars(range(min = 0, max = 100_000))]
+    pub floor: i32,
+    /// Only tells, by an event, what would be scaled down; new and larger workloads are refused all the same.
+    #[serde(default)]
+    pub dry_run: bool,
 }
 
 /// What of cpu and memory counts.
@@ -196,9 +225,20 @@ impl Default for BudgetSpec {
             basis: Basis::default(),
             thresholds: default_thresholds(),
             scale_ceiling: ScaleCeiling::default(),
+            scale_down: None,
             value: None,
         }
     }
+}
+
+impl Default for ScaleDown {
+    fn default() -> Self {
+        Self { floor: one(), dry_run: false }
+    }
+}
+
+fn one() -> i32 {
+    1
 }
 
 fn default_plan() -> String {

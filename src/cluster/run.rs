@@ -119,7 +119,7 @@ async fn control(
         ask: election.ask.clone(),
         asked: election.asked.clone(),
         lag: config.lag,
-        writer: Arc::new(Writer::new(client, election.claim.clone(), clock, me, counters.clone())),
+        writer: Arc::new(Writer::new(client, election.claim.clone(), clock, &config.namespace, me, counters.clone())),
         recorder,
         asker: config.prometheus.map(Asker::new),
         counters,

@@ -3,6 +3,8 @@
 mod child;
 mod event;
 mod gate;
+mod record;
+mod scale;
 mod statement;
 mod status;
 
@@ -35,6 +37,8 @@ pub struct Writer {
     client: ClientOf,
     claim: Claim,
     clock: Clock,
+    /// The operator's own.
+    namespace: String,
     /// Who writes: named on events.
     identity: String,
     counters: Counters,
@@ -54,6 +58,10 @@ enum WriteError {
     Silent,
     #[error("{}", said(.0))]
     Request(kube::Error),
+    #[error("not without the chart's value scaleDown.enabled: {}", said(.0))]
+    ScaleDown(kube::Error),
+    #[error("read the answer: {0}")]
+    Read(serde_json::Error),
 }
 
 /// How a patch is meant.
@@ -67,23 +75,27 @@ enum Patch {
 // === impl Writer ===
 
 impl Writer {
-    pub fn new(client: Client, claim: Claim, clock: Clock, identity: String, counters: Counters) -> Self {
-        Self { client: ClientOf(client), claim, clock, identity, counters, failing: Mutex::default() }
+    pub fn new(
+        client: Client,
+        claim: Claim,
+        clock: Clock,
+        namespace: &str,
+        identity: String,
+        counters: Counters,
+    ) -> Self {
+        let namespace = namespace.to_owned();
+        Self { client: ClientOf(client), claim, clock, namespace, identity, counters, failing: Mutex::default() }
     }
 
     /// Carries a write out and says what became of it.
     pub async fn carry_out(&self, write: &Write) -> Outcome {
         let result = self.attempt(write).await;
         self.note(write, result.as_ref().err());
-        match result {
-            Ok(version) => Outcome::Written { version },
-            Err(error) => error.outcome(),
-        }
+        result.unwrap_or_else(|error| error.outcome())
     }
 
-    /// The object's new resourceVersion.
-    async fn attempt(&self, write: &Write) -> Result<Option<String>, WriteError> {
-        match write {
+    async fn attempt(&self, write: &Write) -> Result<Outcome, WriteError> {
+        let version = match write {
             Write::Statement { namespace, name, budget, version, spec } => match version {
                 None => self.create_statement(namespace, name, budget, spec).await,
                 Some(version) => self.replace_statement(namespace, name, version, spec).await,
@@ -99,12 +111,16 @@ impl Writer {
             Write::BudgetStatus { budget, status, namespaces } => self.budget_status(budget, status, *namespaces).await,
             Write::PlanStatus { name, status } => self.plan_status(name, status).await,
             Write::OverrideStatus { namespace, name, status } => self.override_status(namespace, name, status).await,
-            Write::Gate { namespace, gate, message, ceilings } => {
-                self.gate(namespace, *gate, message.as_deref(), ceilings.as_deref()).await
+            Write::Gate { namespace, gate, message, ceilings, scaled_down } => {
+                self.gate(namespace, *gate, message.as_deref(), ceilings.as_deref(), scaled_down.as_deref()).await
+            }
+            Write::Scale { namespace, scale } => {
+                return self.scale(namespace, *scale).await.map(Outcome::Scaled);
             }
             Write::Child { key, write } => self.child(key, write).await,
             Write::Event { key, about, warning, note } => self.event(key, about, *warning, note).await,
-        }
+        };
+        version.map(|version| Outcome::Written { version })
     }
 
     async fn create(&self, uri: String, body: &impl Serialize) -> Result<Option<String>, WriteError> {
@@ -157,7 +173,7 @@ impl Writer {
         };
         let class = error.class();
         self.counters.failed(class);
-        if error.outcome() == Outcome::Failed && failing.insert(key.clone()) {
+        if matches!(error.outcome(), Outcome::Failed | Outcome::Forbidden) && failing.insert(key.clone()) {
             tracing::warn!(kind, ?key, class, %error, "write failed");
         } else {
             tracing::debug!(kind, ?key, class, %error, "write failed");
@@ -178,9 +194,20 @@ impl WriteError {
         if let Self::Request(kube::Error::Api(status)) = self { Some(status.code) } else { None }
     }
 
+    /// The same, where the right is one that the chart grants for scaling down alone.
+    fn of_scale_down(self) -> Self {
+        match self {
+            Self::Request(error) if matches!(&error, kube::Error::Api(status) if status.code == 403) => {
+                Self::ScaleDown(error)
+            }
+            other => other,
+        }
+    }
+
     /// What the machine is told.
     fn outcome(&self) -> Outcome {
         match self.code() {
+            _ if matches!(self, Self::ScaleDown(_)) => Outcome::Forbidden,
             Some(409) => Outcome::Conflict,
             Some(404) => Outcome::Gone,
             _ => Outcome::Failed,
@@ -192,6 +219,8 @@ impl WriteError {
         match (self, self.code()) {
             (Self::NotLeading, _) => "NotLeading",
             (Self::Silent, _) => "WriteTimeout",
+            (Self::ScaleDown(_), _) => "ScaleDownForbidden",
+            (Self::Read(_), _) => "Answer",
             (Self::Request(_), None) => "Connection",
             (Self::Request(_), Some(401 | 403)) => "Forbidden",
             (Self::Request(_), Some(404)) => "Gone",

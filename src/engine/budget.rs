@@ -30,6 +30,8 @@ pub struct Budget {
     pub terms: Terms,
     pub thresholds: Vec<Threshold>,
     pub ceiling: ScaleCeiling,
+    /// How far it scales down, should it be asked to.
+    pub scale_down: api::ScaleDown,
     /// What the spend brings about, such as order, and the query that counts it.
     pub value: Option<(Name, Name)>,
 }
@@ -113,6 +115,7 @@ impl Budget {
             },
             thresholds: spec.thresholds.clone(),
             ceiling: spec.scale_ceiling,
+            scale_down: spec.scale_down.clone().unwrap_or_default(),
             value: spec.value.as_ref().map(|value| (value.unit.as_str().into(), value.query.as_str().into())),
         })
     }

@@ -27,6 +27,7 @@ mod queue;
 mod restore;
 mod rewind;
 mod samples;
+mod scaling;
 mod shares;
 mod show;
 mod state;
@@ -113,6 +114,8 @@ pub struct Machine {
     leaving: BTreeMap<(Name, Name), leaving::Leaving>,
     namespaces: BTreeMap<Name, NamespaceState>,
     scales: HashMap<Name, LiteMap<Name, gates::Peak>>,
+    /// Namespaces that are scaled down, or being restored.
+    scalings: BTreeMap<Name, scaling::Scaling>,
     policies: BTreeSet<Name>,
     /// Since when, and why, Prometheus does not answer.
     silent: Option<(Seconds, Name)>,
@@ -184,6 +187,7 @@ impl Machine {
             leaving: BTreeMap::new(),
             namespaces: BTreeMap::new(),
             scales: HashMap::new(),
+            scalings: BTreeMap::new(),
             policies: BTreeSet::new(),
             silent: None,
             unknown: BTreeMap::new(),

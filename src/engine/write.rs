@@ -50,12 +50,19 @@ pub enum Write {
         key: BudgetKey,
         write: ChildWrite,
     },
-    /// The label and both annotations of a Namespace, in one patch. `Open` removes all three.
+    /// The label and the annotations of a Namespace, in one patch. `Open` removes the label, the message and the ceilings.
     Gate {
         namespace: Name,
         gate: Gate,
         message: Option<String>,
         ceilings: Option<String>,
+        /// Stays while there is something to restore.
+        scaled_down: Option<String>,
+    },
+    /// The workloads of a Namespace, scaled down or put back.
+    Scale {
+        namespace: Name,
+        scale: Scale,
     },
     Event {
         key: EventKey,
@@ -63,6 +70,29 @@ pub enum Write {
         warning: bool,
         note: String,
     },
+}
+
+/// How far workloads are scaled down.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Scale {
+    Down {
+        floor: i64,
+    },
+    /// Says what that would change, and changes nothing.
+    DryRun {
+        floor: i64,
+    },
+    Back,
+}
+
+/// What became of workloads, in words.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Scaled {
+    pub changed: Vec<String>,
+    /// Not to be changed, and why.
+    pub left: Vec<String>,
+    /// To be tried again, and why.
+    pub failed: Vec<String>,
 }
 
 /// What is to become of a ClusterBudget's Budget. Its metadata are labels and owners.
@@ -120,6 +150,8 @@ pub enum WriteKey {
     Override(Name, Name),
     Child(BudgetKey),
     Gate(Name),
+    /// Of the workloads of a Namespace.
+    Scale(Name),
     Event(EventKey),
 }
 
@@ -132,6 +164,10 @@ pub enum Outcome {
     Conflict,
     /// The object is gone.
     Gone,
+    /// Of workloads.
+    Scaled(Scaled),
+    /// The operator was not given the right to it.
+    Forbidden,
     /// It may or may not have happened, or was refused: try again later.
     Failed,
 }
@@ -162,6 +198,7 @@ impl Write {
             Self::OverrideStatus { namespace, name, .. } => WriteKey::Override(namespace.clone(), name.clone()),
             Self::Child { key, .. } => WriteKey::Child(key.clone()),
             Self::Gate { namespace, .. } => WriteKey::Gate(namespace.clone()),
+            Self::Scale { namespace, .. } => WriteKey::Scale(namespace.clone()),
             Self::Event { key, .. } => WriteKey::Event(key.clone()),
         }
     }
@@ -175,6 +212,7 @@ impl Write {
             Self::OverrideStatus { .. } => "BudgetOverride",
             Self::Child { .. } => "Budget",
             Self::Gate { .. } => "Namespace",
+            Self::Scale { .. } => "Scale",
             Self::Event { .. } => "Event",
         }
     }

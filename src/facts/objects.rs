@@ -140,6 +140,7 @@ impl NamespaceFact {
             created: metadata.created(),
             gate_message: annotation("opex.dev/gate-message"),
             ceilings: annotation("opex.dev/ceilings"),
+            scaled_down: annotation("opex.dev/scaled-down"),
             deleting: metadata.deleting_at != Time::Absent,
         }
     }

@@ -47,6 +47,9 @@ pub const ONE_OF: &str =
     "set either every (Day, Week, Month, Quarter or Year), or start and end of a fixed window, not both";
 pub const PODS_MAY_NOT_BLOCK: &str = "with a podSelector a budget may only Notify and Warn, because a gate closes the whole namespace: use Notify or Warn, or remove the podSelector";
 
+const NOT_BY_FORECAST: &str = "scaling down lowers the forecast, which would put everything back and begin again";
+const NOTHING_SCALES: &str = "add a threshold with this action, or leave scaleDown out";
+
 pub const BILLED_ALREADY: &str = "what is billed already, or makes Pods, is no object";
 pub const EVERY_TIER_BUT_THE_LAST: &str = "every tier but the last has an upTo, and the last has none";
 pub const UP_TO_ASCENDS: &str = "upTo counts from 0 and ascends: each is above the one before";
@@ -76,6 +79,9 @@ pub const ACCEPTED: &[Case] = &[
         "",
     ),
     budget("{scaleCeiling: Current, pricePlan: production}", ""),
+    budget("{thresholds: [{action: Block}, {percent: 110, action: ScaleDown}]}", ""),
+    budget("{thresholds: [{action: ScaleDown}], scaleDown: {}}", ""),
+    cluster_budget("{mode: PerNamespace, thresholds: [{action: ScaleDown}], scaleDown: {floor: 0, dryRun: true}}", ""),
     budget(
         "{value: {unit: order, query: 'sum(increase(orders_total[$window]))'}, thresholds: [{percent: 80, action: Notify}, {of: UnitCost, above: '0.05', action: Notify}, {percent: 150, of: UnitCost, above: '0.05', action: Warn}]}",
         "",
@@ -237,7 +243,7 @@ pub const REFUSED: &[Case] = &[
     budget("{thresholds: [{percent: 79.5, action: Warn}]}", "must be of type integer"),
     budget(
         "{thresholds: [{percent: 80, action: Delete}]}",
-        r#"spec.thresholds[0].action: Unsupported value: "Delete": supported values: "Notify", "Warn", "BlockScaleUp", "Block""#,
+        r#"spec.thresholds[0].action: Unsupported value: "Delete": supported values: "Notify", "Warn", "BlockScaleUp", "Block", "ScaleDown""#,
     ),
     budget(
         "{thresholds: [{percent: 80, of: Hope, action: Warn}]}",
@@ -253,6 +259,23 @@ pub const REFUSED: &[Case] = &[
         "{podSelector: {matchLabels: {app: web}}, thresholds: [{percent: 100, action: BlockScaleUp}]}",
         PODS_MAY_NOT_BLOCK,
     ),
+    budget("{podSelector: {matchLabels: {app: web}}, thresholds: [{action: ScaleDown}]}", PODS_MAY_NOT_BLOCK),
+    // how far it scales down
+    budget("{thresholds: [{percent: 110, of: Forecast, action: ScaleDown}]}", NOT_BY_FORECAST),
+    cluster_budget("{thresholds: [{percent: 110, of: Forecast, action: ScaleDown}]}", NOT_BY_FORECAST),
+    budget("{scaleDown: {floor: 1}}", NOTHING_SCALES),
+    budget("{scaleDown: {}, thresholds: [{action: Block}]}", NOTHING_SCALES),
+    cluster_budget("{scaleDown: {dryRun: true}}", NOTHING_SCALES),
+    budget(
+        "{scaleDown: {floor: -1}, thresholds: [{action: ScaleDown}]}",
+        "spec.scaleDown.floor in body should be greater than or equal to 0",
+    ),
+    budget(
+        "{scaleDown: {floor: 100001}, thresholds: [{action: ScaleDown}]}",
+        "spec.scaleDown.floor in body should be less than or equal to 100000",
+    ),
+    budget("{scaleDown: {floor: '50%'}, thresholds: [{action: ScaleDown}]}", "must be of type integer"),
+    budget("{scaleDown: {floor: 1, dryrun: true}, thresholds: [{action: ScaleDown}]}", "unknown field"),
     // the rest of a Budget
     budget(
         "{scaleCeiling: Sky}",

@@ -7,7 +7,7 @@ use opex_operator::cluster::resource::Resource;
 use opex_operator::engine::observed::Source;
 use serde_json::Value;
 
-use crate::render::{render, strings};
+use crate::render::{render, renders_nothing, strings};
 
 const OPERATOR: &str = "templates/rbac/operator.yaml";
 const OWN: &str = "billing.opex.dev";
@@ -80,10 +80,47 @@ fn the_operator_may_see_what_the_values_name() {
     assert_eq!(more, expected);
 }
 
+/// What it does where the value scaleDown.enabled lets it: cluster/write/scale.rs, and cluster/write/record.rs in its
+/// own namespace.
+const SCALE_DOWN: &[(&str, &str, &str, &str)] = &[
+    ("patch", "", "replicationcontrollers/scale", "replicas, and nothing else of them"),
+    ("patch", "apps", "deployments/scale", "the same"),
+    ("patch", "apps", "replicasets/scale", "the same"),
+    ("patch", "apps", "statefulsets/scale", "the same"),
+    ("list", "batch", "cronjobs", "they are not watched"),
+    ("patch", "batch", "cronjobs", "suspended, resumed: opex-scale-guard lets nothing else pass"),
+    ("list", "keda.sh", "scaledobjects", "they are not watched"),
+    ("patch", "keda.sh", "scaledobjects", "paused, resumed: the same"),
+];
+const RECORDS: &[(&str, &str, &str, &str)] = &[
+    ("get", "", "configmaps", "what was recorded before goes on"),
+    ("create", "", "configmaps", "a record"),
+    ("update", "", "configmaps", "more workloads, or fewer, compared and swapped"),
+    ("delete", "", "configmaps", "all is put back"),
+];
+
+/// Scaling down is asked for by a value of its own.
+#[test]
+fn the_operator_may_scale_where_the_value_says_so() {
+    const TEMPLATE: &str = "templates/rbac/scale-down.yaml";
+    let objects = render(TEMPLATE, &["scaleDown.enabled=true"]);
+    assert_eq!(granted(&objects, "ClusterRole"), rows(SCALE_DOWN));
+    assert_eq!(granted(&objects, "Role"), rows(RECORDS));
+    bound_to_the_operator(&objects);
+    let guard = render("templates/guards/scale-guard.yaml", &["scaleDown.enabled=true"]);
+    assert_eq!(guard.len(), 2);
+    for template in [TEMPLATE, "templates/guards/scale-guard.yaml"] {
+        assert!(renders_nothing(template), "{template}");
+    }
+}
+
 /// The account has these two roles, and they are bound to nobody else.
 #[test]
 fn the_operator_alone_has_its_rights() {
-    let objects = render(OPERATOR, &[]);
+    bound_to_the_operator(&render(OPERATOR, &[]));
+}
+
+fn bound_to_the_operator(objects: &[Value]) {
     let bindings: Vec<_> = objects.iter().filter(|object| object["roleRef"].is_object()).collect();
     assert_eq!(bindings.len(), 2);
     for binding in bindings {

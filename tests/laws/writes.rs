@@ -75,7 +75,7 @@ impl Simulation {
                 let event = (key.reason(), note.clone());
                 self.server.events.entry(format!("{key:?} {:?}", about.uid)).or_insert(event);
             }
-            Write::Gate { .. } => {}
+            Write::Gate { .. } | Write::Scale { .. } => {}
         }
         Outcome::Written { version: Some(self.server.version.to_string()) }
     }

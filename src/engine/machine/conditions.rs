@@ -149,11 +149,14 @@ impl Machine {
             let message = format!("namespace {exempt} is never gated: thresholds there notify, and no more");
             return (false, "NamespaceExempt", message);
         }
+        let down = state.decision.down.as_ref();
+        let scaling = || self.scaling_verdict(&self.covered(key), down).filter(|_| state.may_scale_down());
         if gate == Gate::Open {
-            return (true, "NotRequired", "nothing is blocked".to_owned());
+            return scaling().unwrap_or_else(|| (true, "NotRequired", "nothing is blocked".to_owned()));
         }
         if self.settings.replay {
-            return (true, "Replayed", "a replay has no admission".to_owned());
+            let floor = down.map(|down| format!(", and scales nothing down to a floor of {}", down.floor));
+            return (true, "Replayed", format!("a replay has no admission{}", floor.unwrap_or_default()));
         }
         if let Some(policy) = self.missing_policy(gate) {
             return (
@@ -168,7 +171,7 @@ impl Machine {
         let open: Vec<_> =
             covered.iter().filter(|n| !self.is_exempt(n) && self.gate_standing(n).is_none_or(|g| g < gate)).collect();
         match open.first() {
-            None => (true, "GateClosed", format!("the gate is {gate:?}")),
+            None => scaling().unwrap_or_else(|| (true, "GateClosed", format!("the gate is {gate:?}"))),
             Some(first) => (false, "Pending", format!("the gate of namespace {first} is not yet {gate:?}")),
         }
     }

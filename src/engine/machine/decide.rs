@@ -8,7 +8,7 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 use super::limits::Allowance;
 use super::overrides::Effect;
 use super::{BudgetState, Latch, LedgerId, Machine};
-use crate::api::{Action, Gate, Measure, Threshold};
+use crate::api::{Action, Gate, Measure, ScaleDown, Threshold};
 use crate::engine::budget::{Budget, BudgetKey};
 use crate::engine::evaluate::{self, Figures};
 use crate::engine::item::NEVER;
@@ -34,6 +34,8 @@ pub(super) struct Decision {
     pub since: Seconds,
     /// The threshold that asks for the gate, and since when it is crossed.
     pub cause: Option<(i32, Measure, Seconds)>,
+    /// How far that threshold asks to scale down.
+    pub down: Option<ScaleDown>,
     /// An override without an amount holds the gate open.
     pub overridden: bool,
 }
@@ -97,17 +99,17 @@ impl Machine {
         self.latch(key, id, &spec, &figures, limit.as_ref(), in_force, now);
         let state = &self.budgets[key];
         let never = key.namespace.as_ref().is_some_and(|namespace| self.is_exempt(namespace));
-        let (gate, cause) = if over || overridden || never { (Gate::Open, None) } else { state.asked(&spec) };
+        let (action, cause) = if over || overridden || never { (Action::Notify, None) } else { state.asked(&spec) };
+        let (gate, down) = (gate_of(action), (action == Action::ScaleDown).then(|| spec.scale_down.clone()));
         let next = self.next_look(key, &spec, id, &figures, limit.as_ref(), now);
-        self.set_decision(key, Decision { figures: Some(figures), limit, gate, cause, overridden, since: now }, now);
+        let figures = Some(figures);
+        self.set_decision(key, Decision { figures, limit, gate, cause, down, overridden, since: now }, now);
         next
     }
 
     fn set_decision(&mut self, key: &BudgetKey, decision: Decision, now: Seconds) -> Seconds {
         let Some(state) = self.budgets.get_mut(key) else { return NEVER };
-        let before =
-            (state.decision.gate, state.decision.cause, state.decision.limit.clone(), state.decision.overridden);
-        let changed = before != (decision.gate, decision.cause, decision.limit.clone(), decision.overridden);
+        let changed = !state.decision.asks_the_same(&decision);
         let same = state.decision.gate == decision.gate && state.evaluated != Seconds::MIN;
         let since = if same { state.decision.since } else { now };
         state.decision = Decision { since, ..decision };
@@ -223,18 +225,27 @@ impl Machine {
     }
 }
 
+impl Decision {
+    /// Whether nothing but figures differs.
+    fn asks_the_same(&self, other: &Self) -> bool {
+        let Self { gate, cause, down, limit, overridden, figures: _, since: _ } = self;
+        (gate, cause, down, limit, overridden)
+            == (&other.gate, &other.cause, &other.down, &other.limit, &other.overridden)
+    }
+}
+
 impl BudgetState {
     /// The strictest action of the crossed thresholds, and the threshold that asks for it.
-    fn asked(&self, spec: &Budget) -> (Gate, Option<(i32, Measure, Seconds)>) {
+    fn asked(&self, spec: &Budget) -> (Action, Option<(i32, Measure, Seconds)>) {
         let crossed = spec.thresholds.iter().filter_map(|t| {
             let at = self.latches.get(&(t.percent, t.of))?.crossed_at?;
-            Some((gate_of(t.action), (t.percent, t.of, at)))
+            Some((t.action, (t.percent, t.of, at)))
         });
         // Of equally strict ones the one that was crossed first.
         let strictest = crossed.max_by(|(a, (_, _, at)), (b, (_, _, bt))| a.cmp(b).then(bt.cmp(at)));
         match strictest {
-            Some((gate, cause)) if gate != Gate::Open => (gate, Some(cause)),
-            _ => (Gate::Open, None),
+            Some((action, cause)) if gate_of(action) != Gate::Open => (action, Some(cause)),
+            _ => (Action::Notify, None),
         }
     }
 
@@ -242,6 +253,12 @@ impl BudgetState {
     pub(super) fn asks_for_a_gate(&self) -> bool {
         let spec = self.specs.last().and_then(Option::as_ref);
         spec.is_some_and(|spec| spec.thresholds.iter().any(|threshold| gate_of(threshold.action) > Gate::Warn))
+    }
+
+    /// Whether a threshold of it would scale something down.
+    pub(super) fn may_scale_down(&self) -> bool {
+        let spec = self.specs.last().and_then(Option::as_ref);
+        spec.is_some_and(|spec| spec.thresholds.iter().any(|threshold| threshold.action == Action::ScaleDown))
     }
 
     /// Whether the manifest or its limit is not the one that the status was computed for.
@@ -291,7 +308,8 @@ pub(super) fn gate_of(action: Action) -> Gate {
         Action::Notify => Gate::Open,
         Action::Warn => Gate::Warn,
         Action::BlockScaleUp => Gate::BlockScaleUp,
-        Action::Block => Gate::Block,
+        // Else what scales workloads would scale them up again.
+        Action::Block | Action::ScaleDown => Gate::Block,
     }
 }
 

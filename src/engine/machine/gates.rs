@@ -8,7 +8,7 @@ use crate::api::{Gate, Measure, ScaleCeiling};
 use crate::engine::budget::{Budget, BudgetKey};
 use crate::engine::money::amount_text;
 use crate::engine::selector::Selector;
-use crate::engine::write::{Write, WriteKey};
+use crate::engine::write::{Scale, Write, WriteKey};
 use crate::facts::{Name, ScaleFact, Seconds};
 
 /// How far back the most replicas of a workload are remembered.
@@ -71,9 +71,8 @@ impl Machine {
                 self.dirty_gates.insert(namespace);
                 continue;
             }
-            if let Some(write) = self.gate_write(&namespace, now) {
-                self.outbox.push(write);
-            }
+            let writes = [self.gate_write(&namespace, now), self.scale_write(&namespace, now)];
+            self.outbox.extend(writes.into_iter().flatten());
         }
     }
 
@@ -88,6 +87,11 @@ impl Machine {
             }
             _ => (Gate::Open, None, ScaleCeiling::Current),
         };
+        let hold = self.held(namespace, now);
+        let scaled_down = self.scaled_down(namespace, hold.as_ref());
+        // Else what is scaled down may go up again.
+        let is_held = hold.is_some_and(|hold| matches!(hold.scale, Scale::Down { .. }));
+        let ceiling = if is_held { ScaleCeiling::Current } else { ceiling };
         let standing = gate_of_label(fact.labels.get("opex.dev/gate").map(AsRef::as_ref));
         let blocks = |gate| matches!(gate, Gate::BlockScaleUp | Gate::Block);
         let ceilings = match (blocks(gate) && ceiling == ScaleCeiling::Peak24h, &fact.ceilings) {
@@ -96,8 +100,9 @@ impl Machine {
             (true, Some(known)) if standing.is_some_and(blocks) => Some(known.clone()),
             (true, _) => self.ceilings(namespace, now),
         };
-        let same = standing == Some(gate) && fact.gate_message == message && fact.ceilings == ceilings;
-        (!same).then(|| Write::Gate { namespace: namespace.clone(), gate, message, ceilings })
+        let said = (&fact.gate_message, &fact.ceilings, &fact.scaled_down);
+        let same = standing == Some(gate) && said == (&message, &ceilings, &scaled_down);
+        (!same).then(|| Write::Gate { namespace: namespace.clone(), gate, message, ceilings, scaled_down })
     }
 
     /// The budget with the strictest gate over a namespace; of equals the one that was crossed first.
@@ -107,7 +112,9 @@ impl Machine {
         now: Seconds,
     ) -> Option<(&'a BudgetKey, &'a BudgetState, &'a Budget)> {
         self.over_namespace(namespace, now).max_by_key(|(_, state, _)| {
-            (state.decision.gate, std::cmp::Reverse(state.decision.cause.map_or(now, |c| c.2)))
+            let decision = &state.decision;
+            let scales = decision.down.as_ref().is_some_and(|down| !down.dry_run);
+            (decision.gate, scales, std::cmp::Reverse(decision.cause.map_or(now, |c| c.2)))
         })
     }
 

@@ -182,8 +182,8 @@ impl Machine {
         self.close_namespace(name, at);
         let touched = Touched { charges: at, ..Touched::items(&[], at) };
         self.change(touched, tag, at, |machine| machine.world.remove_namespace(name, at));
-        self.namespaces.remove(name);
         self.dirty_gates.remove(name);
+        self.orphan(name);
         self.scales.remove(name);
         self.sampler.dirty = true;
         self.raise_in(tag, name, at);

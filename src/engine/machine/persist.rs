@@ -132,6 +132,7 @@ impl Machine {
         }
         self.inflight.clear();
         self.outbox.clear();
+        self.scalings.clear();
         if !leading {
             for key in self.budgets.keys().cloned().collect::<Vec<_>>() {
                 self.follow(&key);
@@ -172,6 +173,7 @@ impl Machine {
                     self.failed_gates.insert(namespace.clone(), at + RETRY);
                 }
             }
+            WriteKey::Scale(namespace) => self.scaled(namespace, outcome, at),
             WriteKey::Plan(_) => {
                 if matches!(outcome, Outcome::Written { .. }) {
                     self.failed_plans = 0;

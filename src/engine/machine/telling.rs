@@ -78,9 +78,22 @@ impl Machine {
 
     /// A warning about something that belongs to a budget.
     pub(super) fn tell(&mut self, budget: &BudgetKey, reason: &'static str, of: &Name, note: String, at: Seconds) {
+        self.announce(budget, reason, true, of, note, at);
+    }
+
+    /// The same, a warning or not.
+    pub(super) fn announce(
+        &mut self,
+        budget: &BudgetKey,
+        reason: &'static str,
+        warning: bool,
+        of: &Name,
+        note: String,
+        at: Seconds,
+    ) {
         let key = EventKey::Changed { budget: budget.clone(), reason, of: of.clone(), at };
         if let Some(state) = self.budgets.get_mut(budget).filter(|_| self.leading) {
-            state.put_down(Untold { key, warning: true, note, since: at, failures: 0, retry_at: at });
+            state.put_down(Untold { key, warning, note, since: at, failures: 0, retry_at: at });
             self.wake_budget(budget, at);
         }
     }

@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use super::change::Touched;
 use super::{BudgetState, Entry, LedgerId, Machine};
-use crate::api::{self, Basis, ScaleCeiling};
+use crate::api::{self, Basis, ScaleCeiling, ScaleDown};
 use crate::engine::budget::{Budget, BudgetKey};
 use crate::engine::evaluate::Reading;
 use crate::engine::history::History;
@@ -147,6 +147,7 @@ impl Machine {
             terms,
             thresholds: Vec::new(),
             ceiling: ScaleCeiling::default(),
+            scale_down: ScaleDown::default(),
             value: None,
         };
         self.usages.push(usage);
