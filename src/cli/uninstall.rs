@@ -8,8 +8,8 @@ use crate::cluster::uninstall::Uninstall;
 use crate::config::NAMESPACE;
 use crate::telemetry;
 
-/// Undoes what the operator wrote on what is not its own: removes the gates of all Namespaces. Helm runs it before it
-/// uninstalls the chart; it makes running replicas stand still first. Budgets and Statements stay.
+/// Undoes what the operator wrote on what is not its own: removes all gates, and puts back what was scaled down. Helm
+/// runs it before it uninstalls the chart; running replicas stand still from then on. Budgets and Statements stay.
 #[derive(Args, Debug)]
 pub struct UninstallArgs {
     /// The operator's own namespace.

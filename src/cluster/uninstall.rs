@@ -5,22 +5,20 @@
 
 use std::time::Duration;
 
-use http::Method;
 use kube::Client;
-use serde_json::Value;
 use serde_json::value::RawValue;
-use tokio::time::{sleep, timeout};
+use tokio::time::sleep;
 
-use super::connect::{REQUEST, said};
 use super::lease::{Standstill, StandstillError};
 use super::list::{ListError, Pages};
-use super::request::send;
-use super::resource::object_path;
-use super::write::{GATE_MANAGER, removed_gate};
-use crate::api::GATE_LABEL;
+use super::write::Writer;
+use crate::api::{GATE_LABEL, Gate};
 use crate::clock::Clock;
 use crate::engine::machine::Fact;
 use crate::engine::observed::Source;
+use crate::engine::write::{Outcome, Scale, Scaled, Write};
+use crate::facts::{Name, NamespaceFact};
+use crate::metrics::Counters;
 use crate::observe::Observed;
 
 /// How often it is looked for what is left.
@@ -43,8 +41,11 @@ pub enum UninstallError {
     Standstill(#[from] StandstillError),
     #[error(transparent)]
     List(#[from] ListError),
-    #[error("the gates of these Namespaces could not be removed: {}", .0.join(", "))]
-    Gates(Vec<String>),
+    #[error(
+        "not all is undone in these Namespaces: {}; try again, or leave it (helm uninstall --no-hooks)",
+        .0.join(", ")
+    )]
+    Left(Vec<String>),
 }
 
 // === impl Uninstall ===
@@ -59,53 +60,65 @@ impl Uninstall {
         undone
     }
 
+    /// Until nothing is left: a write that was under way may come late.
     async fn undo(&self, standstill: &mut Standstill) -> Result<(), UninstallError> {
-        self.remove_gates(standstill).await
-    }
-
-    /// Until none is left: a write that was under way may come late.
-    async fn remove_gates(&self, standstill: &mut Standstill) -> Result<(), UninstallError> {
+        let (client, clock, me) = (self.client.clone(), self.clock.clone(), "uninstall".to_owned());
+        let writer = Writer::new(client, standstill.claim(), clock, &self.namespace, me, Counters::default());
         let mut left = Vec::new();
         for _ in 0..ROUNDS {
-            left = self.gated().await?;
+            left = self.marked().await?;
             if left.is_empty() {
                 return Ok(());
             }
             for namespace in &left {
                 standstill.prolong().await?;
-                self.remove_gate(namespace).await;
+                if namespace.scaled_down.is_none() || put_back(&writer, &namespace.name).await {
+                    writer.carry_out(&opened(&namespace.name)).await;
+                }
             }
             sleep(PAUSE).await;
         }
-        Err(UninstallError::Gates(left))
+        Err(UninstallError::Left(left.into_iter().map(|namespace| namespace.name.to_string()).collect()))
     }
 
-    /// The Namespaces that bear anything of a gate.
-    async fn gated(&self) -> Result<Vec<String>, ListError> {
+    /// The Namespaces that bear anything of the operator's.
+    async fn marked(&self) -> Result<Vec<NamespaceFact>, ListError> {
         let mut pages = Pages::of(self.client.clone(), Source::Namespaces, None, None);
-        let mut gated = Vec::new();
+        let mut marked = Vec::new();
         while let Some(page) = pages.next().await? {
-            gated.extend(page.iter().filter_map(|object| gated_name(object)));
+            marked.extend(page.iter().filter_map(|object| marked_namespace(object)));
         }
-        Ok(gated)
-    }
-
-    async fn remove_gate(&self, namespace: &str) {
-        let path = object_path(Source::Namespaces, None, namespace);
-        let uri = format!("{path}?fieldManager={GATE_MANAGER}");
-        let body = serde_json::to_vec(&removed_gate()).expect("JSON");
-        let request = send(Method::PATCH, &uri, "application/merge-patch+json", body);
-        match timeout(REQUEST, self.client.request::<Value>(request)).await {
-            Ok(Ok(_)) => tracing::info!(namespace, "gate removed"),
-            Ok(Err(error)) => tracing::warn!(namespace, error = said(&error), "gate could not be removed"),
-            Err(_) => tracing::warn!(namespace, error = "no answer", "gate could not be removed"),
-        }
+        Ok(marked)
     }
 }
 
-fn gated_name(object: &RawValue) -> Option<String> {
+/// Before the gate opens, so that what is not put back stays marked.
+async fn put_back(writer: &Writer, namespace: &Name) -> bool {
+    let back = Write::Scale { namespace: namespace.clone(), scale: Scale::Back };
+    match writer.carry_out(&back).await {
+        Outcome::Scaled(Scaled { left, failed, .. }) => {
+            let said = |what: &[String]| what.join("; ");
+            if !left.is_empty() {
+                tracing::warn!(%namespace, left = said(&left), "left alone");
+            }
+            if !failed.is_empty() {
+                tracing::warn!(%namespace, failed = said(&failed), "not put back");
+            }
+            failed.is_empty()
+        }
+        outcome => outcome == Outcome::Gone,
+    }
+}
+
+fn opened(namespace: &Name) -> Write {
+    let (message, ceilings, scaled_down) = (None, None, None);
+    Write::Gate { namespace: namespace.clone(), gate: Gate::Open, message, ceilings, scaled_down }
+}
+
+fn marked_namespace(object: &RawValue) -> Option<NamespaceFact> {
     let Fact::Namespace(namespace) = Observed::read(Source::Namespaces, object.get()).ok()?.fact else { return None };
-    let is_gated =
-        namespace.labels.get(GATE_LABEL).is_some() || namespace.gate_message.is_some() || namespace.ceilings.is_some();
-    is_gated.then(|| namespace.name.to_string())
+    let NamespaceFact { labels, gate_message, ceilings, scaled_down, .. } = &namespace;
+    let is_marked =
+        labels.get(GATE_LABEL).is_some() || gate_message.is_some() || ceilings.is_some() || scaled_down.is_some();
+    is_marked.then_some(namespace)
 }

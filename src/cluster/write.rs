@@ -19,7 +19,7 @@ use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 use tokio::time::timeout;
 
-pub use gate::{FIELD_MANAGER as GATE_MANAGER, label as gate_label, removed as removed_gate};
+pub use gate::label as gate_label;
 
 use super::connect::said;
 use super::lease::Claim;

@@ -40,7 +40,9 @@ fn s17_an_upgrade_never_opens_a_gate_and_an_uninstall_leaves_none() {
     // As a rolling update does: a new replica with the new configuration before an old one goes.
     let [mut a, b] = installed.operators;
     thread::scope(|scope| {
-        let upgrade = scope.spawn(|| install(cluster, &["config.writesPerSecond=10", "gate.exemptUsers={flux}"]));
+        let upgrade = scope.spawn(|| {
+            install(cluster, &["config.writesPerSecond=10", "gate.exemptUsers={flux}", "scaleDown.enabled=true"])
+        });
         while !upgrade.is_finished() {
             assert!(refused().contains("opex-scale-gate"));
         }
@@ -51,6 +53,9 @@ fn s17_an_upgrade_never_opens_a_gate_and_an_uninstall_leaves_none() {
     b.terminate().unwrap();
     assert!(refused().contains("opex-scale-gate"));
 
+    grounds[1].patch("bgt/team", r#"{"spec":{"thresholds":[{"percent":100,"of":"Actual","action":"ScaleDown"}]}}"#);
+    grounds[1].settle("deploy/web", ".spec.replicas", "1");
+
     let spent = grounds[0].spent("bgt/team");
     uninstall(cluster);
     for ground in &grounds {
@@ -59,6 +64,7 @@ fn s17_an_upgrade_never_opens_a_gate_and_an_uninstall_leaves_none() {
             Default::default()
         );
     }
+    assert_eq!(grounds[1].field("deploy/web", ".spec.replicas"), "2", "what was scaled down is put back");
     // Replicas that still run stand still.
     assert_eq!(cluster.leader().as_deref(), Some("uninstall"));
     assert!(a.process.is_running() && c.process.is_running());
@@ -91,7 +97,7 @@ fn uninstall(cluster: &Cluster) {
     let output = command.output().unwrap();
     let said = format!("{}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
     println!("{said}");
-    assert!(output.status.success() && said.contains("gate removed"), "{OPERATOR}: {said}");
+    assert!(output.status.success() && said.contains("gate set"), "{OPERATOR}: {said}");
 }
 
 /// Every gate as it changes.

@@ -63,6 +63,11 @@ impl Standstill {
         Ok(standstill)
     }
 
+    /// By which writes are allowed meanwhile.
+    pub fn claim(&self) -> Claim {
+        self.elector.claim.clone()
+    }
+
     /// Keeps it.
     pub async fn prolong(&mut self) -> Result<(), StandstillError> {
         if self.renewed.elapsed() > KEPT / 3 {
@@ -73,7 +78,6 @@ impl Standstill {
 
     /// Gives it back, so that a replica goes on where the uninstall did not.
     pub async fn end(mut self) {
-        self.elector.claim.extend(Instant::now() + DURATION);
         self.elector.give_up().await;
     }
 
@@ -86,8 +90,10 @@ impl Standstill {
             let exists = elector.lease.is_some();
             let spec = LeaseSpec { lease_duration_seconds: i32::try_from(KEPT.as_secs()).ok(), ..elector.spec(1) };
             let (method, name) = if exists { (Method::PUT, Some(NAME)) } else { (Method::POST, None) };
+            let sent = Instant::now();
             if elector.put(method, spec, name).await? {
-                *renewed = Instant::now();
+                *renewed = sent;
+                elector.claim.extend(sent + KEPT);
                 return Ok(holder.filter(|holder| !holder.is_empty() && *holder != elector.me));
             }
             sleep(LOOK / 10).await;

@@ -8,7 +8,7 @@ use crate::cluster::resource::object_path;
 use crate::engine::observed::Source;
 
 /// The field manager of gates.
-pub const FIELD_MANAGER: &str = "opex-operator-gate";
+const FIELD_MANAGER: &str = "opex-operator-gate";
 
 impl Writer {
     pub(super) async fn gate(
@@ -34,11 +34,6 @@ pub fn label(gate: Gate) -> Option<&'static str> {
         Gate::BlockScaleUp => Some("block-scale-up"),
         Gate::Block => Some("block"),
     }
-}
-
-/// The patch that removes all that a gate writes on a Namespace.
-pub fn removed() -> Value {
-    patch(Gate::Open, None, None)
 }
 
 /// What is null is removed.
