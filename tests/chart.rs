@@ -166,7 +166,7 @@ fn takes_over_what_was_applied_without_helm(cluster: &Cluster) {
     let install = "install opex-operator CHART --set replicaCount=2";
     let refused = helm(cluster, install, &[]).expect_refused();
     assert!(refused.contains("exists and cannot be imported"), "{refused}");
-    helm(cluster, install, &["--take-ownership", "--wait", "--timeout=90s"]).expect();
+    helm(cluster, install, &["--take-ownership", "--force-conflicts", "--wait", "--timeout=90s"]).expect();
     wait_for("the gate", Duration::from_secs(30), || is_gated(cluster)).unwrap();
 }
 
