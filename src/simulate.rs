@@ -104,10 +104,14 @@ impl Twins {
     pub fn observe(&mut self, observed: &Observed, at: Seconds) {
         self.known.insert(observed.id);
         match &observed.fact {
-            Fact::Budget(budget) => self.show(budget.metadata.namespace.as_deref(), &budget.metadata, &budget.status),
+            Fact::Budget(budget) => {
+                let status = budget.status.as_ref();
+                self.show(budget.metadata.namespace.as_deref(), &budget.metadata, status);
+            }
+
             Fact::ClusterBudget(budget) => {
-                let status = budget.status.as_ref().map(|status| status.budget.clone());
-                self.show(None, &budget.metadata, &status);
+                let status = budget.status.as_ref().map(|status| &status.budget);
+                self.show(None, &budget.metadata, status);
             }
             _ => {}
         }
@@ -116,14 +120,19 @@ impl Twins {
         }
     }
 
-    fn show(&mut self, namespace: Option<&str>, metadata: &ObjectMeta, status: &Option<BudgetStatus>) {
+    fn show(&mut self, namespace: Option<&str>, metadata: &ObjectMeta, status: Option<&BudgetStatus>) {
         let key = BudgetKey::of(namespace.map(Into::into), metadata.name.as_deref().unwrap_or_default().into());
-        self.shown.extend(status.clone().map(|status| (key, status)));
+        self.shown.extend(status.map(|status| (key, status.clone())));
     }
 
     /// Everything of a source was taken in, as it was at a version.
     pub fn listed(&mut self, source: Source, version: u64, at: Seconds) {
         self.both(&Event::Listed { tag: Tag { source, version }, held: None }, at);
+    }
+
+    /// All samples of what Pods use were taken in.
+    pub fn heard(&mut self, tag: Tag, at: Seconds) {
+        self.both(&Event::Heard { tag }, at);
     }
 
     /// An optional source cannot be seen.
@@ -170,6 +179,10 @@ impl Twins {
                 None => comparison.notes.push(unknown(budget)),
             }
             comparison.notes.extend(unpriced(budget));
+            if budget.spec.basis.is_sampled() {
+                let note = "goes by what Pods use: another Pod counts as the newest of its workload does now";
+                comparison.notes.push(format!("{} {note}", named(budget)));
+            }
         }
         for budget in now.iter().filter(|budget| concerned.counts(budget)) {
             if !then.iter().any(|after| after.key == budget.key) {

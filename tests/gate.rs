@@ -1,10 +1,14 @@
 //! The gate on a real control plane, without an operator: namespaces are labelled by hand. The
 //! numbers are those of the scenarios that the gate must pass.
 
+#[path = "gate/attempts.rs"]
+mod attempts;
 #[path = "gate/by_hand.rs"]
 mod by_hand;
 #[path = "support/case.rs"]
 mod case;
+#[path = "gate/documented.rs"]
+mod documented;
 #[path = "gate/gitops.rs"]
 mod gitops;
 #[path = "support/ground.rs"]
@@ -13,14 +17,20 @@ mod ground;
 mod growth;
 #[path = "gate/guards.rs"]
 mod guards;
+#[path = "gate/healing.rs"]
+mod healing;
 #[path = "support/installed.rs"]
 mod installed;
 #[path = "support/manifests.rs"]
 mod manifests;
+#[path = "gate/rights.rs"]
+mod rights;
 #[path = "gate/spend.rs"]
 mod spend;
 #[path = "gate/upkeep.rs"]
 mod upkeep;
+#[path = "gate/ways.rs"]
+mod ways;
 
 use std::time::Duration;
 

@@ -37,6 +37,8 @@ mod reference;
 mod rewound;
 #[path = "laws/sampled.rs"]
 mod sampled;
+#[path = "laws/scaling.rs"]
+mod scaling;
 #[path = "laws/server.rs"]
 mod server;
 #[path = "laws/sharing.rs"]

@@ -98,7 +98,8 @@ struct Report {
 /// What would be asked of the API server, and its answer.
 #[derive(Debug, Serialize)]
 struct Request {
-    request: String,
+    #[serde(rename = "request")]
+    what: String,
     #[serde(flatten)]
     answer: Answer,
     #[serde(skip_serializing_if = "Vec::is_empty")]
@@ -123,16 +124,16 @@ impl SimulateArgs {
         let client = connect(self.context, &clock).await?;
         let discovery = Discovery::read(&client).await?;
         let namespace = self.namespace.unwrap_or_else(|| client.default_namespace().to_owned());
-        let resolver = Resolver { client: client.clone(), discovery: &discovery, namespace };
+        let look_up = Resolver { client: client.clone(), discovery: &discovery, namespace };
         let mut resolved = Vec::new();
         for file in &self.files {
-            resolved.extend(resolver.apply(file).await?);
+            resolved.extend(look_up.apply(file).await?);
         }
         for Scale { target, replicas } in &self.scale {
-            resolved.push(resolver.scale(target, *replicas).await?);
+            resolved.push(look_up.scale(target, *replicas).await?);
         }
         for target in &self.delete {
-            resolved.push(resolver.delete(target).await?);
+            resolved.push(look_up.delete(target).await?);
         }
         let look = Look {
             client,
@@ -142,7 +143,7 @@ impl SimulateArgs {
             namespaces: all(&resolved),
         };
         let Snapshot { mut twins, mut around, concerned, mut notes } = look.take().await?;
-        around.default_class = resolver.default_class().await;
+        around.default_class = look_up.default_class().await;
         let (changes, requests): (Vec<_>, Vec<_>) =
             resolved.into_iter().map(|Resolved { change, request, .. }| (change, request)).unzip();
         let imagined = Imagined::of(&changes, &around);

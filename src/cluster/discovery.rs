@@ -55,13 +55,14 @@ struct Version {
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
 struct Resource {
-    resource: String,
+    #[serde(rename = "resource")]
+    plural: String,
     #[serde(default)]
     response_kind: Kind,
     #[serde(default)]
     scope: String,
-    #[serde(default)]
-    singular_resource: String,
+    #[serde(rename = "singularResource", default)]
+    singular: String,
     #[serde(default)]
     short_names: Vec<String>,
     #[serde(default)]
@@ -127,13 +128,13 @@ impl Group {
 
 impl Resource {
     fn served(self, group: String, version: String) -> Served {
-        let names = self.short_names.into_iter().chain([self.singular_resource]);
+        let names = self.short_names.into_iter().chain([self.singular]);
         Served {
             group,
             version,
             names: names.chain([self.response_kind.kind.to_lowercase()]).collect(),
             kind: self.response_kind.kind,
-            plural: self.resource,
+            plural: self.plural,
             namespaced: self.scope == "Namespaced",
             scales: self.subresources.iter().any(|sub| sub.subresource == "scale"),
         }

@@ -16,7 +16,7 @@ use super::resource::{Resource, collection_path};
 use crate::api::{AllocateBy, Mode, PricePlan};
 use crate::clock::Clock;
 use crate::engine::machine::{Fact, Settings, Unwatched};
-use crate::engine::observed::Source;
+use crate::engine::observed::{Source, Tag};
 use crate::engine::selector::Selector;
 use crate::facts::Kind;
 use crate::observe::Observed;
@@ -73,6 +73,9 @@ struct Reader<'a> {
     plans: Vec<PricePlan>,
     /// The namespaces of each ClusterBudget that counts several together.
     pots: Vec<Selector>,
+    /// The plans in use, and whether a budget goes by what Pods use.
+    used: BTreeSet<String>,
+    sampled: bool,
 }
 
 // === impl Look ===
@@ -93,9 +96,12 @@ impl Look<'_> {
         let concerned = Concerned { namespaces: self.namespaces.clone(), labels: Vec::new(), whole: true };
         let (twins, around) = (Twins::new(&settings), Surroundings::default());
         let snapshot = Snapshot { twins, around, concerned, notes: Vec::new() };
-        let mut reader = Reader { look: self, snapshot, plans: Vec::new(), pots: Vec::new() };
+        let mut reader =
+            Reader { look: self, snapshot, plans: Vec::new(), pots: Vec::new(), used: BTreeSet::new(), sampled: false };
         let at = self.clock.second();
-        statements.iter().for_each(|statement| reader.snapshot.twins.observe(statement, at));
+        for statement in &statements {
+            reader.snapshot.twins.observe(statement, at);
+        }
         reader.snapshot.twins.listed(Source::Statements, version, at);
         reader.read().await?;
         Ok(reader.snapshot)
@@ -183,6 +189,15 @@ impl Reader<'_> {
             self.snapshot.concerned.whole = false;
             self.items(Whole::Namespaces).await?;
         }
+        if self.sampled {
+            self.samples(if self.snapshot.concerned.whole { whole } else { Whole::Namespaces }).await?;
+        }
+        for plan in self.plans.iter().filter(|plan| !plan.spec.meters.is_empty()) {
+            let name = plan.metadata.name.as_deref().unwrap_or_default();
+            if self.used.contains(name) {
+                self.snapshot.notes.push(format!("PricePlan {name}: what its meters will count is not foreseen"));
+            }
+        }
         self.snapshot.around.now = Timestamp::from_second(self.look.clock.second()).unwrap_or_default();
         Ok(())
     }
@@ -203,6 +218,38 @@ impl Reader<'_> {
             };
             self.snapshot.twins.unwatched(source, why, self.look.clock.second());
         }
+        Ok(())
+    }
+
+    /// What Pods use, where a budget goes by that.
+    async fn samples(&mut self, whole: Whole) -> Result<(), SnapshotError> {
+        let source = Source::PodMetrics;
+        let namespaces = self.look.namespaces.as_ref().filter(|_| matches!(whole, Whole::Namespaces));
+        let within = namespaces.map_or_else(
+            || vec![String::new()],
+            |names| names.iter().map(|name| format!("namespaces/{name}/")).collect(),
+        );
+        let at = self.look.clock.second();
+        let tag = Tag { source, version: u64::try_from(at).unwrap_or_default() };
+        for within in within {
+            let path = format!("/apis/metrics.k8s.io/v1beta1/{within}pods");
+            let mut pages = Pages::at(self.look.client.clone(), source, path, None);
+            loop {
+                let page = match pages.next().await {
+                    Ok(Some(page)) => page,
+                    Ok(None) => break,
+                    Err(error) => {
+                        self.snapshot.notes.push(format!("what Pods use is not known: {error}"));
+                        return Ok(());
+                    }
+                };
+                for object in page {
+                    self.snapshot.twins.observe(&Observed { tag, ..observed(source, &object)? }, at);
+                    self.snapshot.around.samples.push(whole_object(source, &object)?);
+                }
+            }
+        }
+        self.snapshot.twins.heard(tag, at);
         Ok(())
     }
 
@@ -268,7 +315,13 @@ impl Reader<'_> {
                 snapshot.around.plans.push(classes(&plan));
                 self.plans.push(*plan);
             }
+            Fact::Budget(budget) => {
+                self.sampled |= budget.spec.basis.is_sampled();
+                self.used.insert(budget.spec.price_plan.clone());
+            }
             Fact::ClusterBudget(budget) if budget.spec.mode == Mode::Shared => {
+                self.sampled |= budget.spec.budget.basis.is_sampled();
+                self.used.insert(budget.spec.budget.price_plan.clone());
                 let selector = budget.spec.namespace_selector.as_ref().map(Selector::compile);
                 self.pots.push(selector.map(Result::unwrap_or_default).unwrap_or_default());
             }

@@ -93,10 +93,11 @@ impl Plan {
         if is_ours && value != target {
             self.step(workload, target, entry.paused.clone());
         }
-        match floor {
-            Some(_) if is_ours => self.put(workload, Entry { from: value, set: target, ..entry.clone() }),
-            None if !is_ours || value == target => drop(self.record.entries.remove(&workload.uid)),
-            _ => {}
+        let is_back = floor == RESTORED && (!is_ours || value == target);
+        if is_back {
+            self.record.entries.remove(&workload.uid);
+        } else if is_ours {
+            self.put(workload, Entry { from: value, set: target, ..entry.clone() });
         }
         if !is_ours && value != target {
             self.leave(workload, Why::Changed { value, set: entry.set });

@@ -28,6 +28,8 @@ pub struct Surroundings {
     pub plans: Vec<Classes>,
     /// The claims that exist.
     pub claims: Vec<Value>,
+    /// What Pods use, where a budget goes by that.
+    pub samples: Vec<Value>,
     /// The StorageClass of claims that name none.
     pub default_class: String,
     pub now: Timestamp,
@@ -275,9 +277,11 @@ impl Change {
             into.notes.push(format!("{}: the devices that its Pods claim are not counted", self.name));
         }
         let labels = &model["metadata"]["labels"];
+        let sample = newest.and_then(|pod| find(&around.samples, self.namespace(), name_of(pod)));
         for (name, node) in wanted {
             let node = node.as_deref().or(place.node.as_deref());
             into.there.push(template::pod(&name, after, labels, spec, node, around.now));
+            into.there.extend(sample.map(|sample| template::renamed(sample, &name)));
             self.bring_claims(model, &name, around, into);
         }
     }
@@ -319,8 +323,12 @@ impl Surroundings {
     }
 
     fn claim(&self, namespace: &str, name: &str) -> Option<&Value> {
-        self.claims.iter().find(|claim| claim["metadata"]["namespace"] == namespace && name_of(claim) == name)
+        find(&self.claims, namespace, name)
     }
+}
+
+fn find<'a>(objects: &'a [Value], namespace: &str, name: &str) -> Option<&'a Value> {
+    objects.iter().find(|object| object["metadata"]["namespace"] == namespace && name_of(object) == name)
 }
 
 fn name_of(object: &Value) -> &str {

@@ -89,6 +89,13 @@ pub fn made(object: &Value, now: Timestamp) -> Value {
     object
 }
 
+/// The same of another Pod.
+pub fn renamed(sample: &Value, pod: &str) -> Value {
+    let mut sample = sample.clone();
+    sample["metadata"] = json!({"namespace": sample["metadata"]["namespace"], "name": pod});
+    sample
+}
+
 /// A copy that says nothing of when it was written: it is edited now, and no version of a plan that was written down is
 /// this one.
 pub fn edited(object: &Value) -> Value {

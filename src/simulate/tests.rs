@@ -51,8 +51,24 @@ fn pod(name: &str, from: &str) -> Value {
         "status": {"phase": "Running"}})
 }
 
-/// 40 seconds after noon.
+/// 40 seconds after noon, of the Budget as it was made.
 fn compared(status: &Value, there: Vec<Value>, gone: Vec<Value>) -> Row {
+    let comparison = comparison(&json!({"status": status}), &[], there, gone);
+    assert_eq!((comparison.rows.len(), comparison.notes.len()), (1, 0), "{comparison:?}");
+    comparison.rows[0].clone()
+}
+
+/// The same of a Budget with other fields, and of more objects.
+fn comparison(budget: &Value, more: &[Value], there: Vec<Value>, gone: Vec<Value>) -> Comparison {
+    let merge = |object: &mut Value| {
+        for (field, value) in budget.as_object().unwrap() {
+            object[field] = value.clone();
+        }
+    };
+    compare(&merge, more, there, gone)
+}
+
+fn compare(merge: &dyn Fn(&mut Value), more: &[Value], there: Vec<Value>, gone: Vec<Value>) -> Comparison {
     let settings = Settings {
         cluster: "c".to_owned(),
         namespace: "opex-system".into(),
@@ -64,9 +80,9 @@ fn compared(status: &Value, there: Vec<Value>, gone: Vec<Value>) -> Row {
         retained: usize::MAX,
     };
     let (mut twins, at) = (Twins::new(&settings), second(NOON) + 40);
-    for mut object in cluster() {
+    for mut object in cluster().into_iter().chain(more.iter().cloned()) {
         if object["kind"] == "Budget" {
-            object["status"] = status.clone();
+            merge(&mut object);
         }
         twins.observe(&read(&object).unwrap().unwrap(), at);
     }
@@ -75,9 +91,7 @@ fn compared(status: &Value, there: Vec<Value>, gone: Vec<Value>) -> Row {
     }
     twins.start(&Imagined { there, gone, notes: Vec::new() }, at).unwrap();
     let namespaces = Some(["team".to_owned()].into());
-    let comparison = twins.compare(&Concerned { namespaces, labels: Vec::new(), whole: true });
-    assert_eq!((comparison.rows.len(), comparison.notes.len()), (1, 0), "{comparison:?}");
-    comparison.rows[0].clone()
+    twins.compare(&Concerned { namespaces, labels: Vec::new(), whole: true })
 }
 
 #[test]
@@ -120,4 +134,18 @@ fn what_vanished_before_anybody_looked_was_spent() {
     let mut earlier = shown();
     earlier["period"]["label"] = json!("2025");
     assert_eq!(compared(&earlier, Vec::new(), Vec::new()).spent, "1040.00", "of another period");
+}
+
+#[test]
+fn by_usage_another_pod_uses_what_the_newest_does() {
+    let sample = |pod: &str| {
+        json!({"apiVersion": "metrics.k8s.io/v1beta1", "kind": "PodMetrics", "metadata": {"name": pod, "namespace": "team"},
+            "timestamp": "2026-11-21T12:00:10Z", "window": "15s", "containers": [{"usage": {"cpu": "2", "memory": "1"}}]})
+    };
+    let spec = json!({"contact": "c", "pricePlan": "p", "period": {"every": "Year"}, "basis": "Usage"});
+    let there = vec![pod("more", "2026-11-21T12:00:40Z"), sample("more")];
+    let comparison = comparison(&json!({"spec": spec}), &[sample("web")], there, Vec::new());
+    let per_day = &comparison.rows[0].per_day;
+    assert_eq!((per_day.now.as_str(), per_day.then.as_str()), ("172800.00", "345600.00"));
+    assert!(comparison.notes.iter().any(|note| note.contains("goes by what Pods use")), "{comparison:?}");
 }

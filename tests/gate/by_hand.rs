@@ -20,7 +20,9 @@ impl Ground<'static> {
     pub fn new(namespace: &'static str, manifests: &[String]) -> Self {
         Self::on(shared(), namespace, manifests)
     }
+}
 
+impl Ground<'_> {
     /// Sets the gate as the operator does, in one patch, and waits until the API server goes by it.
     pub fn gate(&self, state: &str, ceilings: Option<&str>) {
         static SERIAL: AtomicU32 = AtomicU32::new(0);

@@ -13,6 +13,7 @@ use opex_operator::observe::Observed;
 use serde_json::{Value, json};
 
 use crate::reference::{Change, Event, Seconds};
+use crate::scaling::Scales;
 use crate::server::{Server, applied, deleted, place};
 
 /// What befalls the replicas, and when.
@@ -43,6 +44,8 @@ pub struct Simulation {
     replicas: Vec<Replica>,
     now: Seconds,
     trouble: Option<(bool, Seconds)>,
+    /// Workloads of the namespace `a`, where gates are written.
+    pub scales: Option<Scales>,
     /// What Prometheus counts, and until when it is silent.
     prometheus: Option<fn(&Question) -> Answer>,
     silent: Seconds,
@@ -79,6 +82,7 @@ impl Simulation {
             replicas: Vec::new(),
             now: 0,
             trouble: None,
+            scales: None,
             prometheus: None,
             silent: 0,
             seldom: false,

@@ -1,5 +1,6 @@
 //! What the tiny API server does with what a replica wants written.
 
+use opex_operator::cluster::write::gate_label;
 use opex_operator::engine::machine::Event as News;
 use opex_operator::engine::observed::Source;
 use opex_operator::engine::write::{Outcome, Write};
@@ -17,6 +18,13 @@ impl Simulation {
                 assert_eq!(first, note, "a retry tells the same");
             }
             let done = trouble.is_none_or(|(done, _)| done);
+            if let (Write::Scale { scale, .. }, Some(scales)) = (&write, &mut self.scales) {
+                // What is lost was done in part.
+                let outcome = scales.carry_out(*scale, done);
+                let outcome = if trouble.is_some() { Outcome::Failed } else { outcome };
+                self.replicas[0].machine.ingest(News::Done { key: write.key(), outcome }, self.now);
+                continue;
+            }
             let outcome = if done { self.write(&write) } else { Outcome::Failed };
             let outcome = if trouble.is_some() { Outcome::Failed } else { outcome };
             self.replicas[0].machine.ingest(News::Done { key: write.key(), outcome }, self.now);
@@ -75,6 +83,7 @@ impl Simulation {
                 let event = (key.reason(), note.clone());
                 self.server.events.entry(format!("{key:?} {:?}", about.uid)).or_insert(event);
             }
+            Write::Gate { .. } if self.scales.is_some() => return self.set_gate(write),
             Write::Gate { .. } | Write::Scale { .. } => {}
         }
         Outcome::Written { version: Some(self.server.version.to_string()) }
@@ -103,6 +112,23 @@ impl Simulation {
             "spec": spec,
         });
         self.store(Source::Statements, key, object);
+        Outcome::Written { version: Some(self.server.version.to_string()) }
+    }
+
+    fn set_gate(&mut self, write: &Write) -> Outcome {
+        let Write::Gate { namespace, gate, message, ceilings, scaled_down } = write else { unreachable!("a gate") };
+        let key = format!("/{namespace}");
+        let Some(mut object) = self.server.objects.get(&(Source::Namespaces, key.clone())).cloned() else {
+            return Outcome::Gone;
+        };
+        object["metadata"]["labels"]["opex.dev/gate"] = json!(gate_label(*gate));
+        object["metadata"]["annotations"] = json!({
+            "opex.dev/gate-message": message, "opex.dev/ceilings": ceilings, "opex.dev/scaled-down": scaled_down,
+        });
+        for kind in ["labels", "annotations"] {
+            object["metadata"][kind].as_object_mut().expect("a map").retain(|_, value| !value.is_null());
+        }
+        self.store(Source::Namespaces, key, object);
         Outcome::Written { version: Some(self.server.version.to_string()) }
     }
 

@@ -5,9 +5,10 @@ use std::time::Duration;
 
 use opex_cluster::{Cluster, Options, needs_own_cluster, wait_until};
 
-use crate::budgets::{PLAN, budget};
+use crate::budgets::{BLOCK_SCALE_UP, PLAN, budget};
 use crate::ground::{Ground, PATIENCE};
 use crate::installed::install;
+use crate::manifests::deployment;
 use crate::replicas::start;
 
 #[test]
@@ -40,8 +41,17 @@ fn each_fault_is_named_with_its_remedy() {
         ],
     );
 
-    let ground = Ground::on(&cluster, "opex-check", &[budget("team", 1, "").replace("per-second", "nowhere")]);
+    let unpriced = budget("team", 1, "").replace("per-second", "nowhere");
+    let ground = Ground::on(&cluster, "opex-check", &[deployment("web", 1), unpriced]);
     ground.condition("bgt/team", "Ready", "False", "PlanNotFound");
+    ground.close(&budget("spent", 1, BLOCK_SCALE_UP), "block-scale-up");
+    for missing in ["policy/opex-scale-gate", "policybinding/opex-scale-gate-deny"] {
+        ground.condition("bgt/spent", "Enforced", "True", "GateClosed");
+        ground.kubectl(&format!("delete validatingadmission{missing}")).expect();
+        ground.condition("bgt/spent", "Enforced", "False", "PolicyMissing");
+        install(&cluster, &[]);
+    }
+    ground.condition("bgt/spent", "Enforced", "True", "GateClosed");
     ground.kubectl("delete validatingadmissionpolicybinding opex-scale-gate-deny").expect();
     ground.kubectl("delete clusterrolebinding opex-operator").expect();
     says(

@@ -18,6 +18,7 @@ fn s13_an_override_opens_the_gate_until_its_end() {
     let ground = Ground::new("opex-override", &[deployment("web", 1)]);
     ground.runs("web", 1);
     ground.close(&budget("team", 1, BLOCK_SCALE_UP), "block-scale-up");
+    ground.condition("bgt/team", "Exceeded", "True", "LimitReached");
     let crossed = ground.field("bgt/team", ".status.thresholds[0].crossedAt");
     let until = ground.now() + SignedDuration::from_secs(15);
 

@@ -3,6 +3,8 @@
 use opex_cluster::wait_for;
 
 use crate::budgets::{BLOCK, BLOCK_SCALE_UP, budget, budget_of};
+use crate::case::Want::Denied;
+use crate::case::{case, check};
 use crate::ground::{Ground, PATIENCE};
 use crate::manifests::deployment;
 
@@ -83,4 +85,26 @@ fn s18_a_plan_deleted_while_used_blocks_nothing_new() {
     ground.condition("bgt/team", "Exceeded", "True", "LimitReached");
     ground.kubectl("delete bgt/other").expect();
     ground.closed("block-scale-up", "Budget \"team\" is used up (1.00 EUR");
+}
+
+#[test]
+fn a_budget_used_up_by_a_contract_says_so() {
+    let ground = Ground::new("opex-contract", &[deployment("web", 1)]);
+    ground.make(
+        "{apiVersion: billing.opex.dev/v1alpha1, kind: PricePlan, metadata: {name: opex-contract}, spec: {currency: EUR, \
+         recurring: [{name: support, category: Support, amount: 86400, every: Day, from: 2026-01-01, \
+         allocate: {by: Namespaces, namespaces: {opex-contract: 1}}}]}}",
+    );
+    ground.make(&budget_by("opex-contract"));
+    ground.closed(
+        "block-scale-up",
+        "Its fixed charges alone come to that: scaling down cannot recover them. Ask finops@",
+    );
+    let reason = r#".status.conditions[?(@.type=="Exceeded")].message"#;
+    assert!(ground.field("bgt/team", reason).contains("scaling down cannot recover them"));
+    check(
+        &ground,
+        &[case("scale deploy/web --replicas=2", Denied("Up to 1 replica is allowed. Its fixed charges alone"))],
+    );
+    ground.kubectl("delete priceplan/opex-contract").expect();
 }

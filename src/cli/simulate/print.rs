@@ -36,9 +36,9 @@ pub(super) fn table(report: &Report, to: &mut impl Write) -> anyhow::Result<()> 
     writeln!(to)?;
     for request in &report.requests {
         match &request.answer {
-            Answer::Admitted => writeln!(to, "{}: admitted", request.request)?,
-            Answer::Refused(message) => writeln!(to, "{}: refused: {message}", request.request)?,
-            Answer::NotAsked(message) => writeln!(to, "{}: not asked: {message}", request.request)?,
+            Answer::Admitted => writeln!(to, "{}: admitted", request.what)?,
+            Answer::Refused(message) => writeln!(to, "{}: refused: {message}", request.what)?,
+            Answer::NotAsked(message) => writeln!(to, "{}: not asked: {message}", request.what)?,
         }
         for warning in &request.warnings {
             writeln!(to, "  Warning: {warning}")?;

@@ -298,8 +298,8 @@ fn merged(before: Option<&Value>, manifest: &Value) -> Value {
 // === impl Asked ===
 
 impl Asked {
-    fn request(self, request: String) -> Request {
-        Request { request, answer: self.answer, warnings: self.warnings }
+    fn request(self, what: String) -> Request {
+        Request { what, answer: self.answer, warnings: self.warnings }
     }
 }
 

@@ -32,17 +32,18 @@ impl Machine {
     ) -> Vec<Condition> {
         let figures = state.decision.figures.as_ref();
         let limit = state.decision.limit.as_ref();
+        let spent = format!("{} of {} spent", said(status.spent.as_ref()), said(status.limit.as_ref()));
         let exceeded: Verdict = match (figures, limit) {
             (Some(f), Some(limit)) if f.spent >= (&limit.level).into() => (
                 true,
                 "LimitReached",
-                format!("{} of {} spent", said(status.spent.as_ref()), said(status.limit.as_ref())),
+                if f.fixed >= (&limit.level).into() {
+                    format!("{spent}; fixed charges alone come to that: scaling down cannot recover them")
+                } else {
+                    spent
+                },
             ),
-            (Some(_), Some(_)) => (
-                false,
-                "WithinLimit",
-                format!("{} of {} spent", said(status.spent.as_ref()), said(status.limit.as_ref())),
-            ),
+            (Some(_), Some(_)) => (false, "WithinLimit", spent),
             _ => unlimited(spec, figures.is_some()),
         };
         let forecast = status.forecast.as_ref().map(|f| &f.amount);

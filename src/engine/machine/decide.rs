@@ -34,6 +34,8 @@ pub(super) struct Decision {
     pub since: Seconds,
     /// The threshold that asks for the gate, and since when it is crossed.
     pub cause: Option<(i32, Measure, Seconds)>,
+    /// What no scaling can recover has reached that threshold by itself.
+    pub beyond_scaling: bool,
     /// How far that threshold asks to scale down.
     pub down: Option<ScaleDown>,
     /// An override without an amount holds the gate open.
@@ -64,12 +66,17 @@ impl Machine {
         }
     }
 
-    /// Evaluates one budget; returns when to do it again. What its limit was since it was last looked at counts in order.
+    /// Evaluates one budget; returns when to do it again. What its limit was since it was last looked at counts in
+    /// order: what was crossed under one limit is seen in its last second, for from the next on all is decided anew.
     fn evaluate(&mut self, key: &BudgetKey, now: Seconds) -> Seconds {
         let known = self.budgets.get(key).filter(|state| state.exists && state.latched.is_some());
         let mut since = known.map_or(now, |state| state.evaluated);
-        while let Some(change) = self.next_limit(key, since).filter(|change| *change < now) {
-            self.look(key, change);
+        while let Some(change) = self.next_limit(key, since).filter(|change| *change <= now) {
+            for instant in [change - 1, change] {
+                if since < instant && instant < now {
+                    self.look(key, instant);
+                }
+            }
             since = change;
         }
         self.look(key, now)
@@ -102,8 +109,12 @@ impl Machine {
         let (action, cause) = if over || overridden || never { (Action::Notify, None) } else { state.asked(&spec) };
         let (gate, down) = (gate_of(action), (action == Action::ScaleDown).then(|| spec.scale_down.clone()));
         let next = self.next_look(key, &spec, id, &figures, limit.as_ref(), now);
+        let beyond_scaling = cause.zip(limit.as_ref()).is_some_and(|((percent, of, _), limit)| {
+            of == Measure::Actual && figures.fixed >= evaluate::level(&limit.level, percent)
+        });
         let figures = Some(figures);
-        self.set_decision(key, Decision { figures, limit, gate, cause, down, overridden, since: now }, now);
+        let decision = Decision { figures, limit, gate, cause, beyond_scaling, down, overridden, since: now };
+        self.set_decision(key, decision, now);
         next
     }
 
@@ -228,9 +239,8 @@ impl Machine {
 impl Decision {
     /// Whether nothing but figures differs.
     fn asks_the_same(&self, other: &Self) -> bool {
-        let Self { gate, cause, down, limit, overridden, figures: _, since: _ } = self;
-        (gate, cause, down, limit, overridden)
-            == (&other.gate, &other.cause, &other.down, &other.limit, &other.overridden)
+        let asked = |of: &Self| (of.gate, of.cause, of.beyond_scaling, of.overridden);
+        asked(self) == asked(other) && self.down == other.down && self.limit == other.limit
     }
 }
 

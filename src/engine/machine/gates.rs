@@ -3,6 +3,7 @@
 use std::collections::VecDeque;
 use std::fmt::Write as _;
 
+use super::scaling::Hold;
 use super::{BudgetState, Machine};
 use crate::api::{Gate, Measure, ScaleCeiling};
 use crate::engine::budget::{Budget, BudgetKey};
@@ -71,12 +72,13 @@ impl Machine {
                 self.dirty_gates.insert(namespace);
                 continue;
             }
-            let writes = [self.gate_write(&namespace, now), self.scale_write(&namespace, now)];
+            let hold = self.held(&namespace, now);
+            let writes = [self.gate_write(&namespace, hold.as_ref(), now), self.scale_write(&namespace, hold, now)];
             self.outbox.extend(writes.into_iter().flatten());
         }
     }
 
-    fn gate_write(&self, namespace: &Name, now: Seconds) -> Option<Write> {
+    fn gate_write(&self, namespace: &Name, hold: Option<&Hold>, now: Seconds) -> Option<Write> {
         let fact = &self.namespaces.get(namespace)?.fact;
         if self.is_exempt(namespace) || fact.deleting {
             return None;
@@ -87,8 +89,7 @@ impl Machine {
             }
             _ => (Gate::Open, None, ScaleCeiling::Current),
         };
-        let hold = self.held(namespace, now);
-        let scaled_down = self.scaled_down(namespace, hold.as_ref());
+        let scaled_down = self.scaled_down(namespace, hold);
         // Else what is scaled down may go up again.
         let is_held = hold.is_some_and(|hold| matches!(hold.scale, Scale::Down { .. }));
         let ceiling = if is_held { ScaleCeiling::Current } else { ceiling };
@@ -137,7 +138,7 @@ impl Machine {
         self.namespaces.keys().filter(move |name| selector.matches(&self.world.namespace_labels(name, now)))
     }
 
-    /// Why, in one sentence, and whom to ask, in a second. The policies put between them what is still allowed.
+    /// Why, in one sentence, and what to do, in others. The policies put between them what is still allowed.
     fn message(&self, key: &BudgetKey, state: &BudgetState, spec: &Budget) -> String {
         let mut text = format!("{} \"{}\" ", key.kind(), key.name);
         if let (Some((percent, of, since)), Some(limit)) = (state.decision.cause, &spec.limit) {
@@ -155,6 +156,9 @@ impl Machine {
             let since = minute(since);
             write!(text, " ({allowed} {} for {label}, since {since}, resets {resets}).", currency.code())
                 .expect("a string");
+        }
+        if state.decision.beyond_scaling {
+            text.push_str(" Its fixed charges alone come to that: scaling down cannot recover them.");
         }
         if let Some(contact) = spec.contact.as_ref().filter(|_| state.decision.gate > Gate::Warn) {
             write!(text, " Ask {} for a BudgetOverride.", one_line(contact)).expect("a string");

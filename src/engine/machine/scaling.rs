@@ -20,8 +20,6 @@ const NAMED: usize = 12;
 pub(super) struct Hold {
     pub budget: BudgetKey,
     pub scale: Scale,
-    /// When its threshold was crossed.
-    pub since: Seconds,
 }
 
 /// What this replica has asked for, of one namespace, since it leads.
@@ -30,9 +28,11 @@ pub(super) struct Scaling {
     asked: Option<Scale>,
     done: Option<Scale>,
     /// For which it was scaled down last.
-    hold: Option<Hold>,
+    budget: Option<BudgetKey>,
     /// Nothing was scaled down so far.
     fresh: bool,
+    /// What was told of that was left alone.
+    left: Vec<String>,
     failures: u32,
     retry_at: Seconds,
     problem: Option<(&'static str, String)>,
@@ -44,10 +44,10 @@ impl Machine {
         let asking = self.over_namespace(namespace, now).filter_map(|(key, state, _)| {
             let (down, floor) = state.decision.down.as_ref().map(|down| (down, i64::from(down.floor)))?;
             let scale = if down.dry_run { Scale::DryRun { floor } } else { Scale::Down { floor } };
-            let since = state.decision.cause.map_or(now, |(_, _, since)| since);
-            Some((down.dry_run, floor, since, Hold { budget: key.clone(), scale, since }))
+            let since = state.decision.cause.map(|(_, _, since)| since);
+            Some(((down.dry_run, floor, since), Hold { budget: key.clone(), scale }))
         });
-        asking.min_by_key(|(dry_run, floor, since, _)| (*dry_run, *floor, *since)).map(|(.., hold)| hold)
+        asking.min_by_key(|(order, _)| *order).map(|(_, hold)| hold)
     }
 
     /// What is to be written on a Namespace of how far it is scaled down.
@@ -61,7 +61,7 @@ impl Machine {
         self.namespaces.get(namespace)?.fact.scaled_down.clone().filter(|_| !is_back)
     }
 
-    pub(super) fn scale_write(&mut self, namespace: &Name, now: Seconds) -> Option<Write> {
+    pub(super) fn scale_write(&mut self, namespace: &Name, hold: Option<Hold>, now: Seconds) -> Option<Write> {
         if self.inflight.contains(&WriteKey::Scale(namespace.clone())) {
             return None;
         }
@@ -71,11 +71,12 @@ impl Machine {
             return None;
         }
         let written = standing.and_then(|fact| fact.scaled_down.clone());
-        let hold = self.held(namespace, now).filter(|_| !is_gone);
+        let hold = hold.filter(|_| !is_gone);
         let scale = match hold.as_ref().map(|hold| hold.scale) {
             // Not before the gate holds, and it is written that there may be something to restore.
             Some(Scale::Down { floor }) if written != Some(floor.to_string()) => {
-                self.scalings.entry(namespace.clone()).or_default().fresh |= written.is_none();
+                let fresh = || Scaling { fresh: written.is_none(), ..Scaling::default() };
+                self.scalings.entry(namespace.clone()).or_insert_with(fresh);
                 return None;
             }
             Some(Scale::DryRun { .. }) | None if written.is_some() || self.is_orphaned(namespace) => Scale::Back,
@@ -88,6 +89,7 @@ impl Machine {
         let scaling = self.scalings.entry(namespace.clone()).or_default();
         if scaling.asked != Some(scale) {
             (scaling.asked, scaling.failures, scaling.retry_at) = (Some(scale), 0, Seconds::MIN);
+            scaling.left.clear();
         }
         if scaling.done == Some(scale) || scaling.fresh && scale == Scale::Back {
             return None;
@@ -97,7 +99,7 @@ impl Machine {
             return None;
         }
         // Whom it was scaled down for is told that it is back.
-        scaling.hold = hold.or(scaling.hold.take());
+        scaling.budget = hold.map(|hold| hold.budget).or(scaling.budget.take());
         Some(Write::Scale { namespace: namespace.clone(), scale })
     }
 
@@ -120,7 +122,15 @@ impl Machine {
         let (asked, first) = (scaling.asked, scaling.failures == 0);
         scaling.fresh &= outcome == Outcome::Forbidden;
         scaling.problem = problem(namespace, asked, &outcome);
-        let report = if let Outcome::Scaled(report) = outcome { report } else { Scaled::default() };
+        let mut report = if let Outcome::Scaled(report) = outcome { report } else { Scaled::default() };
+        if report.left == scaling.left {
+            report.left.clear();
+        } else {
+            scaling.left.clone_from(&report.left);
+        }
+        if !first {
+            report.failed.clear();
+        }
         let is_done = scaling.problem.is_none();
         if is_done {
             (scaling.done, scaling.failures) = (asked, 0);
@@ -136,7 +146,7 @@ impl Machine {
         }
         let over: Vec<_> = self.over_namespace(namespace, at).map(|(key, ..)| key.clone()).collect();
         if let (Some(asked), Some(budget)) = (asked, self.told_of(namespace, at)) {
-            self.tell_scaled(&budget, namespace, asked, &report, first, at);
+            self.tell_scaled(&budget, namespace, asked, &report, at);
         }
         for key in over {
             self.wake_budget(&key, at);
@@ -145,43 +155,27 @@ impl Machine {
 
     /// The budget whose scaling down it is.
     fn told_of(&self, namespace: &Name, now: Seconds) -> Option<BudgetKey> {
-        let known = self.scalings.get(namespace)?.hold.as_ref().map(|hold| hold.budget.clone());
+        let known = self.scalings.get(namespace)?.budget.clone();
         let exists = |key: &BudgetKey| self.budgets.get(key).is_some_and(|state| state.exists);
         let mut over = self.over_namespace(namespace, now);
         known.filter(exists).or_else(|| over.find(|(_, state, _)| state.may_scale_down()).map(|(key, ..)| key.clone()))
     }
 
-    fn tell_scaled(
-        &mut self,
-        budget: &BudgetKey,
-        namespace: &Name,
-        asked: Scale,
-        report: &Scaled,
-        first: bool,
-        at: Seconds,
-    ) {
+    fn tell_scaled(&mut self, budget: &BudgetKey, namespace: &Name, asked: Scale, report: &Scaled, at: Seconds) {
         let Scaled { changed, left, failed } = report;
-        let since = self.scalings.get(namespace).and_then(|scaling| Some(scaling.hold.as_ref()?.since)).unwrap_or(at);
         let (reason, is_warning, what) = match asked {
             Scale::Down { .. } => ("ScaledDown", true, "scaled down"),
             Scale::DryRun { .. } => ("ScaleDownDryRun", false, "would be scaled down"),
             Scale::Back => ("Restored", false, "put back"),
         };
-        let mut news = Vec::new();
-        if !changed.is_empty() {
-            let when = if matches!(asked, Scale::DryRun { .. }) { since } else { at };
-            news.push((reason, is_warning, what, changed, when));
-        }
-        if !left.is_empty() {
-            let when = if asked == Scale::Back { at } else { since };
-            news.push(("LeftAlone", true, "left alone", left, when));
-        }
-        if !failed.is_empty() && first {
-            news.push(("ScaleFailed", true, "not scaled, and tried again", failed, at));
-        }
-        for (reason, is_warning, what, workloads, when) in news {
+        let news = [
+            (reason, is_warning, what, changed),
+            ("LeftAlone", true, "left alone", left),
+            ("ScaleFailed", true, "not scaled, and tried again", failed),
+        ];
+        for (reason, is_warning, what, workloads) in news.into_iter().filter(|(.., workloads)| !workloads.is_empty()) {
             let note = format!("namespace {namespace}, {what}: {}", some_of(workloads));
-            self.announce(budget, reason, is_warning, namespace, note, when);
+            self.announce(budget, reason, is_warning, namespace, note, at);
         }
     }
 

@@ -18,7 +18,7 @@ fn template(cpu: &str) -> Value {
         "spec": {"containers": [{"name": "c", "resources": {"requests": {"cpu": cpu}}}]}})
 }
 
-fn workload(kind: &str, spec: Value) -> Value {
+fn workload(kind: &str, spec: &Value) -> Value {
     let group = if kind == "Job" || kind == "CronJob" { "batch" } else { "apps" };
     let mut object = json!({"apiVersion": format!("{group}/v1"), "kind": kind,
         "metadata": {"name": "web", "namespace": "team", "uid": "u"}, "spec": {"template": template("1")}});
@@ -54,7 +54,7 @@ fn imagine(change: Change, around: &Surroundings) -> (Vec<String>, Vec<String>) 
 
 #[test]
 fn replicas_come_where_the_newest_is_and_the_newest_go() {
-    let deployment = |replicas: u32| Some(workload("Deployment", json!({"replicas": replicas})));
+    let deployment = |replicas: u32| Some(workload("Deployment", &json!({"replicas": replicas})));
     let pods = [pod("b", "n2", 2), pod("a", "n1", 1), pod("waits", "", 0)];
     let scaled = |to: u32| Change { replicas: Some(to.into()), ..change(deployment(3), deployment(3), &pods) };
     for (to, there, gone) in [
@@ -74,18 +74,28 @@ fn replicas_come_where_the_newest_is_and_the_newest_go() {
     assert_eq!((here.len(), away.len()), (0, 3));
 }
 
+#[test]
+fn a_pod_more_uses_what_the_newest_uses() {
+    let mut around = around();
+    around.samples =
+        vec![json!({"kind": "PodMetrics", "metadata": {"name": "a", "namespace": "team"}, "timestamp": "t"})];
+    let deployment = Some(workload("Deployment", &json!({"replicas": 1})));
+    let scaled = Change { replicas: Some(2), ..change(deployment.clone(), deployment, &[pod("a", "n1", 1)]) };
+    assert_eq!(imagine(scaled, &around).0, own(&["web-imagined-0@n1", "web-imagined-0"]));
+}
+
 fn own(list: &[&str]) -> Vec<String> {
     list.iter().map(|text| (*text).to_owned()).collect()
 }
 
 #[test]
 fn a_template_that_costs_otherwise_replaces_every_pod_where_it_is() {
-    let before = workload("Deployment", json!({"replicas": 2}));
+    let before = workload("Deployment", &json!({"replicas": 2}));
     let pods = [pod("a", "n1", 1), pod("b", "n3", 2)];
     let after = |cpu: &str, image: &str| {
         let mut template = template(cpu);
         template["spec"]["containers"][0]["image"] = json!(image);
-        Some(workload("Deployment", json!({"replicas": 2, "template": template})))
+        Some(workload("Deployment", &json!({"replicas": 2, "template": template})))
     };
     let other = |after| imagine(change(Some(before.clone()), after, &pods), &around());
     assert_eq!(other(after("1", "web:2")), (Vec::new(), Vec::new()));
@@ -95,13 +105,13 @@ fn a_template_that_costs_otherwise_replaces_every_pod_where_it_is() {
 
 #[test]
 fn a_new_workload_is_put_where_most_nodes_are_alike() {
-    let new = change(None, Some(workload("Deployment", json!({"replicas": 2}))), &[]);
+    let new = change(None, Some(workload("Deployment", &json!({"replicas": 2}))), &[]);
     assert_eq!(imagine(new, &around()).0, own(&["web-imagined-0@n1", "web-imagined-1@n1"]));
     let mut chosen = template("1");
     chosen["spec"]["nodeSelector"] = json!({"pool": "b"});
-    let new = change(None, Some(workload("Deployment", json!({"template": chosen}))), &[]);
+    let new = change(None, Some(workload("Deployment", &json!({"template": chosen}))), &[]);
     assert_eq!(imagine(new, &around()).0, own(&["web-imagined-0@n3"]), "one replica where none is said");
-    let new = change(None, Some(workload("Deployment", json!({}))), &[]);
+    let new = change(None, Some(workload("Deployment", &json!({}))), &[]);
     assert_eq!(imagine(new, &Surroundings::default()).0, own(&["web-imagined-0@unknown"]));
 }
 
@@ -110,7 +120,7 @@ fn a_stateful_set_brings_claims_and_leaves_them() {
     let set = |replicas: u32, policy: &str| {
         Some(workload(
             "StatefulSet",
-            json!({"replicas": replicas,
+            &json!({"replicas": replicas,
                 "volumeClaimTemplates": [{"metadata": {"name": "data"}, "spec": {"resources": {"requests": {"storage": "1Gi"}}}}],
                 "persistentVolumeClaimRetentionPolicy": {"whenScaled": policy, "whenDeleted": policy}}),
         ))
@@ -135,8 +145,8 @@ fn a_stateful_set_brings_claims_and_leaves_them() {
 fn a_daemon_set_has_one_on_each_node_that_takes_it() {
     let mut chosen = template("1");
     chosen["spec"]["nodeSelector"] = json!({"pool": "a"});
-    let everywhere = Some(workload("DaemonSet", json!({})));
-    let some = Some(workload("DaemonSet", json!({"template": chosen})));
+    let everywhere = Some(workload("DaemonSet", &json!({})));
+    let some = Some(workload("DaemonSet", &json!({"template": chosen})));
     assert_eq!(
         imagine(change(None, everywhere.clone(), &[]), &around()).0,
         own(&["web-on-n1@n1", "web-on-n2@n2", "web-on-n3@n3"])
@@ -157,9 +167,9 @@ fn jobs_run_on_and_cron_jobs_are_not_guessed() {
         (json!({"parallelism": 3}), 3),
         (json!({"parallelism": 3, "suspend": true}), 0),
     ] {
-        assert_eq!(imagine(change(None, Some(workload("Job", spec.clone())), &[]), &around()).0.len(), pods, "{spec}");
+        assert_eq!(imagine(change(None, Some(workload("Job", &spec)), &[]), &around()).0.len(), pods, "{spec}");
     }
-    let cron = Imagined::of(&[change(None, Some(workload("CronJob", json!({}))), &[])], &around());
+    let cron = Imagined::of(&[change(None, Some(workload("CronJob", &json!({}))), &[])], &around());
     assert!(cron.there.is_empty() && cron.notes[0].contains("costs when it runs"), "{cron:?}");
 }
 

@@ -34,7 +34,7 @@ struct Program {
     or_installed: bool,
 }
 
-/// Every version in one table; another Kubernetes minor is one more row and module.
+/// Every version in one table; another Kubernetes minor is one more row and module (`KUBERNETES=1.30.14`).
 const PROGRAMS: &[Program] = &[
     Program {
         name: "etcd",
@@ -55,6 +55,20 @@ const PROGRAMS: &[Program] = &[
             ("kubectl", "k8s.io/kubernetes/cmd/kubectl"),
         ],
         minutes: 5.0,
+        or_installed: false,
+    },
+    // The oldest minor on which the policies are at home.
+    Program {
+        name: "kubernetes",
+        version: "1.30.14",
+        module: "kubernetes-1.30",
+        binaries: &[
+            ("kube-apiserver", "k8s.io/kubernetes/cmd/kube-apiserver"),
+            ("kube-controller-manager", "k8s.io/kubernetes/cmd/kube-controller-manager"),
+            ("kube-scheduler", "k8s.io/kubernetes/cmd/kube-scheduler"),
+            ("kubectl", "k8s.io/kubernetes/cmd/kubectl"),
+        ],
+        minutes: 3.5,
         or_installed: false,
     },
     Program {

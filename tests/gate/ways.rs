@@ -1,0 +1,121 @@
+//! Every way to grow that we know of, tried in each state of the gate. The table in docs/enforcement.md is what came of
+//! it: after a change, look at the difference and accept it with `GATE_TABLE=overwrite cargo test --test gate ways`.
+
+use std::fmt::Write as _;
+use std::thread;
+
+use opex_cluster::{Output, needs_simulated_nodes};
+
+use crate::attempts::{Way, of_going_round, of_healing, of_new_spend, of_what_exists};
+use crate::documented::is_documented;
+use crate::ground::Ground;
+use crate::manifests::{
+    autoscaler, claim, cron_job, daemon_set, database, deployment, job, owned, pod, replication_controller, service,
+    workload,
+};
+
+/// The state and its namespace.
+const STATES: [(&str, &str); 3] =
+    [("warn", "opex-ways-warn"), ("block-scale-up", "opex-ways-scale-up"), ("block", "opex-ways-block")];
+
+/// The tables by their names, a row for each attempt.
+type Outcomes = Vec<(&'static str, Vec<(&'static str, String)>)>;
+
+#[test]
+fn ways_to_grow_are_documented() {
+    if needs_simulated_nodes() {
+        return;
+    }
+    let [warn, scale_up, block] = thread::scope(|scope| {
+        STATES
+            .map(|(state, namespace)| scope.spawn(move || tried_in(state, namespace)))
+            .map(|tried| tried.join().unwrap())
+    });
+    for (((name, warn), (_, scale_up)), (_, block)) in warn.into_iter().zip(scale_up).zip(block) {
+        let mut table = "| Attempt | `warn` | `block-scale-up` | `block` |\n|---|---|---|---|\n".to_owned();
+        for (((what, warn), (_, scale_up)), (_, block)) in warn.into_iter().zip(scale_up).zip(block) {
+            writeln!(table, "| {what} | {warn} | {scale_up} | {block} |").unwrap();
+        }
+        is_documented("docs/enforcement.md", name, &table);
+    }
+}
+
+fn tried_in(state: &str, namespace: &'static str) -> Outcomes {
+    let ground = Ground::new(namespace, &existing(namespace));
+    let uid = ground.field("database/db", ".metadata.uid");
+    ground.make(&owned(&workload("StatefulSet", "db", 2), &uid));
+    ground.make(&volume(namespace));
+    runs_in_place(&ground, "p");
+    ground.settle("pvc/disk", ".status.phase", "Bound");
+    ground.settle("deploy/web", ".status.replicas", "3");
+    let replica_set = ground.field("replicaset -l=app=web", ".items[0].metadata.name");
+    ground.gate(state, Some("deployments.apps/web=4"));
+    let tables = [
+        ("growth", of_what_exists()),
+        ("new spend", of_new_spend()),
+        ("ways round", of_going_round(&uid)),
+        ("healing", of_healing(&replica_set, &uid)),
+    ];
+    let tried = |ways: Vec<Way>| ways.iter().map(|way| (way.what, outcome(&attempt(&ground, way)))).collect();
+    let outcomes = tables.map(|(name, ways)| (name, tried(ways))).into();
+    ground.kubectl(&format!("delete pv/{namespace} storageclass/{namespace} --wait=false")).expect();
+    outcomes
+}
+
+/// What the claim is bound to, of a class that lets it grow.
+fn volume(namespace: &str) -> String {
+    format!(
+        "{{apiVersion: storage.k8s.io/v1, kind: StorageClass, metadata: {{name: {namespace}}}, provisioner: example.com/none, allowVolumeExpansion: true}}\n---\n\
+         {{apiVersion: v1, kind: PersistentVolume, metadata: {{name: {namespace}}}, spec: {{accessModes: [ReadWriteOnce], storageClassName: {namespace}, capacity: {{storage: 1Gi}}, hostPath: {{path: /tmp}}, claimRef: {{namespace: {namespace}, name: disk}}}}}}"
+    )
+}
+
+fn existing(namespace: &str) -> Vec<String> {
+    vec![
+        deployment("web", 3),
+        deployment("again", 1),
+        workload("StatefulSet", "asleep", 0),
+        workload("ReplicaSet", "bare", 1),
+        replication_controller("rc", 1),
+        daemon_set("agent").replace(
+            "spec: {terminationGracePeriodSeconds",
+            "spec: {nodeSelector: {none: here}, terminationGracePeriodSeconds",
+        ),
+        job("waiting", true),
+        cron_job("nightly", false),
+        cron_job("paused", true),
+        claim("disk").replace("growing", namespace),
+        pod("p"),
+        service("web", "ClusterIP"),
+        autoscaler("web", 4),
+        database("db", 2),
+    ]
+}
+
+/// What a kubelet says of a running container, without which the API server takes no resize.
+fn runs_in_place(ground: &Ground<'_>, pod: &str) {
+    ground.settle(&format!("pod/{pod}"), ".status.phase", "Running");
+    let running = r#"{"status":{"containerStatuses":[{"name":"c","image":"busybox:1","imageID":"","ready":true,"restartCount":0,"started":true,"state":{"running":{"startedAt":"2026-11-01T00:00:00Z"}},"resources":{"requests":{"cpu":"10m"}}}]}}"#;
+    let patch = ["-n", ground.namespace, "patch", "pod", pod, "--subresource=status", "-p", running];
+    ground.cluster.kubectl(patch).expect();
+}
+
+fn attempt(ground: &Ground<'_>, way: &Way) -> Output {
+    let command = way.command.replace("{ns}", ground.namespace);
+    let args = ["-n", ground.namespace].into_iter().chain(command.split(' '));
+    ground.cluster.kubectl_with_input(args, &way.input.replace("{ns}", ground.namespace))
+}
+
+/// In a word; what is neither of these is no answer of the gate.
+fn outcome(output: &Output) -> String {
+    let (done, said) = (output.status.success(), &output.stderr);
+    if done && said.contains("Validation failed for ValidatingAdmissionPolicy 'opex-") {
+        "warning".to_owned()
+    } else if done {
+        "passes".to_owned()
+    } else if said.contains("(Forbidden)") && said.contains("ValidatingAdmissionPolicy 'opex-") {
+        "denied".to_owned()
+    } else {
+        panic!("{output}")
+    }
+}
