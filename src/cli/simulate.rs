@@ -21,7 +21,7 @@ use crate::cluster::snapshot::{Look, Snapshot};
 use crate::config::NAMESPACE;
 use crate::simulate::Row;
 use crate::simulate::change::Imagined;
-use resolve::{Resolved, Resolver};
+use resolve::{Resolved, Resolver, excuse};
 
 /// Shows what changes would cost or save until the period ends, whether they fit the budgets, and what the API server
 /// would answer. Nothing is changed.
@@ -135,6 +135,7 @@ impl SimulateArgs {
         for target in &self.delete {
             resolved.push(look_up.delete(target).await?);
         }
+        excuse(&mut resolved);
         let look = Look {
             client,
             clock,

@@ -281,7 +281,7 @@ impl Change {
         for (name, node) in wanted {
             let node = node.as_deref().or(place.node.as_deref());
             into.there.push(template::pod(&name, after, labels, spec, node, around.now));
-            into.there.extend(sample.map(|sample| template::renamed(sample, &name)));
+            into.there.extend(sample.map(|sample| template::renamed(sample, &name, around.now)));
             self.bring_claims(model, &name, around, into);
         }
     }

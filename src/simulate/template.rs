@@ -89,9 +89,10 @@ pub fn made(object: &Value, now: Timestamp) -> Value {
     object
 }
 
-/// The same of another Pod.
-pub fn renamed(sample: &Value, pod: &str) -> Value {
+/// The same of another Pod, which begins to use it at `now`.
+pub fn renamed(sample: &Value, pod: &str, now: Timestamp) -> Value {
     let mut sample = sample.clone();
+    sample["timestamp"] = json!(now);
     sample["metadata"] = json!({"namespace": sample["metadata"]["namespace"], "name": pod});
     sample
 }

@@ -138,13 +138,13 @@ fn what_vanished_before_anybody_looked_was_spent() {
 
 #[test]
 fn by_usage_another_pod_uses_what_the_newest_does() {
-    let sample = |pod: &str| {
+    let sample = |pod: &str, taken: &str| {
         json!({"apiVersion": "metrics.k8s.io/v1beta1", "kind": "PodMetrics", "metadata": {"name": pod, "namespace": "team"},
-            "timestamp": "2026-11-21T12:00:10Z", "window": "15s", "containers": [{"usage": {"cpu": "2", "memory": "1"}}]})
+            "timestamp": taken, "window": "15s", "containers": [{"usage": {"cpu": "2", "memory": "1"}}]})
     };
     let spec = json!({"contact": "c", "pricePlan": "p", "period": {"every": "Year"}, "basis": "Usage"});
-    let there = vec![pod("more", "2026-11-21T12:00:40Z"), sample("more")];
-    let comparison = comparison(&json!({"spec": spec}), &[sample("web")], there, Vec::new());
+    let there = vec![pod("more", "2026-11-21T12:00:40Z"), sample("more", "2026-11-21T12:00:40Z")];
+    let comparison = comparison(&json!({"spec": spec}), &[sample("web", "2026-11-21T12:00:10Z")], there, Vec::new());
     let per_day = &comparison.rows[0].per_day;
     assert_eq!((per_day.now.as_str(), per_day.then.as_str()), ("172800.00", "345600.00"));
     assert!(comparison.notes.iter().any(|note| note.contains("goes by what Pods use")), "{comparison:?}");

@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 use super::{Request, Target};
 use crate::cluster::connect::said;
 use crate::cluster::discovery::{Discovery, Served};
-use crate::cluster::dry_run::{Asked, Question};
+use crate::cluster::dry_run::{Answer, Asked, Question};
 use crate::replay::manifest;
 use crate::simulate::change::Change;
 
@@ -237,6 +237,18 @@ impl Resolver<'_> {
     }
 }
 
+/// What is to be in a Namespace that is to be made as well is refused only because that is not there yet.
+pub(super) fn excuse(resolved: &mut [Resolved]) {
+    let is_new = |one: &&Resolved| one.change.before.is_none() && one.change.name.starts_with("namespaces/");
+    let new = resolved.iter().filter(is_new).filter_map(|one| one.change.name.strip_prefix("namespaces/"));
+    let new: Vec<_> = new.map(str::to_owned).collect();
+    for one in resolved.iter_mut().filter(|one| one.namespace.as_ref().is_some_and(|own| new.contains(own))) {
+        if matches!(one.request.answer, Answer::Refused(_)) {
+            one.request.answer = Answer::NotAsked("its Namespace is not there yet".to_owned());
+        }
+    }
+}
+
 /// What belongs to no group of Kubernetes itself: its `spec.selector` may mean anything.
 fn is_custom(workload: &Value) -> bool {
     let group = workload["apiVersion"].as_str().and_then(|version| version.split_once('/')).map(|(group, _)| group);
@@ -324,6 +336,19 @@ mod tests {
             assert_eq!(selector(&structured).as_deref(), query, "{structured}");
         }
         assert_eq!(url_encoded("a in (b,c)"), "a%20in%20%28b%2Cc%29");
+    }
+
+    #[test]
+    fn what_a_new_namespace_will_hold_is_not_refused() {
+        let one = |name: &str, namespace: Option<&str>| Resolved {
+            change: Change { name: name.to_owned(), ..Change::default() },
+            request: Request { what: String::new(), answer: Answer::Refused("no".to_owned()), warnings: Vec::new() },
+            namespace: namespace.map(str::to_owned),
+        };
+        let mut all = [one("namespaces/new", None), one("pods/a", Some("new")), one("pods/b", Some("old"))];
+        excuse(&mut all);
+        let refused = all.map(|one| matches!(one.request.answer, Answer::Refused(_)));
+        assert_eq!(refused, [true, false, true]);
     }
 
     #[test]
