@@ -47,9 +47,10 @@ test-others:
 	RUST_TEST_THREADS=$(TEST_THREADS) $(CARGO) test --workspace --no-fail-fast --lib --bins --test '[!o]*'
 	$(CARGO) test --workspace --doc
 
-soak: ## Five minutes of Pods that start and stop while leaders are killed
+soak: ## What tests do in a minute, for five: failovers, healing; and 5,000 budgets in which nothing changes
 	$(OPEX_CLUSTER) build
-	SOAK=1 $(CARGO) test --test operator a03 -- --nocapture
+	SOAK=1 $(CARGO) test --test operator -- a03 s19 --nocapture
+	SOAK=1 $(CARGO) test --test gate heals -- --nocapture
 
 bench: ## Speed and memory, each figure beside its floor in the same run
 	$(CARGO) bench --bench figures

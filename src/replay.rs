@@ -2,6 +2,7 @@
 
 pub mod manifest;
 pub mod report;
+mod strict;
 pub mod trace;
 pub mod unpack;
 

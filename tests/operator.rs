@@ -43,8 +43,6 @@ mod per_namespace;
 mod plans;
 #[path = "operator/quantities.rs"]
 mod quantities;
-#[path = "operator/quiet.rs"]
-mod quiet;
 #[path = "operator/replicas.rs"]
 mod replicas;
 #[path = "operator/restarts.rs"]

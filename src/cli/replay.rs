@@ -57,7 +57,7 @@ impl ReplayArgs {
         anyhow::ensure!(self.from < self.to, "--from {} is not before --to {}", self.from, self.to);
         let mut manifests = Vec::new();
         for path in &self.file {
-            manifests.extend(manifest::read(path)?);
+            manifests.extend(manifest::read_strictly(path)?);
         }
         let options = Options { from: self.from, to: self.to, namespace: self.namespace, cluster: self.cluster };
         let report = replay(&self.trace, Replay::new(options, manifests))?;
@@ -66,6 +66,9 @@ impl ReplayArgs {
         }
         if report.troubles.untold > 0 {
             eprintln!("and {} more", report.troubles.untold);
+        }
+        for note in report.notes() {
+            eprintln!("Note: {note}");
         }
         print(&report, self.output)
     }

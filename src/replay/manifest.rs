@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 
 use serde_json::Value;
 
+use super::strict;
 use crate::observe::{Observed, TypeMeta};
 
 /// One object of a manifest file.
@@ -26,6 +27,12 @@ pub enum ManifestError {
 /// Every object of a file that replay knows what to do with.
 pub fn read(path: &Path) -> Result<Vec<Manifest>, ManifestError> {
     read_each(path, manifest).map(|manifests| manifests.into_iter().flatten().collect())
+}
+
+/// The same; of our own kinds none that the API server would refuse.
+pub fn read_strictly(path: &Path) -> Result<Vec<Manifest>, ManifestError> {
+    let read = |object: &Value| strict::check(object).and_then(|()| manifest(object));
+    read_each(path, read).map(|manifests| manifests.into_iter().flatten().collect())
 }
 
 /// Every object of a file, as it is written there; `-` is standard input.

@@ -37,6 +37,21 @@ pub struct Troubles {
 // === impl Report ===
 
 impl Report {
+    /// What keeps figures from being whole: a budget whose plan is missing, what has no price.
+    pub fn notes(&self) -> impl Iterator<Item = String> + '_ {
+        let own = self.budgets.iter().map(|budget| (budget.metadata.clone(), "Budget", budget.status.as_ref()));
+        let wide = self.cluster_budgets.iter();
+        let wide =
+            wide.map(|budget| (budget.metadata.clone(), "ClusterBudget", budget.status.as_ref().map(|of| &of.budget)));
+        own.chain(wide).filter_map(|(metadata, kind, status)| {
+            let ready = status?.conditions.iter().find(|condition| condition.type_ == "Ready")?;
+            let place = metadata.namespace.map(|namespace| format!("{namespace}/")).unwrap_or_default();
+            let name = metadata.name.unwrap_or_default();
+            let whole = ready.status == "True" && ready.reason != "Unpriced";
+            (!whole).then(|| format!("{kind} {place}{name}: {}: {}", ready.reason, ready.message))
+        })
+    }
+
     pub fn of(machine: &Machine, at: Seconds, troubles: Troubles) -> Self {
         let shown = machine.shown(at);
         let (mut budgets, mut cluster_budgets) = (Vec::new(), Vec::new());

@@ -3,4 +3,5 @@
 mod failover;
 mod meters;
 mod mixed;
+mod quiet;
 mod usage;

@@ -44,10 +44,6 @@ impl Machine {
         let keys: Vec<_> = self.budgets.keys().cloned().collect();
         for key in &keys {
             self.roll(key, at);
-            if key.usage.is_some() {
-                // The plan may be younger than the period.
-                self.follow_currency(key, at);
-            }
         }
         for statement in &statements {
             self.adopt_shares(statement);
@@ -88,7 +84,10 @@ impl Machine {
     /// Opens the ledgers that a budget should have by `t` and has not.
     pub(super) fn roll(&mut self, key: &BudgetKey, t: Seconds) {
         while let Some((from, window, spec)) = self.next_opening(key, t) {
+            let last = window.end - 1;
             self.open(key, window, from, &spec);
+            // The plan may be younger than the budget.
+            self.follow_currency(key, t.min(last));
         }
     }
 

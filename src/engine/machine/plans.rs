@@ -131,7 +131,8 @@ impl Machine {
         }
     }
 
-    /// A statement in another currency than its plan's ends; one in no currency yet takes the plan's (31).
+    /// A statement in another currency than its plan's ends where that plan came; one in no currency yet takes the plan's
+    /// (31).
     pub(super) fn follow_currency(&mut self, key: &BudgetKey, at: Seconds) {
         let Some(id) = self.current(key, at) else { return };
         let Some(spec) = self.budgets.get(key).and_then(|state| state.specs.last().cloned().flatten()) else { return };
@@ -143,9 +144,18 @@ impl Machine {
         }
         if *entry.ledger.currency == *NO_CURRENCY {
             entry.ledger.currency = currency;
-        } else {
-            self.cut_at(key, at);
+            return;
         }
+        let prices = self.world.plans[&spec.terms.plan].versions.iter().rev();
+        let prices = prices.take_while(|(_, list)| list.as_ref().is_some_and(|list| list.currency == currency)).last();
+        let span = &entry.ledger.span;
+        let terms = span.terms.iter().rev();
+        let terms = terms.take_while(|(_, terms)| terms.as_ref().is_some_and(|of| of.plan == spec.terms.plan)).last();
+        let came = prices.map(|(since, _)| *since).max(terms.map(|(since, _)| *since)).unwrap_or(at);
+        // What is written down already is not taken back.
+        let known = entry.persisted.as_ref().map_or(span.from, |persisted| persisted.watermark);
+        let cut = came.max(known).clamp(span.from, at);
+        self.cut_at(key, cut);
     }
 
     /// The budgets that name a plan.

@@ -161,12 +161,18 @@ impl Machine {
             status.remaining = limit.as_ref().map(|limit| text(&(limit - &spent)));
             status.used_percent = limit.as_ref().map(|limit| used_percent(&spent, limit));
             let used_up = state.latches.get(&(100, Measure::Actual)).and_then(|latch| latch.crossed_at);
-            let ahead = || allowed.and_then(|limit| figures.reaches(ledger, &self.rates, &(&limit.level).into()));
-            let exhausts = used_up.or_else(ahead).filter(|t| *t <= ledger.span.until);
+            let used_up = used_up.or_else(|| used_up_before(&state.status, status, now));
+            let reached = |level: &Fraction| match figures.spent >= *level {
+                true => self.reading(entry).crossed(level, ledger.span.from, now),
+                false => figures.reaches(ledger, &self.rates, level),
+            };
+            let exhausts = used_up.or_else(|| reached(&(&allowed?.level).into())).filter(|t| *t <= ledger.span.until);
             status.forecast =
                 Some(Forecast { amount: text(&shown(&figures.forecast)), exhausts_at: exhausts.map(time) });
             status.burn_rate = Some(BurnRate { per_day: text(&shown(&figures.per_day())) });
-            status.breakdown = Some(self.breakdown(key, entry, (money, &rate), figures.at));
+            // Of a list that is empty server-side apply would make a null.
+            let breakdown = self.breakdown(key, entry, (money, &rate), figures.at);
+            status.breakdown = Some(breakdown).filter(|of| !of.by_category.is_empty() || !of.top_workloads.is_empty());
         }
         status.unit_cost = self.unit_cost(entry, now);
         status.thresholds = thresholds(state, spec);
@@ -279,4 +285,10 @@ fn is_transition(before: &BudgetStatus, after: &BudgetStatus) -> bool {
 
 pub(super) fn gap(gap: &ledger::Gap) -> crate::api::Gap {
     crate::api::Gap { from: time(gap.from), to: time(gap.to), reason: gap.reason.clone() }
+}
+
+/// When the limit was used up, as it was said before: of the same period and limit.
+fn used_up_before(before: &BudgetStatus, status: &BudgetStatus, now: Seconds) -> Option<Seconds> {
+    let said = before.forecast.as_ref()?.exhausts_at.as_ref()?.0.as_second();
+    (before.period == status.period && before.limit == status.limit && said <= now).then_some(said)
 }

@@ -44,7 +44,6 @@ impl Machine {
                 continue;
             }
             self.roll(&key, at);
-            self.follow_currency(&key, at);
             self.find_boundary(at);
             self.wake_budget(&key, at);
             self.began_late(&key, at);
