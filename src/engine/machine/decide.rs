@@ -158,6 +158,7 @@ impl Machine {
         let shown = state.status.period.as_ref().map(|p| p.start.0.as_second());
         if !same_period && (state.latched.is_some() || shown != Some(entry.ledger.window.start)) {
             state.latches.clear();
+            state.used_up = None;
         }
         let after = if same_period { state.evaluated } else { entry.ledger.span.from };
         let restored = state.latched.is_none() && shown == Some(entry.ledger.window.start);
@@ -196,6 +197,13 @@ impl Machine {
             }
         }
         let from = if edited { now } else { after };
+        let whole = evaluate::level(limit, 100);
+        if figures.spent < whole {
+            state.used_up = None;
+        } else if state.used_up.is_none() {
+            let used_up = self.reading(&self.ledgers[&id]).crossed(&whole, from, now);
+            self.budgets.get_mut(key).expect("evaluated").used_up = used_up;
+        }
         for (percent, level) in newly {
             let crossed = self.reading(&self.ledgers[&id]).crossed(&level, from, now);
             let state = self.budgets.get_mut(key).expect("evaluated");

@@ -160,8 +160,8 @@ impl Machine {
             status.committed = Some(text(&shown(&figures.committed)));
             status.remaining = limit.as_ref().map(|limit| text(&(limit - &spent)));
             status.used_percent = limit.as_ref().map(|limit| used_percent(&spent, limit));
-            let used_up = state.latches.get(&(100, Measure::Actual)).and_then(|latch| latch.crossed_at);
-            let used_up = used_up.or_else(|| used_up_before(&state.status, status, now));
+            let latch = state.latches.get(&(100, Measure::Actual)).and_then(|latch| latch.crossed_at);
+            let used_up = latch.or_else(|| used_up_before(&state.status, status, now)).or(state.used_up);
             let reached = |level: &Fraction| match figures.spent >= *level {
                 true => self.reading(entry).crossed(level, ledger.span.from, now),
                 false => figures.reaches(ledger, &self.rates, level),

@@ -90,6 +90,8 @@ pub(super) struct BudgetState {
     pub(super) seen_status: Arc<BudgetStatus>,
     pub(super) namespaces: Option<i64>,
     pub(super) latches: LiteMap<(i32, Measure), Latch>,
+    /// When the limit was reached, whether or not a threshold tells of it.
+    pub(super) used_up: Option<Seconds>,
     pub(super) told: telling::Told,
     pub(super) untold: Vec<telling::Untold>,
     /// What the latches were computed for.
@@ -147,6 +149,7 @@ impl BudgetState {
             seen_status: Arc::default(),
             namespaces: None,
             latches: LiteMap::new(),
+            used_up: None,
             told: telling::Told::default(),
             untold: Vec::new(),
             fingerprint: 0,
