@@ -14,7 +14,8 @@ OPEX_CLUSTER = $(CARGO) run --quiet --package opex-cluster --
 help: ## What can be made
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 	@echo
-	@echo "Variables: KUBERNETES=1.37.2 (its version), NAME=dev, NODES=3,"
+	@echo "Variables: KUBERNETES=1.37.2 (its version; 1.30.14 is the oldest), NAME=dev, NODES=3,"
+	@echo "FEATURE_GATES= (of the control plane: WatchList=false,WatchListClient=false streams no lists),"
 	@echo "CLUSTER=current (demo and tests on the cluster of your current kubeconfig context),"
 	@echo "OPEX_CACHE=~/.cache/opex-operator (where built programs are kept)"
 

@@ -49,6 +49,8 @@ mod quiet;
 mod replicas;
 #[path = "operator/restarts.rs"]
 mod restarts;
+#[path = "operator/rights.rs"]
+mod rights;
 #[path = "operator/scaling.rs"]
 mod scaling;
 #[path = "operator/seasons.rs"]

@@ -17,10 +17,6 @@ pub struct ExchangeRate {
     /// What one unit of it is in the plan's currency, above 0, such as "0.92" in a plan in EUR for USD: at most ten
     /// digits before the point and twelve after it.
     #[schemars(schema_with = "schema::exchange_rate")]
-    #[x_kube(validation = (
-        "type(self) == int ? self > 0 : self.matches(r'[1-9]')",
-        "a rate is above 0: write what one unit of the currency is worth in the plan's",
-    ))]
     pub rate: Amount,
     /// The date from which on it counts, in the plan's time zone, such as 2026-11-01: until a later one of the same
     /// currency does. The first one counts for the time before as well.

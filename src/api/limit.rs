@@ -46,7 +46,6 @@ pub struct PlannedLimit {
     )]
     pub months: Vec<i32>,
     /// What may be spent then, instead of limit.amount, in its currency: a whole number, or a decimal number in quotes.
-    #[x_kube(validation = amount::rule())]
     pub amount: Amount,
 }
 
@@ -64,7 +63,6 @@ pub struct Peak {
     #[schemars(length(equal = 10), regex(pattern = schema::DATE), extend("format" = "date"))]
     pub to: String,
     /// What is added to the limit, in its currency: a whole number, or a decimal number in quotes.
-    #[x_kube(validation = amount::rule())]
     pub extra_amount: Amount,
 }
 

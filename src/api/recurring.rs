@@ -7,7 +7,7 @@ use kube::KubeSchema;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::amount::{self, Amount};
+use super::amount::Amount;
 use super::period::Every;
 use super::schema;
 use super::statement::Category;
@@ -27,7 +27,6 @@ pub struct RecurringCharge {
     #[serde(default)]
     pub category: Category,
     /// What each charge is: a whole number, or a decimal number in quotes.
-    #[x_kube(validation = amount::rule())]
     pub amount: Amount,
     /// How often it comes: Day, Week, Month, Quarter or Year. Without it, it comes once, on `from`.
     #[serde(default, skip_serializing_if = "Option::is_none")]

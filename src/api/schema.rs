@@ -98,14 +98,14 @@ pub(super) fn percent(_: &mut SchemaGenerator) -> Schema {
     })
 }
 
-/// An exchange rate: so bounded that every amount can be shown in the other currency.
+/// An exchange rate: above 0, and so bounded that every amount can be shown in the other currency.
 pub(super) fn exchange_rate(_: &mut SchemaGenerator) -> Schema {
     json_schema!({
         "x-kubernetes-int-or-string": true,
-        "minimum": 0,
+        "minimum": 1,
         "maximum": 9_999_999_999_i64,
         "maxLength": 23,
-        "pattern": r"^(0|[1-9][0-9]{0,9})(\.[0-9]{1,12})?$",
+        "pattern": r"^([1-9][0-9]{0,9}(\.[0-9]{1,12})?|0\.[0-9]{0,11}[1-9]0*)$",
     })
 }
 

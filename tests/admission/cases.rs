@@ -41,7 +41,7 @@ pub const NAME_TOO_LONG: &str = "a budget's name has at most 52 characters";
 pub const WHOLE_OR_QUOTED: &str = r#"write an amount with at most 28 significant digits and one point, without sign or exponent, such as 1000 or "1000.50""#;
 pub const INTEGER_OR_STRING: &str =
     r#"spec.limit.amount: Invalid value: "number": spec.limit.amount in body must be of type integer,string: "number""#;
-pub const SHORTEN: &str = "at most 28 significant digits are kept exactly: shorten the number";
+pub const SHORTEN: &str = "Too long: may not be more than 29 bytes";
 pub const NOT_ACTUAL_ZONE: &str = "timeZone must be an IANA time zone such as Europe/Paris, America/New_York or UTC";
 pub const ONE_OF: &str =
     "set either every (Day, Week, Month, Quarter or Year), or start and end of a fixed window, not both";

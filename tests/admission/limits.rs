@@ -31,7 +31,7 @@ const SET_LIMIT: &str =
 const PERIOD_OR_MONTHS: &str = "set exactly one of period (one period, by its label) and months (each year)";
 const A_LABEL: &str =
     "write a period's label: 2026-11 for a month, 2026-q4, 2026, 2026-w47, or a date such as 2026-11-21";
-const AMOUNT: &str = "write an amount with at most 28 significant digits and one point";
+const AMOUNT: &str = "in body should match '^([1-9][0-9]{0,27}";
 
 pub const REFUSED: &[Case] = &[
     budget("{plannedLimits: [{months: [1], amount: 1}]}", SET_LIMIT),
@@ -91,9 +91,12 @@ pub const REFUSED: &[Case] = &[
     ),
     plan(
         "{currency: EUR, exchangeRates: [{currency: USD, rate: 0, asOf: 2026-11-01}]}",
-        "a rate is above 0: write what one unit of the currency is worth in the plan's",
+        "spec.exchangeRates[0].rate in body should be greater than or equal to 1",
     ),
-    plan("{currency: EUR, exchangeRates: [{currency: USD, rate: '0.00', asOf: 2026-11-01}]}", "a rate is above 0"),
+    plan(
+        "{currency: EUR, exchangeRates: [{currency: USD, rate: '0.00', asOf: 2026-11-01}]}",
+        "spec.exchangeRates[0].rate in body should match",
+    ),
     plan(
         "{currency: EUR, exchangeRates: [{currency: USD, rate: '-1', asOf: 2026-11-01}]}",
         "rate in body should match",

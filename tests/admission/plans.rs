@@ -57,7 +57,7 @@ pub const REFUSED: &[Case] = &[
     plan("{currency: EUR, recurring: [{name: x, amount: 1, from: 2025-13-01, allocate: {by: Even}}]}", "should match"),
     plan(
         "{currency: EUR, recurring: [{name: x, amount: '-1', from: 2025-01-01, allocate: {by: Even}}]}",
-        WHOLE_OR_QUOTED,
+        "spec.recurring[0].amount in body should match",
     ),
     plan(
         "{currency: EUR, recurring: [{name: x, amount: 1, every: Fortnight, from: 2025-01-01, allocate: {by: Even}}]}",

@@ -17,6 +17,7 @@ use anyhow::{Context, Result, bail};
 
 use crate::command::run;
 use crate::current;
+use crate::options::Options;
 use crate::ports::Ports;
 use crate::programs::{Programs, cache_dir};
 use crate::reaper::{MEMBER, Reaper};
@@ -24,21 +25,6 @@ use crate::wait::wait_until;
 
 const NODE_STAGES: &str = include_str!("../kwok/nodes.yaml");
 const POD_STAGES: &str = include_str!("../kwok/pods.yaml");
-
-/// What kind of cluster to start.
-#[derive(Clone, Debug, Default)]
-pub struct Options {
-    /// Its name: letters, digits and dashes.
-    pub name: String,
-    /// How many simulated nodes it has ([`Cluster::nodes`] changes it).
-    pub nodes: usize,
-    /// Whether metrics-server runs, for `kubectl top` and HorizontalPodAutoscalers.
-    pub metrics: bool,
-    /// Feature gates of all components: `WatchList=false,WatchListClient=false`.
-    pub feature_gates: String,
-    /// Whether the components' own limits on queries are lifted, for load.
-    pub unlimited: bool,
-}
 
 /// A running control plane, embedded or (`CLUSTER=current`) the user's own.
 ///
@@ -53,41 +39,6 @@ pub struct Cluster {
     reaper: Option<Reaper>,
     // After the reaper: the block is free when nothing listens on it any more.
     ports: Ports,
-}
-
-impl Options {
-    /// A cluster without nodes.
-    pub fn new(name: &str) -> Self {
-        Self { name: name.to_owned(), ..Self::default() }
-    }
-
-    /// With this many simulated nodes.
-    #[must_use]
-    pub fn nodes(mut self, nodes: usize) -> Self {
-        self.nodes = nodes;
-        self
-    }
-
-    /// With metrics-server.
-    #[must_use]
-    pub fn metrics(mut self) -> Self {
-        self.metrics = true;
-        self
-    }
-
-    /// With feature gates: `WatchList=false,WatchListClient=false`.
-    #[must_use]
-    pub fn feature_gates(mut self, gates: &str) -> Self {
-        gates.clone_into(&mut self.feature_gates);
-        self
-    }
-
-    /// Without the components' limits on queries.
-    #[must_use]
-    pub fn unlimited(mut self) -> Self {
-        self.unlimited = true;
-        self
-    }
 }
 
 impl Cluster {
@@ -164,6 +115,13 @@ impl Cluster {
         self.programs.is_some()
     }
 
+    /// The API server's minor version: 37 of Kubernetes 1.37.
+    pub fn minor(&self) -> u32 {
+        let version = self.kubectl(["get", "--raw", "/version"]).json().unwrap_or_default();
+        let minor = version["minor"].as_str().unwrap_or_default();
+        minor.trim_end_matches('+').parse().unwrap_or_default()
+    }
+
     /// The administrator's kubeconfig.
     pub fn kubeconfig(&self) -> &Path {
         &self.kubeconfig
@@ -172,6 +130,11 @@ impl Cluster {
     /// The cluster's directory; files put there are removed with it.
     pub fn dir(&self) -> &Path {
         &self.dir
+    }
+
+    /// A line of JSON for each request of the user that is audited: its metadata.
+    pub fn audit_log(&self) -> PathBuf {
+        self.control_plane_dir().join("logs/audit.log")
     }
 
     /// A port on the loopback that nobody else uses.
@@ -293,11 +256,18 @@ impl Cluster {
                 .arg("--extra-args")
                 .arg(format!("kube-controller-manager=horizontal-pod-autoscaler-{period}={value}"));
         }
-        if !options.feature_gates.is_empty() {
-            create.args(["--kube-feature-gates", &options.feature_gates]);
+        let gates = env::var("FEATURE_GATES").unwrap_or_default();
+        let gates = if options.feature_gates.is_empty() { &gates } else { &options.feature_gates };
+        if !gates.is_empty() {
+            create.args(["--kube-feature-gates", gates]);
         }
         if options.unlimited {
             create.arg("--disable-qps-limits");
+        }
+        if let Some(user) = &options.audited {
+            let policy = self.dir.join("audit.yaml");
+            fs::write(&policy, audit_policy(user))?;
+            create.arg("--kube-audit-policy").arg(policy);
         }
         run(&mut create, None).ok().with_context(|| format!("starting the control plane{}", self.component_tails()))?;
         Ok(())
@@ -357,6 +327,17 @@ impl Cluster {
         wait_until(&what, Duration::from_mins(1), || self.kubectl(get).ok())?;
         Ok(())
     }
+}
+
+/// What one user asks for, and nothing else.
+fn audit_policy(user: &str) -> String {
+    serde_json::json!({
+        "apiVersion": "audit.k8s.io/v1",
+        "kind": "Policy",
+        "omitStages": ["RequestReceived"],
+        "rules": [{"level": "Metadata", "users": [user]}, {"level": "None"}],
+    })
+    .to_string()
 }
 
 /// Makes a directory for keys and tokens.

@@ -39,7 +39,10 @@ impl Cluster {
         I: IntoIterator<Item = S>,
         S: AsRef<OsStr>,
     {
-        run(self.command("kubectl").args(args), Some(input))
+        // What begins with a brace is JSON to an older kubectl, YAML's flow style as well.
+        let is_flow_style = input.starts_with('{') && serde_json::from_str::<Value>(input).is_err();
+        let mark = if is_flow_style { "---\n" } else { "" };
+        run(self.command("kubectl").args(args), Some(&format!("{mark}{input}")))
     }
 
     /// `kubectl apply -f -`, with strict validation.
