@@ -100,7 +100,7 @@ impl Life {
             simulation.happen(&Event { at, change: Change::Added, last_seen: None, object });
         }
         let mode = [None, Some("Shared"), Some("PerNamespace")][usize::try_from(seed % 3).expect("few")];
-        let made = values.iter().map(|(name, value)| ((*name).to_owned(), *value));
+        let first = values.iter().map(|(name, value)| ((*name).to_owned(), *value));
         let mut life = Self {
             simulation,
             dice: Dice::new(&seed.to_le_bytes()),
@@ -109,7 +109,7 @@ impl Life {
             generation: 0,
             selected: true,
             floor: None,
-            made: made.chain([("nightly".to_owned(), 1)]).collect(),
+            made: first.chain([("nightly".to_owned(), 1)]).collect(),
             changed: BTreeSet::new(),
             serial: 0,
             log: Vec::new(),
