@@ -8,6 +8,8 @@ mod progress;
 pub mod record;
 pub mod replay;
 pub mod run;
+pub mod simulate;
+pub mod uninstall;
 
 use std::io;
 use std::process::ExitCode;
@@ -25,12 +27,20 @@ fn block_on<T>(command: impl Future<Output = anyhow::Result<T>>) -> anyhow::Resu
 
 /// Says what went wrong, in one line; whoever reads no more of the output has no need to be told.
 pub fn finish(result: anyhow::Result<()>) -> ExitCode {
-    let Err(error) = result else { return ExitCode::SUCCESS };
+    result.map_or_else(|error| explain(&error, ExitCode::FAILURE), |()| ExitCode::SUCCESS)
+}
+
+/// The same for a command that has an answer: an error is none.
+pub fn answer(result: anyhow::Result<ExitCode>) -> ExitCode {
+    result.unwrap_or_else(|error| explain(&error, ExitCode::from(2)))
+}
+
+fn explain(error: &anyhow::Error, code: ExitCode) -> ExitCode {
     if error.chain().any(is_unread) {
         return ExitCode::SUCCESS;
     }
     eprintln!("Error: {error:#}");
-    ExitCode::FAILURE
+    code
 }
 
 fn is_unread(error: &(dyn std::error::Error + 'static)) -> bool {

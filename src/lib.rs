@@ -5,7 +5,7 @@
 //! [`engine`] meters, prices and decides; [`cluster`] carries out what it wants written.
 //! [`prometheus`] is asked what else was used.
 //! [`replay`] drives the same engine with a trace and a virtual clock; [`focus`] turns what it bills into the rows of
-//! a warehouse.
+//! a warehouse; [`simulate`] drives it twice, to compare what is with what might be.
 
 pub mod api;
 pub mod cli;
@@ -19,5 +19,6 @@ pub mod metrics;
 pub mod observe;
 pub mod prometheus;
 pub mod replay;
+pub mod simulate;
 pub mod telemetry;
 pub mod web;

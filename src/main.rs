@@ -17,6 +17,7 @@ struct Cli {
 enum Command {
     Run(cli::run::RunArgs),
     Crds(cli::crds::CrdsArgs),
+    Uninstall(cli::uninstall::UninstallArgs),
 }
 
 fn main() -> ExitCode {
@@ -25,5 +26,6 @@ fn main() -> ExitCode {
     cli::finish(match command {
         Command::Run(run) => run.run(),
         Command::Crds(crds) => crds.run(),
+        Command::Uninstall(uninstall) => uninstall.run(),
     })
 }

@@ -51,6 +51,8 @@ fn the_chart_lives_on_a_cluster() {
     runs_two_restricted_pods(&cluster);
     its_defaults_are_admitted(&cluster);
     keeps_the_gate_over_an_upgrade(&cluster);
+    can_be_uninstalled_without_the_hook(&cluster);
+    takes_over_what_was_applied_without_helm(&cluster);
     leaves_only_the_records(&cluster);
     can_be_installed_again(&cluster);
     removes_everything_when_told(&cluster);
@@ -139,6 +141,33 @@ fn keeps_the_gate_over_an_upgrade(cluster: &Cluster) {
 fn is_gated(cluster: &Cluster) -> bool {
     let create = ["-n", "team", "create", "deployment", "x", "--image=x", "--dry-run=server"];
     cluster.kubectl(create).stderr.contains("opex-new-spend")
+}
+
+/// A hook that never runs is given up, with everything as it was, and can be left out.
+fn can_be_uninstalled_without_the_hook(cluster: &Cluster) {
+    let nowhere = ["nodeSelector.nowhere=here,uninstall.timeoutSeconds=30"];
+    helm(cluster, "upgrade opex-operator CHART --set", &nowhere).expect();
+    let given_up = helm(cluster, "uninstall opex-operator --timeout=5s", &[]).expect_refused();
+    assert!(given_up.contains("opex-operator-uninstall not ready"), "{given_up}");
+    assert!(is_gated(cluster), "nothing was uninstalled yet");
+    helm(cluster, "uninstall opex-operator --no-hooks", &[]).expect();
+    wait_for("an open gate", Duration::from_secs(30), || !is_gated(cluster)).unwrap();
+    let label = cluster.kubectl(["get", "namespace", "team", "-ojsonpath={.metadata.labels.opex\\.dev/gate}"]).expect();
+    assert_eq!(label, "block", "which has no effect any more");
+    cluster.kubectl(["-n", "opex-system", "delete", "job", "opex-operator-uninstall"]).expect();
+}
+
+/// Policies of our names that something else applied, a plain `kubectl apply` of the chart say, are taken over when Helm
+/// is told so.
+fn takes_over_what_was_applied_without_helm(cluster: &Cluster) {
+    let manifests =
+        helm(cluster, "template opex-operator CHART --set crds.enabled=false,replicaCount=0 --no-hooks", &[]).expect();
+    cluster.kubectl_with_input(["-n", "opex-system", "apply", "-f", "-"], &manifests).expect();
+    let install = "install opex-operator CHART --set replicaCount=2";
+    let refused = helm(cluster, install, &[]).expect_refused();
+    assert!(refused.contains("exists and cannot be imported"), "{refused}");
+    helm(cluster, install, &["--take-ownership", "--force-conflicts", "--wait", "--timeout=90s"]).expect();
+    wait_for("the gate", Duration::from_secs(30), || is_gated(cluster)).unwrap();
 }
 
 fn leaves_only_the_records(cluster: &Cluster) {

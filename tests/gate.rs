@@ -9,6 +9,8 @@ mod by_hand;
 mod case;
 #[path = "gate/documented.rs"]
 mod documented;
+#[path = "gate/gitops.rs"]
+mod gitops;
 #[path = "support/ground.rs"]
 mod ground;
 #[path = "gate/growth.rs"]

@@ -57,3 +57,7 @@ mod scaling;
 mod seasons;
 #[path = "operator/showback.rs"]
 mod showback;
+#[path = "operator/simulate.rs"]
+mod simulate;
+#[path = "operator/uninstall.rs"]
+mod uninstall;

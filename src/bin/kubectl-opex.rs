@@ -20,6 +20,7 @@ enum Command {
     Override(cli::grant::OverrideArgs),
     Record(cli::record::RecordArgs),
     Replay(cli::replay::ReplayArgs),
+    Simulate(cli::simulate::SimulateArgs),
 }
 
 fn main() -> ExitCode {
@@ -31,5 +32,6 @@ fn main() -> ExitCode {
         Command::Override(grant) => grant.run(),
         Command::Record(record) => record.run(),
         Command::Replay(replay) => replay.run(),
+        Command::Simulate(simulate) => return cli::answer(simulate.run()),
     })
 }

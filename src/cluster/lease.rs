@@ -7,6 +7,7 @@
 //! The Lease also carries the one thing that a standby asks of the leader: a checkpoint of what was before its own first
 //! lists, so that it could take over without a hole.
 
+mod standstill;
 mod step;
 
 use std::sync::Arc;
@@ -27,6 +28,8 @@ use super::request::{get, send};
 use crate::clock::Clock;
 use crate::facts::Seconds;
 use step::{Seen, Step, step};
+
+pub use standstill::{Standstill, StandstillError};
 
 /// How long a claim lasts, and thus how long a killed leader is missed at most, before others look again.
 const DURATION: Duration = Duration::from_secs(10);
@@ -88,8 +91,9 @@ struct Elector {
     failing: bool,
 }
 
+/// A request for the Lease that failed.
 #[derive(Debug, thiserror::Error)]
-enum LeaseError {
+pub enum LeaseError {
     #[error("{}", said(.0))]
     Request(kube::Error),
     #[error("no answer within {} s", REQUEST.as_secs())]

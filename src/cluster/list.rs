@@ -13,8 +13,11 @@ use super::connect::said;
 use super::resource::collection_path;
 use crate::engine::observed::Source;
 
-/// Objects of a page. A Statement has up to 64 kB.
-const PAGE: u32 = 50;
+/// Objects of a page.
+const PAGE: u32 = 500;
+
+/// The same of Statements, which have up to 64 kB each.
+const STATEMENTS: u32 = 50;
 
 /// The longest that a page may take.
 const ANSWER: Duration = Duration::from_secs(30);
@@ -26,6 +29,7 @@ pub struct Pages {
     request: Request,
     params: ListParams,
     over: bool,
+    version: u64,
 }
 
 /// Why a list cannot be read.
@@ -61,14 +65,40 @@ pub(super) struct PageMeta {
     pub next: String,
 }
 
+// === impl ListError ===
+
+impl ListError {
+    /// What could not be listed.
+    pub fn what(&self) -> Source {
+        match self {
+            Self::Unknown { what }
+            | Self::Forbidden { what, .. }
+            | Self::Request { what, .. }
+            | Self::Build(_, what)
+            | Self::NoAnswer { what }
+            | Self::Read { what, .. } => *what,
+        }
+    }
+}
+
 // === impl Pages ===
 
 impl Pages {
     /// Of all namespaces, or of one; those that a label selector picks.
     pub fn of(client: Client, source: Source, namespace: Option<&str>, selector: Option<&str>) -> Self {
-        let mut params = ListParams::default().limit(PAGE);
+        Self::at(client, source, collection_path(source, namespace), selector)
+    }
+
+    /// Of what is at this path.
+    pub fn at(client: Client, source: Source, path: String, selector: Option<&str>) -> Self {
+        let mut params = ListParams::default().limit(if source == Source::Statements { STATEMENTS } else { PAGE });
         params.label_selector = selector.map(str::to_owned);
-        Self { client, source, request: Request::new(collection_path(source, namespace)), params, over: false }
+        Self { client, source, request: Request::new(path), params, over: false, version: 0 }
+    }
+
+    /// The resourceVersion that the list is of, once a page was read.
+    pub fn version(&self) -> u64 {
+        self.version
     }
 
     /// The objects of the next page; none after the last.
@@ -85,6 +115,7 @@ impl Pages {
             _ => ListError::Request { what, error },
         })?;
         let page: Page<'_> = serde_json::from_str(&text).map_err(|error| ListError::Read { what, error })?;
+        self.version = page.metadata.resource_version.parse().unwrap_or(self.version);
         self.over = page.metadata.next.is_empty();
         self.params.continue_token = Some(page.metadata.next);
         Ok(Some(page.items.into_iter().flatten().map(ToOwned::to_owned).collect()))

@@ -1,5 +1,6 @@
 //! Manifests given with `-f`: JSON or YAML, several documents, lists. They exist from `--from` on.
 
+use std::fs;
 use std::path::{Path, PathBuf};
 
 use serde_json::Value;
@@ -24,26 +25,39 @@ pub enum ManifestError {
 
 /// Every object of a file that replay knows what to do with.
 pub fn read(path: &Path) -> Result<Vec<Manifest>, ManifestError> {
-    let text = std::fs::read_to_string(path).map_err(|source| ManifestError::ReadFile { path: path.into(), source })?;
+    read_each(path, manifest).map(|manifests| manifests.into_iter().flatten().collect())
+}
+
+/// Every object of a file, as it is written there; `-` is standard input.
+pub fn objects(path: &Path) -> Result<Vec<Value>, ManifestError> {
+    read_each(path, |object| if object.is_object() { Ok(object.clone()) } else { Err("it is no object".to_owned()) })
+}
+
+fn read_each<T>(path: &Path, read: impl Fn(&Value) -> Result<T, String>) -> Result<Vec<T>, ManifestError> {
+    let text =
+        if path.as_os_str() == "-" { std::io::read_to_string(std::io::stdin()) } else { fs::read_to_string(path) };
+    let text = text.map_err(|source| ManifestError::ReadFile { path: path.into(), source })?;
     let wrong = |document, what: String| ManifestError::ReadDocument { path: path.into(), document, what };
-    let mut manifests = Vec::new();
+    let mut objects = Vec::new();
     for (i, document) in documents(&text).into_iter().enumerate() {
         let value = document.map_err(|what| wrong(i + 1, what))?;
         for object in items(value) {
-            manifests.extend(manifest(&object).map_err(|what| wrong(i + 1, what))?);
+            objects.push(read(&object).map_err(|what| wrong(i + 1, what))?);
         }
     }
-    Ok(manifests)
+    Ok(objects)
 }
 
 fn documents(text: &str) -> Vec<Result<Value, String>> {
-    if text.trim_start().starts_with('{') {
-        let values = serde_json::Deserializer::from_str(text).into_iter::<Value>();
-        return values.map(|value| value.map_err(|error| error.to_string())).collect();
+    let json: Vec<_> = serde_json::Deserializer::from_str(text).into_iter::<Value>().collect();
+    let is_json = text.trim_start().starts_with('{');
+    if is_json && json.iter().all(Result::is_ok) {
+        return json.into_iter().map(|value| value.map_err(|error| error.to_string())).collect();
     }
-    let values = serde_saphyr::from_multiple::<Value>(text);
-    match values {
+    match serde_saphyr::from_multiple::<Value>(text) {
         Ok(values) => values.into_iter().filter(|value| !value.is_null()).map(Ok).collect(),
+        // What begins like JSON and is no YAML either was meant as JSON.
+        Err(_) if is_json => json.into_iter().map(|value| value.map_err(|error| error.to_string())).collect(),
         Err(error) => vec![Err(error.to_string())],
     }
 }

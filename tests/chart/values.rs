@@ -71,3 +71,21 @@ fn traces_are_written_to_a_volume() {
     let claim = json!({"name": "traces", "persistentVolumeClaim": {"claimName": "traces-of-opex"}});
     assert_eq!(kept["volumes"][1], claim);
 }
+
+/// The hook works as the operator, is bounded in time, and is found by nothing that looks for replicas.
+#[test]
+fn uninstalling_runs_a_job_first() {
+    const HOOK: &str = "templates/uninstall.yaml";
+    let job = &render(HOOK, &["uninstall.timeoutSeconds=45", "image.repository=r", "image.tag=t"])[0];
+    assert_eq!(job["metadata"]["annotations"]["helm.sh/hook"], "pre-delete");
+    assert_eq!(job["spec"]["activeDeadlineSeconds"], 45);
+    let (pod, replica) = (&job["spec"]["template"], &render(DEPLOYMENT, &[])[0]["spec"]);
+    let (hook, operator) = (&pod["spec"], &replica["template"]["spec"]);
+    assert_eq!(hook["containers"][0]["args"], json!(["uninstall", "--namespace", "opex-system"]));
+    assert_eq!(hook["containers"][0]["image"], "r:t");
+    assert_eq!(hook["serviceAccountName"], operator["serviceAccountName"]);
+    assert_eq!(hook["securityContext"], operator["securityContext"]);
+    assert_eq!(hook["containers"][0]["securityContext"], operator["containers"][0]["securityContext"]);
+    let selected = replica["selector"]["matchLabels"].as_object().unwrap();
+    assert!(selected.iter().any(|(key, value)| pod["metadata"]["labels"][key] != *value));
+}
