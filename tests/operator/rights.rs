@@ -104,7 +104,7 @@ fn closed_statement(month: i32) -> String {
 fn held(cluster: &Cluster, name: &str) -> Rights {
     let roles =
         [cluster.get(["clusterrole", name]).unwrap(), cluster.get(["-n", RELEASE_NAMESPACE, "role", name]).unwrap()];
-    let rules = roles.iter().flat_map(|role| role["rules"].as_array().unwrap());
+    let rules = pair.iter().flat_map(|role| role["rules"].as_array().unwrap());
     let mut held = Rights::new();
     for rule in rules {
         let texts = |field: &str| rule[field].as_array().unwrap().iter().map(|text| text.as_str().unwrap().to_owned());

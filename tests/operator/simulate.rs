@@ -91,7 +91,7 @@ fn what_is_simulated_is_what_it_costs() {
     ground.settle("bgt/team", ".status.burnRate.perDay", "172800.00");
 
     holds(&ground, "--scale deploy/web=5", "", Way::AtOnce, || {
-        drop(ground.kubectl("scale deploy/web --replicas=5").expect())
+        drop(ground.kubectl("scale deploy/web --replicas=5").expect());
     });
     holds(&ground, "--scale deployments.apps/web=1", "", Way::AtOnce, || {
         ground.kubectl("scale deploy/web --replicas=1").expect();

@@ -41,7 +41,7 @@ fn s17_an_upgrade_never_opens_a_gate_and_an_uninstall_leaves_none() {
     let [mut a, b] = installed.operators;
     thread::scope(|scope| {
         let upgrade = scope.spawn(|| {
-            install(cluster, &["config.writesPerSecond=10", "gate.exemptUsers={flux}", "scaleDown.enabled=true"])
+            install(cluster, &["config.writesPerSecond=10", "gate.exemptUsers={flux}", "scaleDown.enabled=true"]);
         });
         while !upgrade.is_finished() {
             assert!(refused().contains("opex-scale-gate"));
