@@ -27,7 +27,7 @@ pub struct Observed {
     pub id: ObjectId,
     pub tag: Tag,
     pub fact: Fact,
-    /// A ReplicaSet is both an owner and a workload that scales.
+    /// A ReplicaSet is both an owner and a workload that scales; what a plan names may scale as well.
     pub also: Option<Fact>,
     pub names: Names,
 }
@@ -151,9 +151,13 @@ impl Observed {
             }
             Source::PricePlans => own(source, "PricePlan", object, |plan| Fact::PricePlan(Box::new(plan))),
             Source::Statements => own(source, "Statement", object, |statement| Fact::Statement(Box::new(statement))),
-            Source::Objects(kind) => slim(source, kind.name(), object, |object: &SlimObject| {
-                (&object.metadata, Fact::Object(ObjectFact::project(kind, object)))
-            }),
+            Source::Objects(kind) => {
+                let object = SlimObject::deserialize(object)?;
+                let fact = Fact::Object(ObjectFact::project(kind, &object));
+                let mut observed = Self::new(source, kind.name(), &object.metadata, fact);
+                observed.also = ScaleFact::of_object(kind, &object).map(Fact::Scale);
+                Ok(observed)
+            }
         }
     }
 

@@ -47,6 +47,16 @@ impl Kind {
         let (kind, group) = self.name().split_once('.').unwrap_or((self.name(), ""));
         (group, kind)
     }
+
+    /// The resource's name as Kubernetes guesses it from a kind (`meta.UnsafeGuessKindToResource`).
+    pub fn plural(self) -> String {
+        let singular = self.parts().1.to_lowercase();
+        match singular.strip_suffix('y') {
+            Some(stem) => format!("{stem}ies"),
+            None if singular.ends_with('s') => format!("{singular}es"),
+            None => format!("{singular}s"),
+        }
+    }
 }
 
 /// By name, whatever the numbers.
@@ -81,5 +91,7 @@ mod tests {
         let core = Kind::of("", "ConfigMap").unwrap();
         assert_eq!((core.name(), core.parts()), ("ConfigMap", ("", "ConfigMap")));
         assert!(core < instance && core != instance);
+        let plurals = ["Rollout", "Policy", "Redis"].map(|kind| Kind::of("example.com", kind).unwrap().plural());
+        assert_eq!(plurals, ["rollouts", "policies", "redises"]);
     }
 }

@@ -1,6 +1,7 @@
 //! Nodes, Namespaces, claims and Services: what prices depend on, and what is billed beside Pods.
 
 use serde::Deserialize;
+use serde::de::IgnoredAny;
 
 use super::metadata::Metadata;
 use super::resources::{ResourceList, Resources};
@@ -94,6 +95,22 @@ pub struct ServiceSpec {
 pub struct SlimObject {
     #[serde(deserialize_with = "nullable::or_default")]
     pub metadata: Metadata,
+    pub spec: AnySpec,
+}
+
+/// What is read of the `spec` of a kind that is not ours: replicas, where that is what it has.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(untagged)]
+#[allow(missing_docs)]
+pub enum AnySpec {
+    Scalable { replicas: i64 },
+    Other(IgnoredAny),
+}
+
+impl Default for AnySpec {
+    fn default() -> Self {
+        Self::Other(IgnoredAny)
+    }
 }
 
 impl ObjectFact {

@@ -3,7 +3,8 @@
 use serde::Deserialize;
 
 use super::metadata::Metadata;
-use super::{Name, OwnerFact, OwnerRef, PodFact, ScaleFact, nullable};
+use super::objects::{AnySpec, SlimObject};
+use super::{Kind, Name, OwnerFact, OwnerRef, PodFact, ScaleFact, nullable};
 
 /// A Job as it is read from the API server or from a trace.
 #[derive(Clone, Debug, Default, Deserialize)]
@@ -107,6 +108,14 @@ impl ScaleFact {
         let (plural, group) = K::RESOURCE;
         let target = Self::target(plural, group, &metadata.name());
         Some(Self { namespace: metadata.namespace(), target, replicas: object.replicas() })
+    }
+
+    /// The same of an object of a kind that a plan names: nothing where it has no number of replicas.
+    pub fn of_object(kind: Kind, object: &SlimObject) -> Option<Self> {
+        let AnySpec::Scalable { replicas } = object.spec else { return None };
+        let metadata = &object.metadata;
+        let target = Self::target(&kind.plural(), kind.parts().0, &metadata.name());
+        metadata.namespace.clone().map(|namespace| Self { namespace, target, replicas })
     }
 
     /// `deployments.apps/web`; `replicationcontrollers/web` in the core group.

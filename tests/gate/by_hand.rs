@@ -4,15 +4,15 @@
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU32, Ordering};
 
-use opex_cluster::Cluster;
+use opex_cluster::{Cluster, Options};
 
 use crate::ground::Ground;
-use crate::installed::prepared;
+use crate::installed::{DATABASES, prepared_on};
 
 /// The cluster that all scenarios share; it ends with this process.
 pub fn shared() -> &'static Cluster {
     static SHARED: OnceLock<Cluster> = OnceLock::new();
-    SHARED.get_or_init(|| prepared("gate"))
+    SHARED.get_or_init(|| prepared_on(&Options::new("gate").nodes(3), &DATABASES))
 }
 
 impl Ground<'static> {

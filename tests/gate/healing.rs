@@ -50,7 +50,7 @@ fn whatever_happens_heals() {
     let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_secs();
     let seed = env::var("SEED").map_or(now, |seed| seed.parse().unwrap());
     println!("SEED={seed}");
-    let cluster = prepared_on(&Options::new("healing").nodes(4).metrics());
+    let cluster = prepared_on(&Options::new("healing").nodes(4).metrics(), &[]);
     let grounds = STATES.map(|(state, namespace)| closed(&cluster, state, namespace));
     let began = grounds[0].now();
     thread::scope(|scope| {

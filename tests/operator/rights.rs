@@ -9,9 +9,11 @@ use opex_cluster::{Cluster, Options, needs_own_cluster, wait_for, wait_until};
 use serde_json::{Value, json};
 
 use crate::budgets::{BLOCK_SCALE_UP, PLAN, WARN, budget, budget_of};
+use crate::case::Want::{Allowed, Denied};
+use crate::case::{case, check};
 use crate::ground::{Ground, PATIENCE};
-use crate::installed::{OPERATOR, RELEASE_NAMESPACE, prepared_on};
-use crate::manifests::deployment;
+use crate::installed::{DATABASES, OPERATOR, RELEASE_NAMESPACE, prepared_on};
+use crate::manifests::{database, deployment};
 use crate::replicas::{pair, start};
 
 /// A verb on a resource: `patch namespaces`, `patch budgets/status.billing.opex.dev`.
@@ -22,11 +24,11 @@ fn every_right_is_used() {
     if needs_own_cluster() {
         return;
     }
-    let cluster = prepared_on(&Options::new("rights").nodes(1).audited(OPERATOR));
+    let cluster = prepared_on(&Options::new("rights").nodes(1).audited(OPERATOR), &DATABASES);
     let objects =
         "pricesPerHour: {cpu: '360000'}, objects: [{name: db, group: example.com, kind: Database, pricePerHour: 1}]";
     cluster.apply(&PLAN.replace("pricesPerHour: {cpu: '360000'}", objects)).expect();
-    let ground = Ground::on(&cluster, "opex-used", &[deployment("web", 1)]);
+    let ground = Ground::on(&cluster, "opex-used", &[deployment("web", 1), database("db", 4)]);
     ground.runs("web", 1);
     for month in 1..=14 {
         ground.make(&closed_statement(month));
@@ -35,7 +37,20 @@ fn every_right_is_used() {
     let other = start(&cluster, "operator-c");
     leader.terminate().unwrap();
 
+    // A custom resource has a ceiling too, where a plan names its kind.
+    ground.kubectl("scale database/db --replicas=2").expect();
     ground.close(&budget("team", 1, BLOCK_SCALE_UP), "block-scale-up");
+    assert_eq!(ground.annotation("ceilings"), "databases.example.com/db=4 deployments.apps/web=1");
+    check(
+        &ground,
+        &[
+            case("scale database/db --replicas=4", Allowed),
+            case(
+                r#"patch database db --type=merge -p {"spec":{"replicas":5}}"#,
+                Denied("Up to 4 replicas are allowed."),
+            ),
+        ],
+    );
     let until = ground.now() + SignedDuration::from_hours(1);
     ground.make(&format!(
         "{{apiVersion: billing.opex.dev/v1alpha1, kind: BudgetOverride, metadata: {{name: once}}, spec: {{budgetRef: {{kind: Budget, \

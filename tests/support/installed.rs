@@ -11,15 +11,18 @@ pub const RELEASE_NAMESPACE: &str = "opex-system";
 /// The user as which the chart's service account is known.
 pub const OPERATOR: &str = "system:serviceaccount:opex-system:opex-operator";
 
-/// A cluster with the chart, which knows Databases to be billed, and without an operator.
+/// Values by which Databases are billed.
+pub const DATABASES: [&str; 2] = ["rbac.objects[0].group=example.com", "rbac.objects[0].resources={databases}"];
+
+/// A cluster with the chart, without an operator.
 pub fn prepared(name: &str) -> Cluster {
-    prepared_on(&Options::new(name).nodes(3))
+    prepared_on(&Options::new(name).nodes(3), &[])
 }
 
-/// The same on another kind of cluster.
-pub fn prepared_on(options: &Options) -> Cluster {
+/// The same on another kind of cluster, and with these values.
+pub fn prepared_on(options: &Options, values: &[&str]) -> Cluster {
     let cluster = Cluster::start(options).unwrap();
-    install(&cluster, &["rbac.objects[0].group=example.com", "rbac.objects[0].resources={databases}"]);
+    install(&cluster, values);
     cluster.apply(include_str!("people.yaml")).expect();
     wait_for_guards(&cluster);
     cluster

@@ -70,3 +70,23 @@ fn an_owner_is_found_by_uid_or_by_name() {
 fn a_pod_without_owner_is_its_own_workload() {
     assert_eq!(&*project(&json!({})).own_workload(), "Pod/web-0");
 }
+
+#[test]
+fn what_a_plan_names_scales_where_it_has_replicas() {
+    let kind = Kind::of("argoproj.io", "Rollout").unwrap();
+    let scales = |spec: &Value| {
+        let object = json!({"metadata": {"namespace": "shop", "name": "web"}, "spec": spec});
+        ScaleFact::of_object(kind, &read::<SlimObject>(&object)).map(|scale| (scale.target, scale.replicas))
+    };
+    assert_eq!(
+        scales(&json!({"replicas": 4, "strategy": {"canary": {}}})),
+        Some(("rollouts.argoproj.io/web".into(), 4))
+    );
+    for other in
+        [json!({}), json!(null), json!("text"), json!([1]), json!({"replicas": "4"}), json!({"replicas": null})]
+    {
+        assert_eq!(scales(&other), None, "{other}");
+    }
+    let wide = read::<SlimObject>(&json!({"metadata": {"name": "web"}, "spec": {"replicas": 4}}));
+    assert_eq!(ScaleFact::of_object(kind, &wide), None);
+}
