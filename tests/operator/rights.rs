@@ -117,9 +117,9 @@ fn closed_statement(month: i32) -> String {
 
 /// Everything that the roles of this name allow. What is watched is listed where the API server streams no lists.
 fn held(cluster: &Cluster, name: &str) -> Rights {
-    let roles =
+    let found =
         [cluster.get(["clusterrole", name]).unwrap(), cluster.get(["-n", RELEASE_NAMESPACE, "role", name]).unwrap()];
-    let rules = pair.iter().flat_map(|role| role["rules"].as_array().unwrap());
+    let rules = found.iter().flat_map(|role| role["rules"].as_array().unwrap());
     let mut held = Rights::new();
     for rule in rules {
         let texts = |field: &str| rule[field].as_array().unwrap().iter().map(|text| text.as_str().unwrap().to_owned());

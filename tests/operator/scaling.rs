@@ -10,7 +10,7 @@ use crate::budgets::{PLAN, budget};
 use crate::case::Want::{Allowed, Denied, Refused};
 use crate::case::{case, check};
 use crate::ground::{Ground, PATIENCE};
-use crate::installed::{OPERATOR, RELEASE_NAMESPACE, install, prepared_on};
+use crate::installed::{OPERATOR, RELEASE_NAMESPACE, prepared_on};
 use crate::manifests::{cron_job, database, deployment, owned, replication_controller, workload};
 use crate::replicas::{pair, start};
 use crate::rights::are_used;
@@ -25,8 +25,8 @@ const SCALE_DOWN: &str = "thresholds: [{percent: 100, action: ScaleDown}]";
 fn scaling() -> &'static (Cluster, Mutex<Vec<Operator>>) {
     static SCALING: OnceLock<(Cluster, Mutex<Vec<Operator>>)> = OnceLock::new();
     SCALING.get_or_init(|| {
-        let cluster = prepared_on(&Options::new("operator-scaling").nodes(3).audited(OPERATOR));
-        install(&cluster, &["scaleDown.enabled=true"]);
+        let options = Options::new("operator-scaling").nodes(3).audited(OPERATOR);
+        let cluster = prepared_on(&options, &["scaleDown.enabled=true"]);
         cluster.apply(SCALED_OBJECTS).expect();
         cluster.kubectl(["wait", "--for=condition=Established", "crd/scaledobjects.keda.sh"]).expect();
         cluster.apply(PLAN).expect();
