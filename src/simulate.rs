@@ -9,7 +9,7 @@ pub mod template;
 use std::collections::{BTreeSet, HashMap, HashSet};
 
 use jiff::Timestamp;
-use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::{Condition, ObjectMeta};
 use serde::Serialize;
 use serde_json::Value;
 
@@ -173,7 +173,8 @@ impl Twins {
         for budget in then.iter().filter(|budget| concerned.counts(budget)) {
             let before = now.iter().find(|before| before.key == budget.key).map(|before| &*before.status);
             let nothing = BudgetStatus::default();
-            match row(budget, before.unwrap_or(&nothing), &self.unseen(&budget.key)) {
+            let unseen = before.map(|_| self.unseen(&budget.key)).unwrap_or_default();
+            match row(budget, before.unwrap_or(&nothing), &unseen) {
                 Some(row) if concerned.namespaces.is_some() || row.is_changed() => comparison.rows.push(row),
                 Some(_) => {}
                 None => comparison.notes.push(unknown(budget)),
@@ -265,6 +266,9 @@ impl Compared {
 /// None where the figures of the one or the other are not known. `unseen` is in all of them.
 fn row(budget: &BudgetFigures, before: &BudgetStatus, unseen: &Exact) -> Option<Row> {
     let status = &*budget.status;
+    if not_ready(budget).is_some() {
+        return None;
+    }
     let (currency, period) = (status.currency?, status.period.as_ref()?);
     let exact = |text: &String| parse_exact(text).ok();
     let compared = |now: Option<&String>, then: &String, unseen: &Exact| {
@@ -300,9 +304,13 @@ fn named(budget: &BudgetFigures) -> String {
     }
 }
 
+/// Without a plan, say, nothing has a price, and nothing would be said to cost nothing.
+fn not_ready(budget: &BudgetFigures) -> Option<&Condition> {
+    budget.status.conditions.iter().find(|condition| condition.type_ == "Ready" && condition.status == "False")
+}
+
 fn unknown(budget: &BudgetFigures) -> String {
-    let not_ready = budget.status.conditions.iter().find(|c| c.type_ == "Ready" && c.status != "True");
-    let why = not_ready.map_or_else(
+    let why = not_ready(budget).map_or_else(
         || "nothing is metered now".to_owned(),
         |condition| format!("{}: {}", condition.reason, condition.message),
     );

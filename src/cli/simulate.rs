@@ -150,19 +150,26 @@ impl SimulateArgs {
         let imagined = Imagined::of(&changes, &around);
         twins.start(&imagined, around.now.as_second())?;
         let comparison = twins.compare(&concerned);
-        let nowhere = comparison.rows.is_empty() && comparison.notes.is_empty();
-        if let Some(namespaces) = concerned.namespaces.filter(|_| nowhere) {
-            let namespaces: Vec<_> = namespaces.into_iter().collect();
-            let mut seen = format!("no budget counts what is in {}", namespaces.join(", "));
-            if !notes.is_empty() {
-                seen = format!("{seen}, as far as you may see ({})", notes.join("; "));
-            }
-            anyhow::bail!("{seen}: make one; one without a limit shows what it costs (examples/budget-showback.yaml)");
+        if let Some(namespaces) = concerned.namespaces.filter(|_| comparison.rows.is_empty()) {
+            anyhow::bail!(untold(namespaces, &notes, &comparison.notes));
         }
         notes.extend(imagined.notes);
         notes.extend(comparison.notes);
         Ok(Report { at: around.now, budgets: comparison.rows, requests, notes })
     }
+}
+
+/// Why no figure can be told.
+fn untold(namespaces: BTreeSet<String>, unseen: &[String], unknown: &[String]) -> String {
+    if !unknown.is_empty() {
+        return unknown.join("; ");
+    }
+    let namespaces: Vec<_> = namespaces.into_iter().collect();
+    let mut untold = format!("no budget counts what is in {}", namespaces.join(", "));
+    if !unseen.is_empty() {
+        untold = format!("{untold}, as far as you may see ({})", unseen.join("; "));
+    }
+    format!("{untold}: make one; one without a limit shows what it costs (examples/budget-showback.yaml)")
 }
 
 /// The namespaces in which something changes; none, where something is in no namespace.

@@ -137,6 +137,24 @@ fn what_vanished_before_anybody_looked_was_spent() {
 }
 
 #[test]
+fn a_gate_that_a_forecast_would_close_is_told() {
+    let spec = json!({"contact": "c", "pricePlan": "p", "period": {"every": "Year"},
+        "limit": {"amount": 5_000_000, "currency": "EUR"},
+        "thresholds": [{"percent": 100, "of": "Forecast", "action": "Block"}]});
+    let there = vec![pod("more", "2026-11-21T12:00:40Z")];
+    let comparison = comparison(&json!({"spec": spec}), &[], there, Vec::new());
+    assert_eq!(comparison.rows[0].gate, Gates { now: Gate::Open, then: Gate::Block });
+}
+
+#[test]
+fn what_has_no_figures_says_why() {
+    let spec = json!({"contact": "c", "pricePlan": "nowhere", "period": {"every": "Year"},
+        "limit": {"amount": 5, "currency": "USD"}});
+    let nowhere = comparison(&json!({"spec": spec}), &[], Vec::new(), Vec::new());
+    assert!(nowhere.rows.is_empty() && nowhere.notes.iter().any(|note| note.contains("PlanNotFound")), "{nowhere:?}");
+}
+
+#[test]
 fn by_usage_another_pod_uses_what_the_newest_does() {
     let sample = |pod: &str, taken: &str| {
         json!({"apiVersion": "metrics.k8s.io/v1beta1", "kind": "PodMetrics", "metadata": {"name": pod, "namespace": "team"},

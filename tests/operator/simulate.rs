@@ -91,7 +91,7 @@ fn what_is_simulated_is_what_it_costs() {
     ground.settle("bgt/team", ".status.burnRate.perDay", "172800.00");
 
     holds(&ground, "--scale deploy/web=5", "", Way::AtOnce, || {
-        drop(ground.kubectl("scale deploy/web --replicas=5").expect());
+        ground.kubectl("scale deploy/web --replicas=5").expect();
     });
     holds(&ground, "--scale deployments.apps/web=1", "", Way::AtOnce, || {
         ground.kubectl("scale deploy/web --replicas=1").expect();
@@ -107,7 +107,9 @@ fn what_is_simulated_is_what_it_costs() {
     });
     // Half the price, and with nothing more.
     let plan = PLAN.replace("360000", "180000");
-    holds(&ground, "-f -", &plan, Way::AtOnce, || drop(ground.cluster.apply(&plan).expect()));
+    holds(&ground, "-f -", &plan, Way::AtOnce, || {
+        ground.cluster.apply(&plan).expect();
+    });
 
     let table = simulate(&ground, "--scale deploy/web=3", "", None);
     println!("{}", table.out);
