@@ -106,6 +106,11 @@ async fn put_back(writer: &Writer, namespace: &Name) -> bool {
             }
             failed.is_empty()
         }
+        // A Budget asked for it, and the operator never had the right; or has it no more, and the record stays.
+        Outcome::Forbidden => {
+            tracing::warn!(%namespace, "nothing is put back without scaleDown.enabled");
+            true
+        }
         outcome => outcome == Outcome::Gone,
     }
 }

@@ -17,7 +17,7 @@ use crate::traces::{text, window};
 const DAY: Seconds = 86_400;
 
 /// Long enough for every write to have been tried again.
-const SETTLED: Seconds = 200;
+const SETTLED: Seconds = 400;
 
 /// Workloads of a namespace, as an API server holds them, and what is recorded of them.
 #[derive(Default)]
@@ -33,13 +33,19 @@ struct Life {
     simulation: Simulation,
     dice: Dice,
     at: Seconds,
+    /// What asks for it: a Budget, or a ClusterBudget in one of its modes.
+    mode: Option<&'static str>,
     generation: i64,
+    /// Whether the ClusterBudget selects the namespace.
+    selected: bool,
     /// Its floor, while it scales down in earnest.
     floor: Option<i64>,
     /// What each workload was last made by people, and those that were changed since nothing was scaled down.
     made: BTreeMap<String, i64>,
     changed: BTreeSet<String>,
     serial: usize,
+    /// What happened, and what was wrong.
+    log: Vec<String>,
     faults: Vec<String>,
 }
 
@@ -93,18 +99,23 @@ impl Life {
         for object in [namespace, plan, pod] {
             simulation.happen(&Event { at, change: Change::Added, last_seen: None, object });
         }
-        let made = values.iter().map(|(name, value)| ((*name).to_owned(), *value));
+        let mode = [None, Some("Shared"), Some("PerNamespace")][usize::try_from(seed % 3).expect("few")];
+        let first = values.iter().map(|(name, value)| ((*name).to_owned(), *value));
         let mut life = Self {
             simulation,
             dice: Dice::new(&seed.to_le_bytes()),
             at,
+            mode,
             generation: 0,
+            selected: true,
             floor: None,
-            made: made.chain([("nightly".to_owned(), 1)]).collect(),
+            made: first.chain([("nightly".to_owned(), 1)]).collect(),
             changed: BTreeSet::new(),
             serial: 0,
+            log: Vec::new(),
             faults: Vec::new(),
         };
+        life.select(true);
         life.set_budget("1000", None);
         life.simulation.join();
         life.simulation.join();
@@ -121,17 +132,39 @@ impl Life {
     fn set_budget(&mut self, limit: &str, scale_down: Option<(i64, bool)>) {
         self.generation += 1;
         let scale_down = scale_down.map(|(floor, dry_run)| json!({"floor": floor, "dryRun": dry_run}));
-        let object = json!({"apiVersion": "billing.opex.dev/v1alpha1", "kind": "Budget",
-            "metadata": {"namespace": "a", "name": "team", "uid": "team", "generation": self.generation,
+        let kind = if self.mode.is_some() { "ClusterBudget" } else { "Budget" };
+        let mut object = json!({"apiVersion": "billing.opex.dev/v1alpha1", "kind": kind,
+            "metadata": {"name": "team", "uid": "team", "generation": self.generation,
                 "creationTimestamp": text(window().0 / DAY * DAY + 3600)},
             "spec": {"limit": {"amount": limit, "currency": "EUR"}, "period": {"every": "Day"}, "scaleDown": scale_down,
                 "thresholds": [{"percent": 50, "action": "BlockScaleUp"}, {"percent": 100, "action": "ScaleDown"}]}});
+        match self.mode {
+            None => object["metadata"]["namespace"] = json!("a"),
+            Some(mode) => {
+                object["spec"]["mode"] = json!(mode);
+                object["spec"]["namespaceSelector"] = json!({"matchLabels": {"team": "x"}});
+            }
+        }
         self.simulation.happen(&Event { at: self.at, change: Change::Modified, last_seen: None, object });
+    }
+
+    fn select(&mut self, selected: bool) {
+        let mut object = self.simulation.server.objects[&(Source::Namespaces, "/a".to_owned())].clone();
+        object["metadata"]["labels"]["team"] = json!(if selected { "x" } else { "y" });
+        self.simulation.happen(&Event { at: self.at, change: Change::Modified, last_seen: None, object });
+        self.selected = selected || self.mode.is_none();
+    }
+
+    /// To what floor the namespace is to be scaled down.
+    fn asked(&self) -> Option<i64> {
+        self.floor.filter(|_| self.selected)
     }
 
     /// Something happens.
     fn happen(&mut self) {
-        match self.dice.roll(14) {
+        let what = self.dice.roll(15);
+        self.log.push(format!("{} {what}, floor {:?}, {}", self.at, self.floor, self.selected));
+        match what {
             0 | 1 => {
                 self.set_budget("1000", None);
                 self.floor = None;
@@ -150,7 +183,8 @@ impl Life {
             8 => self.simulation.suffer(Fate::Failover),
             9 => self.simulation.suffer(Fate::ColdStart),
             10 | 11 => self.simulation.scales.as_mut().expect("there").torn = 1 + self.dice.roll(3),
-            12 => self.simulation.suffer(Fate::Lost),
+            12 => self.select(!self.selected || self.mode.is_none()),
+            13 => self.simulation.suffer(Fate::Lost),
             _ => self.simulation.suffer(Fate::Unanswered),
         }
     }
@@ -183,29 +217,30 @@ impl Life {
     /// Nothing happens for a while, and all must be as it is asked for.
     fn settle(&mut self) {
         self.pass(SETTLED);
+        let asked = self.asked();
         let Scales { found, record, .. } = self.simulation.scales.as_ref().expect("there");
         let namespace = &self.simulation.server.objects[&(Source::Namespaces, "/a".to_owned())];
         let annotation = namespace["metadata"]["annotations"]["opex.dev/scaled-down"].clone();
         let mut faults = Vec::new();
-        if annotation != self.floor.map_or(Value::Null, |floor| json!(floor.to_string())) {
+        if annotation != asked.map_or(Value::Null, |floor| json!(floor.to_string())) {
             faults.push(format!("annotation {annotation}"));
         }
-        if self.floor.is_none() && !record.is_empty() {
+        if asked.is_none() && !record.is_empty() {
             faults.push(format!("{record:?} is left"));
         }
         for workload in found {
             let made = self.made[&workload.name];
-            let lowest = self.floor.map_or(i64::MAX, |floor| if workload.kind == Kind::CronJobs { 0 } else { floor });
+            let lowest = asked.map_or(i64::MAX, |floor| if workload.kind == Kind::CronJobs { 0 } else { floor });
             let down = made.min(lowest);
             let stays = self.changed.contains(&workload.name) && workload.value == made;
             if workload.value != down && !stays {
                 faults.push(format!("{workload} is {} and was made {made}", workload.value));
             }
         }
-        if self.floor.is_none() {
+        if asked.is_none() {
             self.changed.clear();
         }
-        let about = format!("floor {:?} at {}", self.floor, text(self.at));
+        let about = format!("{:?}, floor {asked:?} at {}", self.mode, text(self.at));
         self.faults.extend(faults.into_iter().map(|fault| format!("{about}: {fault}")));
     }
 }
@@ -227,7 +262,7 @@ fn what_is_scaled_down_comes_back_whatever_happens() {
             }
             life.settle();
         }
-        assert!(life.faults.is_empty(), "seed {seed}:\n{}", life.faults.join("\n"));
+        assert!(life.faults.is_empty(), "seed {seed}:\n{}\n{}", life.log.join("\n"), life.faults.join("\n"));
     }
 }
 

@@ -65,16 +65,21 @@ fn every_right_is_used() {
     })
     .unwrap();
 
-    let held = held(&cluster);
-    assert!(held.len() > 30, "{held:?}");
+    assert!(are_used(&cluster, "opex-operator") > 30);
+    drop((standby, other));
+}
+
+/// Waits until every right of the roles of this name was used, and says how many there are.
+pub fn are_used(cluster: &Cluster, roles: &str) -> usize {
+    let held = held(cluster, roles);
     wait_until("every right to be used", PATIENCE * 2, || {
-        let used = used(&cluster);
+        let used = used(cluster);
         let unused: Vec<_> = held.difference(&used).collect();
         anyhow::ensure!(unused.is_empty(), "never used: {unused:?}");
         Ok(())
     })
     .unwrap_or_else(|error| panic!("{error:#}"));
-    drop((standby, other));
+    held.len()
 }
 
 /// One of a ClusterBudget is made, edited by hand and put back, and goes.
@@ -110,13 +115,11 @@ fn closed_statement(month: i32) -> String {
     .to_string()
 }
 
-/// Everything that the roles of its account allow. What is watched is listed where the API server streams no lists.
-fn held(cluster: &Cluster) -> Rights {
-    let roles = [
-        cluster.get(["clusterrole", "opex-operator"]).unwrap(),
-        cluster.get(["-n", RELEASE_NAMESPACE, "role", "opex-operator"]).unwrap(),
-    ];
-    let rules = roles.iter().flat_map(|role| role["rules"].as_array().unwrap());
+/// Everything that the roles of this name allow. What is watched is listed where the API server streams no lists.
+fn held(cluster: &Cluster, name: &str) -> Rights {
+    let found =
+        [cluster.get(["clusterrole", name]).unwrap(), cluster.get(["-n", RELEASE_NAMESPACE, "role", name]).unwrap()];
+    let rules = found.iter().flat_map(|role| role["rules"].as_array().unwrap());
     let mut held = Rights::new();
     for rule in rules {
         let texts = |field: &str| rule[field].as_array().unwrap().iter().map(|text| text.as_str().unwrap().to_owned());

@@ -3,16 +3,17 @@
 use std::sync::{Mutex, OnceLock};
 
 use jiff::SignedDuration;
-use opex_cluster::{Cluster, Operator, needs_own_cluster, wait_for, wait_until};
+use opex_cluster::{Cluster, Operator, Options, needs_own_cluster, wait_for, wait_until};
 use serde_json::Value;
 
 use crate::budgets::{PLAN, budget};
 use crate::case::Want::{Allowed, Denied, Refused};
 use crate::case::{case, check};
 use crate::ground::{Ground, PATIENCE};
-use crate::installed::{OPERATOR, RELEASE_NAMESPACE, install, prepared};
-use crate::manifests::{cron_job, database, deployment, owned, workload};
+use crate::installed::{OPERATOR, RELEASE_NAMESPACE, prepared_on};
+use crate::manifests::{cron_job, database, deployment, owned, replication_controller, workload};
 use crate::replicas::{pair, start};
+use crate::rights::are_used;
 
 /// More than any budget of the scenarios spends.
 const PLENTY: &str = r#"{"spec":{"limit":{"amount":1000000}}}"#;
@@ -24,8 +25,8 @@ const SCALE_DOWN: &str = "thresholds: [{percent: 100, action: ScaleDown}]";
 fn scaling() -> &'static (Cluster, Mutex<Vec<Operator>>) {
     static SCALING: OnceLock<(Cluster, Mutex<Vec<Operator>>)> = OnceLock::new();
     SCALING.get_or_init(|| {
-        let cluster = prepared("operator-scaling");
-        install(&cluster, &["scaleDown.enabled=true"]);
+        let options = Options::new("operator-scaling").nodes(3).audited(OPERATOR);
+        let cluster = prepared_on(&options, &["scaleDown.enabled=true"]);
         cluster.apply(SCALED_OBJECTS).expect();
         cluster.kubectl(["wait", "--for=condition=Established", "crd/scaledobjects.keda.sh"]).expect();
         cluster.apply(PLAN).expect();
@@ -51,6 +52,7 @@ fn s12_scaled_to_a_floor_and_restored_exactly() {
         deployment("idle", 0),
         workload("StatefulSet", "store", 3),
         workload("ReplicaSet", "bare", 2),
+        replication_controller("old", 2),
         cron_job("nightly", false),
         cron_job("asleep", true),
         scaled_object("web", ""),
@@ -72,6 +74,7 @@ fn s12_scaled_to_a_floor_and_restored_exactly() {
         "Deployment/web=1",
         "StatefulSet/store=1",
         "ReplicaSet/bare=1",
+        "ReplicationController/old=1",
         "CronJob/asleep=true",
         "CronJob/nightly=true",
         r#"ScaledObject/resting={"autoscaling.keda.sh/paused-replicas":"3"}"#,
@@ -80,7 +83,7 @@ fn s12_scaled_to_a_floor_and_restored_exactly() {
     assert_eq!(values(&ground), down);
     assert_eq!(ground.annotation("scaled-down"), "1");
     assert_eq!(ground.annotation("ceilings"), "", "nothing grows above what it was scaled to");
-    assert_eq!(recorded(&ground), ["api 3", "bare 2", "edited 3", "nightly 1", "store 3", "web 1", "web 3"]);
+    assert_eq!(recorded(&ground), ["api 3", "bare 2", "edited 3", "nightly 1", "old 2", "store 3", "web 1", "web 3"]);
     ground.event("bgt/team", "ScaledDown", "Deployment/api from 3 to 2");
     ground.event("bgt/team", "LeftAlone", "Deployment/owned: Database/db decides");
     check(
@@ -102,6 +105,7 @@ fn s12_scaled_to_a_floor_and_restored_exactly() {
     ground.event("bgt/team", "Restored", "Deployment/web from 1 to 3");
     ground.event("bgt/team", "LeftAlone", "Deployment/edited: was set to 1, and is 0");
     ground.condition("bgt/team", "Enforced", "True", "NotRequired");
+    assert_eq!(are_used(ground.cluster, "opex-operator-scale-down"), 12);
 }
 
 #[test]
@@ -261,7 +265,7 @@ fn scaled_object(name: &str, annotation: &str) -> String {
 
 /// Everything that can be scaled down, as it is.
 fn values(ground: &Ground<'_>) -> Vec<String> {
-    let kinds = "deployments,statefulsets,replicasets,cronjobs,scaledobjects.keda.sh";
+    let kinds = "deployments,statefulsets,replicasets,replicationcontrollers,cronjobs,scaledobjects.keda.sh";
     let all = ground.kubectl(&format!("get {kinds} -ojson")).json().unwrap();
     let objects = all["items"].as_array().unwrap().iter();
     let owned = |object: &&Value| object["kind"] == "ReplicaSet" && object["metadata"]["ownerReferences"].is_array();

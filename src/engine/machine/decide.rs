@@ -281,8 +281,16 @@ impl BudgetState {
 
     /// Whether the manifest or its limit is not the one that the status was computed for.
     fn was_edited(&self, spec: &Budget, limit: Option<&Allowance>) -> bool {
-        let printed = limit.zip(spec.limit.as_ref()).map(|(limit, of)| amount_text(&limit.amount, of.currency));
-        self.status.observed_generation != Some(self.generation) || self.status.limit != printed
+        self.status.observed_generation != Some(self.generation) || self.status.limit != printed(spec, limit)
+    }
+
+    /// Whether the status was computed for the manifest and the limit as they are known here. One that lags behind an edit
+    /// still shows the crossings that the edit undid.
+    pub(super) fn shows_its_terms(&self) -> bool {
+        let Some(Some(spec)) = self.specs.last() else { return false };
+        let shown = &self.seen_status;
+        shown.observed_generation == Some(self.generation).filter(|generation| *generation > 0)
+            && shown.limit == printed(spec, self.decision.limit.as_ref())
     }
 
     /// Crossings that the status remembers, from before this process or from the one that leads.
@@ -314,6 +322,11 @@ impl Latch {
             self.below_since = None;
         }
     }
+}
+
+/// A limit as a status shows it.
+fn printed(spec: &Budget, limit: Option<&Allowance>) -> Option<String> {
+    limit.zip(spec.limit.as_ref()).map(|(limit, of)| amount_text(&limit.amount, of.currency))
 }
 
 /// What one unit may cost.

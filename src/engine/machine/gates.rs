@@ -9,7 +9,7 @@ use crate::api::{Gate, Measure, ScaleCeiling};
 use crate::engine::budget::{Budget, BudgetKey};
 use crate::engine::money::amount_text;
 use crate::engine::selector::Selector;
-use crate::engine::write::{Scale, Write, WriteKey};
+use crate::engine::write::{Write, WriteKey};
 use crate::facts::{Name, ScaleFact, Seconds};
 
 /// How far back the most replicas of a workload are remembered.
@@ -90,9 +90,8 @@ impl Machine {
             _ => (Gate::Open, None, ScaleCeiling::Current),
         };
         let scaled_down = self.scaled_down(namespace, hold);
-        // Else what is scaled down may go up again.
-        let is_held = hold.is_some_and(|hold| matches!(hold.scale, Scale::Down { .. }));
-        let ceiling = if is_held { ScaleCeiling::Current } else { ceiling };
+        // Else what is scaled down may go up again. Ceilings that follow are taken once it is back.
+        let ceiling = if scaled_down.is_some() { ScaleCeiling::Current } else { ceiling };
         let standing = gate_of_label(fact.labels.get("opex.dev/gate").map(AsRef::as_ref));
         let blocks = |gate| matches!(gate, Gate::BlockScaleUp | Gate::Block);
         let ceilings = match (blocks(gate) && ceiling == ScaleCeiling::Peak24h, &fact.ceilings) {

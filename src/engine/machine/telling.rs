@@ -141,7 +141,7 @@ impl Machine {
         state.untold.clear();
         let current = state.latched.and_then(|id| self.ledgers.get(&id)).map(|entry| entry.ledger.window.start);
         let shown = state.seen_status.period.as_ref().map(|period| period.start.0.as_second());
-        if state.latched.is_none() || (shown.is_some() && shown == current) {
+        if state.latched.is_none() || (shown.is_some() && shown == current && state.shows_its_terms()) {
             state.adopt_latches();
         }
     }
