@@ -1,6 +1,6 @@
 # Each target says what it does: `make help`.
 .DEFAULT_GOAL := help
-.PHONY: help build check test test-operator test-others soak bench demo demo-down cluster cluster-down
+.PHONY: help build check test soak bench demo demo-down cluster cluster-down
 
 CARGO ?= cargo
 # Name and size of the cluster of `make cluster`.
@@ -36,16 +36,7 @@ check: ## Formatting and lints
 
 test: ## All tests, the ones on a real control plane included
 	$(OPEX_CLUSTER) build
-	$(CARGO) test --workspace --no-run
-	@$(MAKE) --no-print-directory --jobs=2 --keep-going test-operator test-others
-
-# What waits most runs beside what works most.
-test-operator:
-	RUST_TEST_THREADS=$(TEST_THREADS) $(CARGO) test --test operator
-
-test-others:
-	RUST_TEST_THREADS=$(TEST_THREADS) $(CARGO) test --workspace --no-fail-fast --lib --bins --test '[!o]*'
-	$(CARGO) test --workspace --doc
+	RUST_TEST_THREADS=$(TEST_THREADS) $(CARGO) test --workspace --no-fail-fast
 
 soak: ## What tests do in a minute, for five: failovers, healing; and 5,000 budgets in which nothing changes
 	$(OPEX_CLUSTER) build

@@ -147,7 +147,7 @@ pub async fn record(client: &Client, clock: &Clock, recorder: Recorder) -> Resul
         recording: true,
     };
     tokio::spawn(polling.run());
-    let mut takers = HashSet::new();
+    let (mut takers, mut unsampled) = (HashSet::new(), String::new());
     loop {
         tokio::select! {
             () = &mut stop => break,
@@ -158,11 +158,17 @@ pub async fn record(client: &Client, clock: &Clock, recorder: Recorder) -> Resul
                     let asked = if takers.is_empty() { Wanted::Nobody } else { Wanted::Everybody };
                     wanted.send_if_modified(|before| *before != asked && { *before = asked; true });
                 }
-                if let News::Unsampled(why) = &report.news {
-                    tracing::warn!(error = why, "no samples of what Pods use");
-                }
-                if let News::Trouble(Trouble { class, about, message }) = &report.news {
-                    tracing::warn!(class, about, error = message, "left out of the trace");
+                match &report.news {
+                    // Once, until it is something else.
+                    News::Unsampled(why) if *why != unsampled => {
+                        tracing::warn!(error = why, "no samples of what Pods use");
+                        unsampled.clone_from(why);
+                    }
+                    News::Sampled { .. } => unsampled.clear(),
+                    News::Trouble(Trouble { class, about, message }) => {
+                        tracing::warn!(class, about, error = message, "left out of the trace");
+                    }
+                    _ => {}
                 }
                 let now = clock.now();
                 for line in report.lines() {

@@ -46,7 +46,8 @@ fn s19_nothing_is_written_that_did_not_change() {
         let to = |namespace: &str| of_all.iter().filter(|written| *written == namespace).count();
         let wrong: Vec<_> = of_all.iter().filter(|written| written.starts_with("opex-still-")).collect();
         assert!(wrong.is_empty(), "{kind} where nothing changed: {wrong:?}");
-        // Figures that move are written every 10 s, the ledger every minute, a Namespace on transitions alone.
+        // Figures that move are written every 10 s, of many budgets as often as 20 writes a second allow; the ledger every
+        // minute, a Namespace on transitions alone.
         let most = match *kind {
             "namespaces" => 0,
             "budgets" => 5,
@@ -55,7 +56,7 @@ fn s19_nothing_is_written_that_did_not_change() {
         for name in ["opex-accruing", "opex-closed"] {
             assert!(to(name) <= most, "{} writes to {kind} of {name} in {INTERVAL} s", to(name));
         }
-        assert!(*kind != "budgets" || to("opex-accruing") >= 2, "figures that move are shown: {of_all:?}");
+        assert!(*kind != "budgets" || to("opex-accruing") >= 1, "figures that move are shown: {of_all:?}");
     }
     // The watches would have seen a write.
     cluster.kubectl(["-n", &names[0], "annotate", "namespace", &names[0], "seen=yes"]).expect();
