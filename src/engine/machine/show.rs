@@ -162,9 +162,11 @@ impl Machine {
             status.used_percent = limit.as_ref().map(|limit| used_percent(&spent, limit));
             let latch = state.latches.get(&(100, Measure::Actual)).and_then(|latch| latch.crossed_at);
             let used_up = latch.or_else(|| used_up_before(&state.status, status, now)).or(state.used_up);
-            let reached = |level: &Fraction| match figures.spent >= *level {
-                true => self.reading(entry).crossed(level, ledger.span.from, now),
-                false => figures.reaches(ledger, &self.rates, level),
+            let reached = |level: &Fraction| {
+                if figures.spent >= *level {
+                    return self.reading(entry).crossed(level, ledger.span.from, now);
+                }
+                figures.reaches(ledger, &self.rates, level)
             };
             let exhausts = used_up.or_else(|| reached(&(&allowed?.level).into())).filter(|t| *t <= ledger.span.until);
             status.forecast =
