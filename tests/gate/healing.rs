@@ -211,7 +211,7 @@ impl Life<'_> {
             return self.does(&format!("uncordon {drained}"));
         }
         let node = format!("node-{}", self.dice.roll(2));
-        self.does(&format!("drain {node} --ignore-daemonsets --force --pod-selector=app --timeout=60s"));
+        self.does(&format!("drain {node} --ignore-daemonsets --force --pod-selector=app --timeout=120s"));
         self.drained = Some(node);
     }
 
@@ -236,7 +236,9 @@ impl Life<'_> {
     /// What its Pods use makes an autoscaler go down, up to the ceiling, or ask for more and be refused.
     fn uses(&mut self) {
         let cpu = ["1m", "10m"][self.dice.roll(2)];
-        self.does(&format!("annotate pods -l app=busy --overwrite kwok.x-k8s.io/usage-cpu={cpu}"));
+        // One of them may go meanwhile.
+        let command = format!("annotate pods -l app=busy --overwrite kwok.x-k8s.io/usage-cpu={cpu}");
+        self.tries(&command, &["NotFound"]);
     }
 
     fn runs_once(&mut self) {
