@@ -119,21 +119,21 @@ impl Machine {
     }
 
     fn set_decision(&mut self, key: &BudgetKey, decision: Decision, now: Seconds) -> Seconds {
-        let accrues = self.current(key, now).is_some_and(|id| self.ledgers[&id].ledger.accrues(now));
         let Some(state) = self.budgets.get_mut(key) else { return NEVER };
         let changed = !state.decision.asks_the_same(&decision);
         let known = state.evaluated != Seconds::MIN;
         let same = state.decision.gate == decision.gate && known;
-        // The first look at a budget in which nothing runs is no transition.
-        let transition = changed && (known || accrues || decision.gate != Gate::Open);
         let since = if same { state.decision.since } else { now };
+        let is_transition = known || decision.gate != Gate::Open;
         state.decision = Decision { since, ..decision };
         state.evaluated = now;
         if changed {
             self.dirty_scope(key);
-        }
-        if transition {
-            self.urge(key);
+            // The first look at a budget in which nothing runs is no transition.
+            let accrues = || self.current(key, now).is_some_and(|id| self.ledgers[&id].ledger.accrues(now));
+            if is_transition || accrues() {
+                self.urge(key);
+            }
         }
         now + self.idle()
     }
