@@ -165,11 +165,7 @@ fn s04_a_lost_pod_comes_back() {
     ground.cluster.kubectl(["-n", "opex-s04", "delete", "pod", &gone]).expect();
     ground.settle("deploy/web", ".status.readyReplicas", "3");
     let evicted = first();
-    let path = format!("/api/v1/namespaces/opex-s04/pods/{evicted}/eviction");
-    let eviction = format!(
-        r#"{{"apiVersion":"policy/v1","kind":"Eviction","metadata":{{"name":"{evicted}","namespace":"opex-s04"}}}}"#
-    );
-    ground.cluster.kubectl_with_input(["create", "--raw", &path, "-f", "-"], &eviction).expect();
+    ground.evict(&evicted).expect();
     wait_for("another Pod", Duration::from_secs(30), || {
         let pods = ["-n", "opex-s04", "get", "pods", of_web, "-oname"];
         let pods = ground.cluster.kubectl(pods).expect();

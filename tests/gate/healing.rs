@@ -185,12 +185,7 @@ impl Life<'_> {
             return self.does(&format!("delete {pod} --wait=false --ignore-not-found"));
         }
         let name = pod.trim_start_matches("pod/");
-        let namespace = self.ground.namespace;
-        let path = format!("/api/v1/namespaces/{namespace}/pods/{name}/eviction");
-        let eviction = format!(
-            r#"{{"apiVersion":"policy/v1","kind":"Eviction","metadata":{{"name":"{name}","namespace":"{namespace}"}}}}"#
-        );
-        let evicted = self.ground.cluster.kubectl_with_input(["create", "--raw", &path, "-f", "-"], &eviction);
+        let evicted = self.ground.evict(name);
         assert!(evicted.status.success() || evicted.stderr.contains("NotFound"), "{evicted}");
         self.happened.push(format!("evict {pod}"));
     }

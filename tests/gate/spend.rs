@@ -6,8 +6,8 @@ use crate::case::Want::{Allowed, Denied, Warned};
 use crate::case::{case, check, with};
 use crate::ground::Ground;
 use crate::manifests::{
-    autoscaler, claim, cron_job, daemon_set, database, deployment, job, owned, pod, replication_controller, service,
-    workload,
+    autoscaler, claim, cron_job, daemon_set, database, deployment, growing_volume, job, owned, pod,
+    replication_controller, service, workload,
 };
 
 #[test]
@@ -131,13 +131,9 @@ fn s16_claims_and_requests_do_not_grow_under_block() {
         return;
     }
     let ground = Ground::new("opex-s16-growth", &[claim("data"), pod("p")]);
-    ground.make("{apiVersion: storage.k8s.io/v1, kind: StorageClass, metadata: {name: growing}, provisioner: example.com/none, allowVolumeExpansion: true}");
-    ground.make("{apiVersion: v1, kind: PersistentVolume, metadata: {name: opex-s16}, spec: {accessModes: [ReadWriteOnce], storageClassName: growing, capacity: {storage: 1Gi}, hostPath: {path: /tmp}, claimRef: {namespace: opex-s16-growth, name: data}}}");
+    ground.make(&growing_volume("growing", "opex-s16", "opex-s16-growth", "data"));
     ground.settle("pvc/data", ".status.phase", "Bound");
-    ground.settle("pod/p", ".status.phase", "Running");
-    let as_running = r#"{"status":{"containerStatuses":[{"name":"c","image":"busybox:1","imageID":"","ready":true,"restartCount":0,"started":true,"state":{"running":{"startedAt":"2026-11-01T00:00:00Z"}},"resources":{"requests":{"cpu":"10m"}}}]}}"#;
-    let patch = ["-n", ground.namespace, "patch", "pod", "p", "--subresource=status", "-p", as_running];
-    ground.cluster.kubectl(patch).expect();
+    ground.runs_in_place("p");
     let resize = |cpu: &str, want| {
         let patch = format!(
             r#"patch pod p --subresource=resize -p {{"spec":{{"containers":[{{"name":"c","resources":{{"requests":{{"cpu":"{cpu}"}}}}}}]}}}}"#

@@ -8,11 +8,12 @@ use opex_cluster::{Output, needs_simulated_nodes};
 
 use crate::attempts::{Way, of_going_round, of_healing, of_new_spend, of_what_exists};
 use crate::by_hand::shared;
+use crate::case::{is_denial, is_warning};
 use crate::documented::is_documented;
 use crate::ground::Ground;
 use crate::manifests::{
-    autoscaler, claim, cron_job, daemon_set, database, deployment, job, owned, pod, replication_controller, service,
-    workload,
+    autoscaler, claim, cron_job, daemon_set, database, deployment, growing_volume, job, owned, pod,
+    replication_controller, service, workload,
 };
 
 /// The state and its namespace.
@@ -55,8 +56,8 @@ fn tried_in(state: &str, namespace: &'static str) -> Outcomes {
     let ground = Ground::new(namespace, &existing(namespace));
     let uid = ground.field("database/db", ".metadata.uid");
     ground.make(&owned(&workload("StatefulSet", "db", 2), &uid));
-    ground.make(&volume(namespace));
-    runs_in_place(&ground, "p");
+    ground.make(&growing_volume(namespace, namespace, namespace, "disk"));
+    ground.runs_in_place("p");
     ground.settle("pvc/disk", ".status.phase", "Bound");
     ground.settle("deploy/web", ".status.replicas", "3");
     let replica_set = ground.field("replicaset -l=app=web", ".items[0].metadata.name");
@@ -71,14 +72,6 @@ fn tried_in(state: &str, namespace: &'static str) -> Outcomes {
     let outcomes = tables.map(|(name, ways)| (name, tried(ways))).into();
     ground.kubectl(&format!("delete pv/{namespace} storageclass/{namespace} --wait=false")).expect();
     outcomes
-}
-
-/// What the claim is bound to, of a class that lets it grow.
-fn volume(namespace: &str) -> String {
-    format!(
-        "{{apiVersion: storage.k8s.io/v1, kind: StorageClass, metadata: {{name: {namespace}}}, provisioner: example.com/none, allowVolumeExpansion: true}}\n---\n\
-         {{apiVersion: v1, kind: PersistentVolume, metadata: {{name: {namespace}}}, spec: {{accessModes: [ReadWriteOnce], storageClassName: {namespace}, capacity: {{storage: 1Gi}}, hostPath: {{path: /tmp}}, claimRef: {{namespace: {namespace}, name: disk}}}}}}"
-    )
 }
 
 fn existing(namespace: &str) -> Vec<String> {
@@ -103,14 +96,6 @@ fn existing(namespace: &str) -> Vec<String> {
     ]
 }
 
-/// What a kubelet says of a running container, without which the API server takes no resize.
-fn runs_in_place(ground: &Ground<'_>, pod: &str) {
-    ground.settle(&format!("pod/{pod}"), ".status.phase", "Running");
-    let running = r#"{"status":{"containerStatuses":[{"name":"c","image":"busybox:1","imageID":"","ready":true,"restartCount":0,"started":true,"state":{"running":{"startedAt":"2026-11-01T00:00:00Z"}},"resources":{"requests":{"cpu":"10m"}}}]}}"#;
-    let patch = ["-n", ground.namespace, "patch", "pod", pod, "--subresource=status", "-p", running];
-    ground.cluster.kubectl(patch).expect();
-}
-
 fn attempt(ground: &Ground<'_>, way: &Way) -> Output {
     let command = way.command.replace("{ns}", ground.namespace);
     let args = ["-n", ground.namespace].into_iter().chain(command.split(' '));
@@ -119,14 +104,11 @@ fn attempt(ground: &Ground<'_>, way: &Way) -> Output {
 
 /// In a word; what is neither of these is no answer of the gate.
 fn outcome(output: &Output) -> String {
-    let (done, said) = (output.status.success(), &output.stderr);
-    if done && said.contains("Validation failed for ValidatingAdmissionPolicy 'opex-") {
-        "warning".to_owned()
-    } else if done {
-        "passes".to_owned()
-    } else if said.contains("(Forbidden)") && said.contains("ValidatingAdmissionPolicy 'opex-") {
-        "denied".to_owned()
-    } else {
-        panic!("{output}")
-    }
+    let answer = match output.status.success() {
+        true if is_warning(output) => "warning",
+        true => "passes",
+        false if is_denial(output) => "denied",
+        false => panic!("{output}"),
+    };
+    answer.to_owned()
 }

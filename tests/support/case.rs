@@ -1,6 +1,8 @@
 //! One attempt at the API server, and what must come of it.
 #![allow(dead_code, reason = "each test takes what it needs")]
 
+use opex_cluster::Output;
+
 use crate::ground::Ground;
 use Want::{Allowed, Denied, Refused, Warned};
 
@@ -40,20 +42,26 @@ impl Case {
         let args = ["-n", ground.namespace].into_iter().chain(self.command.split(' '));
         let output = ground.cluster.kubectl_with_input(args, &self.input);
         let done = output.status.success();
-        let warned = output.stderr.contains("Validation failed for ValidatingAdmissionPolicy 'opex-");
+        let warned = is_warning(&output);
         let right = match self.want {
             Allowed => done && !warned,
             Warned(words) => done && warned && output.stderr.contains(words),
-            Denied(words) => {
-                !done
-                    && output.stderr.contains("Error from server (Forbidden)")
-                    && output.stderr.contains("ValidatingAdmissionPolicy 'opex-")
-                    && output.stderr.contains(words)
-            }
+            Denied(words) => !done && is_denial(&output) && output.stderr.contains(words),
             Refused(words) => !done && output.stderr.contains(words),
         };
         (!right).then(|| format!("wanted {:?}: {output}", self.want))
     }
+}
+
+/// Whether a policy of ours warned.
+pub fn is_warning(output: &Output) -> bool {
+    output.stderr.contains("Validation failed for ValidatingAdmissionPolicy 'opex-")
+}
+
+/// Whether a policy of ours refused, and as a refusal and nothing else.
+pub fn is_denial(output: &Output) -> bool {
+    let said = |words| output.stderr.contains(words);
+    said("Error from server (Forbidden)") && said("ValidatingAdmissionPolicy 'opex-")
 }
 
 /// Makes the attempts one after the other, and panics with all that went another way.

@@ -42,6 +42,23 @@ impl<'a> Ground<'a> {
         self.kubectl(&format!("patch {object} --type=merge -p {patch}")).expect();
     }
 
+    /// Asks for the eviction of a Pod, as a drain does.
+    pub fn evict(&self, pod: &str) -> Output {
+        let namespace = self.namespace;
+        let path = format!("/api/v1/namespaces/{namespace}/pods/{pod}/eviction");
+        let eviction = format!(
+            r#"{{"apiVersion":"policy/v1","kind":"Eviction","metadata":{{"name":"{pod}","namespace":"{namespace}"}}}}"#
+        );
+        self.cluster.kubectl_with_input(["create", "--raw", &path, "-f", "-"], &eviction)
+    }
+
+    /// Says of a running Pod what a kubelet says, without which the API server takes no resize.
+    pub fn runs_in_place(&self, pod: &str) {
+        self.settle(&format!("pod/{pod}"), ".status.phase", "Running");
+        let running = r#"{"status":{"containerStatuses":[{"name":"c","image":"busybox:1","imageID":"","ready":true,"restartCount":0,"started":true,"state":{"running":{"startedAt":"2026-11-01T00:00:00Z"}},"resources":{"requests":{"cpu":"10m"}}}]}}"#;
+        self.kubectl(&format!("patch pod {pod} --subresource=status -p {running}")).expect();
+    }
+
     /// A field of an object, as kubectl's jsonpath gives it.
     pub fn field(&self, object: &str, path: &str) -> String {
         self.kubectl(&format!("get -ojsonpath={{{path}}} {object}")).expect()

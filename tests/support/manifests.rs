@@ -67,6 +67,14 @@ pub fn claim(name: &str) -> String {
     )
 }
 
+/// What a claim of the namespace is bound to, of a class that lets it grow.
+pub fn growing_volume(class: &str, name: &str, namespace: &str, claim: &str) -> String {
+    format!(
+        "{{apiVersion: storage.k8s.io/v1, kind: StorageClass, metadata: {{name: {class}}}, provisioner: example.com/none, allowVolumeExpansion: true}}\n---\n\
+         {{apiVersion: v1, kind: PersistentVolume, metadata: {{name: {name}}}, spec: {{accessModes: [ReadWriteOnce], storageClassName: {class}, capacity: {{storage: 1Gi}}, hostPath: {{path: /tmp}}, claimRef: {{namespace: {namespace}, name: {claim}}}}}}}"
+    )
+}
+
 /// A Service of the type.
 pub fn service(name: &str, service_type: &str) -> String {
     format!(
