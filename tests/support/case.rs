@@ -1,6 +1,8 @@
 //! One attempt at the API server, and what must come of it.
 #![allow(dead_code, reason = "each test takes what it needs")]
 
+use std::iter;
+
 use opex_cluster::Output;
 
 use crate::ground::Ground;
@@ -39,8 +41,14 @@ pub fn with(command: impl Into<String>, input: String, want: Want) -> Case {
 
 impl Case {
     fn fault(&self, ground: &Ground<'_>) -> Option<String> {
-        let args = ["-n", ground.namespace].into_iter().chain(self.command.split(' '));
-        let output = ground.cluster.kubectl_with_input(args, &self.input);
+        let attempt = || {
+            let args = ["-n", ground.namespace].into_iter().chain(self.command.split(' '));
+            ground.cluster.kubectl_with_input(args, &self.input)
+        };
+        // A controller may write between kubectl's reading and its writing.
+        let is_settled = |output: &Output| !output.stderr.contains("Error from server (Conflict)");
+        let mut attempts = iter::repeat_with(attempt).take(5);
+        let output = attempts.find(is_settled).unwrap_or_else(attempt);
         let done = output.status.success();
         let warned = is_warning(&output);
         let right = match self.want {
