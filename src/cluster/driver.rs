@@ -105,8 +105,8 @@ pub struct Driver {
     /// When a pass is due, and the second at which the machine asked for one.
     due: Instant,
     wake: Option<Seconds>,
-    /// When everything is to be persisted, past the first lists of a replica.
-    checkpoint: Option<Seconds>,
+    /// What everything is to be persisted past: the first lists of a replica.
+    listed: Option<Seconds>,
     swept: Instant,
     told: HashSet<u64>,
 }
@@ -145,7 +145,7 @@ impl Driver {
             took: Duration::ZERO,
             due: now,
             wake: None,
-            checkpoint: None,
+            listed: None,
             swept: now,
             told: HashSet::new(),
         }
@@ -187,7 +187,7 @@ impl Driver {
     }
 
     fn next_pass(&self) -> Instant {
-        let wake = self.wake.into_iter().chain(self.checkpoint).min();
+        let wake = self.wake.into_iter().chain(self.checkpoint_due()).min();
         wake.map_or(self.due, |wake| self.due.min(self.parts.clock.instant_of(wake)))
     }
 
@@ -198,8 +198,10 @@ impl Driver {
 
     fn pass(&mut self) {
         let (now, began) = (self.parts.clock.second(), Instant::now());
-        if self.checkpoint.take_if(|due| *due <= now).is_some() {
-            self.parts.machine.urge_all(now);
+        if self.checkpoint_due().is_some_and(|due| due <= now)
+            && let Some(listed) = self.listed.take()
+        {
+            self.parts.machine.persist_past(listed);
         }
         let Pass { writes, wake } = self.parts.machine.pass(now);
         self.took = began.elapsed();
@@ -252,8 +254,12 @@ impl Driver {
     /// Has everything persisted past an instant, as soon as what is persisted reaches so far.
     fn checkpoint_past(&mut self, instant: Option<Seconds>) {
         if self.parts.machine.is_running() && *self.parts.leading.borrow() {
-            self.checkpoint = self.checkpoint.max(instant.map(|instant| instant + self.parts.lag + 1));
+            self.listed = self.listed.max(instant);
         }
+    }
+
+    fn checkpoint_due(&self) -> Option<Seconds> {
+        self.listed.map(|listed| listed + self.parts.lag + 1)
     }
 
     fn carry_out(&mut self, write: Write) {

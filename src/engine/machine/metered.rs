@@ -38,12 +38,7 @@ impl Machine {
                 item
             }
             None => match Item::of_pod(pod, tag.version, at) {
-                Some(item) => {
-                    if pod.namespace == self.settings.namespace {
-                        self.urge_all(at);
-                    }
-                    Item { workload: Some(self.workload(pod)), ..item }
-                }
+                Some(item) => Item { workload: Some(self.workload(pod)), ..item },
                 None => return,
             },
         };

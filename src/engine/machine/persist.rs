@@ -37,13 +37,13 @@ impl Machine {
         self.touch(key);
     }
 
-    /// Has everything persisted as it stands, within the limit on writes. A Pod of the operator's namespace came, which
-    /// may be a replica: it is ready only once everything is persisted past its own first lists.
-    pub fn urge_all(&mut self, at: Seconds) {
+    /// Has what is open persisted past an instant, within the limit on writes: whoever listed everything then knows all
+    /// that this ledger does not say.
+    pub fn persist_past(&mut self, instant: Seconds) {
         if self.leading {
-            for key in self.budgets.keys().cloned().collect::<Vec<_>>() {
-                self.urge(&key);
-                self.wake_budget(&key, at + self.settings.lag);
+            let behind: BTreeSet<_> = self.behind(instant).map(|entry| entry.budget.clone()).collect();
+            for budget in &behind {
+                self.urge(budget);
             }
         }
     }
@@ -106,12 +106,15 @@ impl Machine {
             return Vec::new();
         }
         let Some(listed) = self.first_listed() else { return Vec::new() };
-        let behind = |e: &Entry| {
-            let from = e.ledger.span.from;
+        self.behind(listed).map(|e| format!("Statement {}/{}", e.namespace, e.name)).collect()
+    }
+
+    /// What began before an instant and is persisted up to some time before it.
+    fn behind(&self, instant: Seconds) -> impl Iterator<Item = &Entry> {
+        self.ledgers.values().map(AsRef::as_ref).filter(move |e| {
             let watermark = e.persisted.as_ref().map_or(Seconds::MIN, |p| p.watermark);
-            is_billable(e) && from < listed && watermark < e.ledger.clamp(listed)
-        };
-        self.ledgers.values().filter(|e| behind(e)).map(|e| format!("Statement {}/{}", e.namespace, e.name)).collect()
+            is_billable(e) && e.ledger.span.from < instant && watermark < e.ledger.clamp(instant)
+        })
     }
 
     /// When to pass again at the latest.
