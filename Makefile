@@ -7,7 +7,7 @@ CARGO ?= cargo
 NAME = dev
 NODES = 3
 # Tests at a time: those on a control plane wait more than they work.
-TEST_THREADS = 6
+TEST_THREADS = 8
 
 OPEX_CLUSTER = $(CARGO) run --quiet --package opex-cluster --
 

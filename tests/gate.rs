@@ -1,6 +1,8 @@
 //! The gate on a real control plane, without an operator: namespaces are labelled by hand. The
 //! numbers are those of the scenarios that the gate must pass.
 
+#[path = "gate/acceptance.rs"]
+mod acceptance;
 #[path = "gate/attempts.rs"]
 mod attempts;
 #[path = "gate/by_hand.rs"]
@@ -17,8 +19,6 @@ mod ground;
 mod growth;
 #[path = "gate/guards.rs"]
 mod guards;
-#[path = "gate/healing.rs"]
-mod healing;
 #[path = "support/installed.rs"]
 mod installed;
 #[path = "support/manifests.rs"]
@@ -29,8 +29,6 @@ mod rights;
 mod spend;
 #[path = "gate/upkeep.rs"]
 mod upkeep;
-#[path = "gate/ways.rs"]
-mod ways;
 
 use std::time::Duration;
 

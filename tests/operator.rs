@@ -57,5 +57,3 @@ mod seasons;
 mod showback;
 #[path = "operator/simulate.rs"]
 mod simulate;
-#[path = "operator/uninstall.rs"]
-mod uninstall;

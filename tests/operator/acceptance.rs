@@ -4,4 +4,5 @@ mod failover;
 mod meters;
 mod mixed;
 mod quiet;
+mod uninstall;
 mod usage;

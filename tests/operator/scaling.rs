@@ -150,7 +150,8 @@ fn s12_an_override_restores_until_it_ends() {
     ground.kubectl("delete bgt/other").expect();
     ground.settle("deploy/web", ".spec.replicas", "1");
 
-    let (until, user) = (ground.now() + SignedDuration::from_secs(12), ground.user());
+    // Another scenario kills whoever leads.
+    let (until, user) = (ground.now() + SignedDuration::from_secs(30), ground.user());
     ground.make(&format!(
         "{{apiVersion: billing.opex.dev/v1alpha1, kind: BudgetOverride, metadata: {{name: once}}, spec: {{budgetRef: \
          {{kind: Budget, name: team}}, until: '{until}', reason: test, grantedBy: '{user}'}}}}"

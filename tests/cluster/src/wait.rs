@@ -5,7 +5,9 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Result, anyhow};
 
-const INTERVAL: Duration = Duration::from_millis(100);
+/// Between two looks: short at first, then a quarter of what was waited, for each look costs a process or a request.
+const SHORTEST: Duration = Duration::from_millis(50);
+const LONGEST: Duration = Duration::from_millis(500);
 
 /// Polls until `condition` holds; an error after `timeout` says what it waited for.
 pub fn wait_for(what: &str, timeout: Duration, mut condition: impl FnMut() -> bool) -> Result<()> {
@@ -22,7 +24,7 @@ pub fn wait_until<T>(what: &str, timeout: Duration, mut attempt: impl FnMut() ->
             Err(error) if started.elapsed() >= timeout => {
                 return Err(error.context(format!("waited {timeout:?} for {what}")));
             }
-            Err(_) => thread::sleep(INTERVAL),
+            Err(_) => thread::sleep((started.elapsed() / 4).clamp(SHORTEST, LONGEST)),
         }
     }
 }
