@@ -37,10 +37,11 @@ fn every_right_is_used() {
     let other = start(&cluster, "operator-c");
     leader.terminate().unwrap();
 
-    // A custom resource has a ceiling too, where a plan names its kind.
-    ground.kubectl("scale database/db --replicas=2").expect();
     ground.close(&budget("team", 1, BLOCK_SCALE_UP), "block-scale-up");
-    assert_eq!(ground.annotation("ceilings"), "databases.example.com/db=4 deployments.apps/web=1");
+    // A custom resource has a ceiling too, where a plan names its kind.
+    let ceilings = "databases.example.com/db=4 deployments.apps/web=1";
+    wait_for("the ceilings", PATIENCE, || ground.annotation("ceilings") == ceilings).unwrap();
+    ground.kubectl("scale database/db --replicas=2").expect();
     check(
         &ground,
         &[
