@@ -89,6 +89,10 @@ impl Machine {
             // The plan may be younger than the budget.
             self.follow_currency(key, t.min(last));
         }
+        // One that was over before it was opened.
+        for id in self.ledgers_of(key).map(|(id, _)| id).collect::<Vec<_>>() {
+            self.close_by(id, t);
+        }
     }
 
     fn next_opening(&self, key: &BudgetKey, t: Seconds) -> Option<(Seconds, Window, Budget)> {
@@ -108,7 +112,7 @@ impl Machine {
         };
         let window = spec.schedule.at(from).or_else(|| spec.schedule.at(t))?;
         let from = from.max(window.start);
-        (from <= t && from < window.end).then(|| (from, window, spec.clone()))
+        (from <= t && from < window.end && self.is_needed(key)).then(|| (from, window, spec.clone()))
     }
 
     fn open(&mut self, key: &BudgetKey, window: Window, from: Seconds, spec: &Budget) {
@@ -233,14 +237,16 @@ impl Machine {
 
     /// In a replay statements close by the clock; live, once they are persisted as closed.
     fn close_due(&mut self, t: Seconds) {
-        if !self.settings.replay {
-            return;
+        for id in self.ledgers.keys().copied().collect::<Vec<_>>() {
+            self.close_by(id, t);
         }
-        for entry in self.ledgers.values_mut().filter(|e| e.closed_at.is_none()) {
-            let closes = Self::closes_at(entry);
-            if closes <= t {
-                entry.closed_at = Some(closes);
-            }
+    }
+
+    fn close_by(&mut self, id: LedgerId, t: Seconds) {
+        let entry = self.ledgers.get_mut(&id).expect("present");
+        let closes = Self::closes_at(entry);
+        if self.settings.replay && entry.closed_at.is_none() && closes <= t {
+            entry.closed_at = Some(closes);
         }
     }
 

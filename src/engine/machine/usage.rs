@@ -37,12 +37,13 @@ impl Machine {
     pub(super) fn follow_usage(&mut self, at: Seconds) {
         for (i, idle) in self.register_usage() {
             let key = self.usage_key(i);
-            if self.billing.contains_key(&key) {
+            if self.ledgers_of(&key).any(|(_, entry)| entry.ledger.span.until > at) {
                 if idle {
                     self.count_idle(i, at);
                 }
                 continue;
             }
+            self.keep_from(&key, at);
             self.roll(&key, at);
             self.find_boundary(at);
             self.wake_budget(&key, at);
@@ -52,30 +53,47 @@ impl Machine {
         self.mark_usage(at);
     }
 
+    /// Usage that budgets need again: from the beginning of the current period on.
+    fn keep_from(&mut self, key: &BudgetKey, at: Seconds) {
+        if self.billing.contains_key(key)
+            && let Some(state) = self.budgets.get_mut(key)
+            && let Some(window) = state.specs.last().and_then(|spec| spec.as_deref()?.schedule.at(at))
+        {
+            state.since = state.since.max(window.start);
+        }
+    }
+
     /// Which usage budgets need, each with whether what is idle belongs to it.
     pub(super) fn register_usage(&mut self) -> Vec<(usize, bool)> {
-        let specs = self.budgets.iter().filter(|(key, _)| key.usage.is_none());
-        let specs = specs.filter_map(|(_, state)| state.specs.last()?.as_deref());
-        let shared = specs.filter(|spec| self.is_shared(&spec.terms));
-        let needed: Vec<_> = shared
-            .map(|spec| {
-                let Terms { plan, basis, idle, .. } = &spec.terms;
-                let usage = Usage { plan: plan.clone(), basis: *basis, schedule: spec.schedule.clone() };
-                (usage, *idle || self.world.plans.get(plan).is_some_and(Plan::has_rules))
-            })
-            .collect();
-        let mut merged: Vec<(Usage, bool)> = Vec::new();
-        for (usage, idle) in needed {
-            match merged.iter_mut().find(|(known, _)| *known == usage) {
-                Some((_, known)) => *known |= idle,
-                None => merged.push((usage, idle)),
+        let mut merged: Vec<(Usage, bool, Seconds)> = Vec::new();
+        for (usage, idle, since) in self.needed_usage() {
+            match merged.iter_mut().find(|(known, ..)| *known == usage) {
+                Some((_, known, first)) => (*known, *first) = (*known | idle, since.min(*first)),
+                None => merged.push((usage, idle, since)),
             }
         }
-        let register = |(usage, idle): (Usage, bool)| {
+        let register = |(usage, idle, since): (Usage, bool, Seconds)| {
             let known = self.usages.iter().position(|known| *known == usage);
-            (known.unwrap_or_else(|| self.keep_usage(usage, idle)), idle)
+            (known.unwrap_or_else(|| self.keep_usage(usage, idle, since)), idle)
         };
         merged.into_iter().map(register).collect()
+    }
+
+    /// Each budget's, with whether what is idle belongs to it and since when the budget counts.
+    fn needed_usage(&self) -> impl Iterator<Item = (Usage, bool, Seconds)> {
+        self.budgets.iter().filter(|(key, _)| key.usage.is_none()).filter_map(|(_, state)| {
+            let spec = state.specs.last()?.as_deref().filter(|spec| self.is_shared(&spec.terms))?;
+            let Terms { plan, basis, idle, .. } = &spec.terms;
+            let usage = Usage { plan: plan.clone(), basis: *basis, schedule: spec.schedule.clone() };
+            let idle = *idle || self.world.plans.get(plan).is_some_and(Plan::has_rules);
+            Some((usage, idle, state.since))
+        })
+    }
+
+    /// Whether what a key is of is asked for by a budget; every budget is by whoever made it.
+    pub(super) fn is_needed(&self, key: &BudgetKey) -> bool {
+        let usage = key.usage.and_then(|i| self.usages.get(i as usize));
+        usage.is_none_or(|usage| self.needed_usage().any(|(needed, ..)| needed == *usage))
     }
 
     /// Whether a budget of these terms has to know what everybody uses.
@@ -130,7 +148,8 @@ impl Machine {
         BudgetKey { namespace: None, name: self.usages[i].name().into(), usage: u32::try_from(i).ok() }
     }
 
-    fn keep_usage(&mut self, usage: Usage, idle: bool) -> usize {
+    fn keep_usage(&mut self, usage: Usage, idle: bool, since: Seconds) -> usize {
+        let since = usage.schedule.at(since).map_or(since, |window| window.start);
         let terms = Terms {
             scope: Scope::Namespaces(Selector::default()),
             pods: None,
@@ -152,7 +171,7 @@ impl Machine {
         self.usages.push(usage);
         self.sampler.dirty = true;
         let i = self.usages.len() - 1;
-        let mut state = BudgetState::new(Seconds::MIN);
+        let mut state = BudgetState::new(since);
         state.specs = History::starting(Seconds::MIN, Some(Arc::new(spec)));
         self.budgets.insert(self.usage_key(i), Box::new(state));
         i
