@@ -30,6 +30,9 @@ use super::status::BudgetStatus;
 #[x_kube(validation = Rule::new("!has(self.podSelector) || self.thresholds.all(t, t.action in ['Notify', 'Warn'])")
     .message("with a podSelector a budget may only Notify and Warn, because a gate closes the whole namespace: use Notify or Warn, or remove the podSelector")
     .field_path(".thresholds"))]
+#[x_kube(validation = Rule::new("has(self.limit) || self.thresholds.all(t, t.action in ['Notify', 'Warn'])")
+    .message("without a limit nothing is ever used up, and no growth is stopped: set limit, or use Notify or Warn")
+    .field_path(".thresholds"))]
 #[x_kube(validation = Rule::new("has(self.value) || !self.thresholds.exists(t, t.of == 'UnitCost')")
     .message("of: UnitCost needs to know what is counted: set value, or compare Actual or Forecast")
     .field_path(".thresholds"))]

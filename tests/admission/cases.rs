@@ -71,17 +71,26 @@ pub const ACCEPTED: &[Case] = &[
     budget("{period: {every: Quarter, startMonth: 4, startDay: 6}}", ""),
     budget("{period: {every: Year, startMonth: 12, startDay: 31}}", ""),
     budget("{period: {start: '2026-11-26T00:00:00+01:00', end: '2026-12-01T00:00:00Z', timeZone: Europe/Paris}}", ""),
-    budget("{thresholds: [{percent: 80, action: Notify}, {percent: 80, of: Forecast, action: Block}]}", ""),
-    budget("{thresholds: [{percent: 1, action: Warn}, {percent: 10000, action: BlockScaleUp}]}", ""),
+    budget(
+        "{limit: {amount: 1, currency: EUR}, thresholds: [{percent: 80, action: Notify}, {percent: 80, of: Forecast, action: Block}]}",
+        "",
+    ),
+    budget(
+        "{limit: {amount: 1, currency: EUR}, thresholds: [{percent: 1, action: Warn}, {percent: 10000, action: BlockScaleUp}]}",
+        "",
+    ),
     budget("{podSelector: {matchLabels: {app: web}}}", ""),
     budget(
         "{podSelector: {matchExpressions: [{key: app, operator: NotIn, values: [a, b]}, {key: x/y, operator: Exists}]}}",
         "",
     ),
     budget("{scaleCeiling: Current, pricePlan: production}", ""),
-    budget("{thresholds: [{action: Block}, {percent: 110, action: ScaleDown}]}", ""),
-    budget("{thresholds: [{action: ScaleDown}], scaleDown: {}}", ""),
-    cluster_budget("{mode: PerNamespace, thresholds: [{action: ScaleDown}], scaleDown: {floor: 0, dryRun: true}}", ""),
+    budget("{limit: {amount: 1, currency: EUR}, thresholds: [{action: Block}, {percent: 110, action: ScaleDown}]}", ""),
+    budget("{limit: {amount: 1, currency: EUR}, thresholds: [{action: ScaleDown}], scaleDown: {}}", ""),
+    cluster_budget(
+        "{mode: PerNamespace, limit: {amount: 1, currency: EUR}, thresholds: [{action: ScaleDown}], scaleDown: {floor: 0, dryRun: true}}",
+        "",
+    ),
     budget(
         "{value: {unit: order, query: 'sum(increase(orders_total[$window]))'}, thresholds: [{percent: 80, action: Notify}, {of: UnitCost, above: '0.05', action: Notify}, {percent: 150, of: UnitCost, above: '0.05', action: Warn}]}",
         "",

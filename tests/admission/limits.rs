@@ -33,7 +33,12 @@ const A_LABEL: &str =
     "write a period's label: 2026-11 for a month, 2026-q4, 2026, 2026-w47, or a date such as 2026-11-21";
 const AMOUNT: &str = "in body should match '^([1-9][0-9]{0,27}";
 
+const NEVER_USED_UP: &str =
+    "without a limit nothing is ever used up, and no growth is stopped: set limit, or use Notify or Warn";
+
 pub const REFUSED: &[Case] = &[
+    budget("{thresholds: [{percent: 80, action: Warn}, {percent: 100, action: Block}]}", NEVER_USED_UP),
+    cluster_budget("{thresholds: [{percent: 100, action: BlockScaleUp}]}", NEVER_USED_UP),
     budget("{plannedLimits: [{months: [1], amount: 1}]}", SET_LIMIT),
     budget("{peaks: [{from: 2026-11-26, to: 2026-12-01, extraAmount: 500}]}", SET_LIMIT),
     budget("{rollover: {unspentPercent: 20}}", SET_LIMIT),
