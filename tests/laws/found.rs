@@ -4,6 +4,7 @@ use serde_json::{Value, json};
 
 use crate::leaving::{Statements, closed, contents, lived, statements};
 use crate::reference::{Change, Event, Seconds};
+use crate::server::RETAINED;
 use crate::simulation::Simulation;
 use crate::traces::window;
 
@@ -92,6 +93,25 @@ fn no_more_closed_ones_are_remembered_than_late_facts_are_netted_into() {
     });
     // Both open ones, and two of what is closed.
     assert_eq!(simulation.ledgers(), 4);
+}
+
+#[test]
+fn no_more_are_kept_of_a_budget_that_is_gone() {
+    // Whether it leads before its lists are complete, or after.
+    for surplus in [1, 2] {
+        let kept = i64::try_from(RETAINED).expect("few");
+        let (mut simulation, _, start) = find(|_, start| {
+            let gone = |ago| {
+                let mut statement = closed("a", "gone-", start - 3600 - ago * DAY);
+                statement["spec"]["budgetRef"]["name"] = json!("gone");
+                (Change::Added, statement)
+            };
+            (1..=kept + surplus).map(gone).collect()
+        });
+        simulation.pass_until(start + 900);
+        let left = statements(&simulation).into_values().filter(|spec| spec["budgetRef"]["name"] == "gone").count();
+        assert_eq!(left, RETAINED, "of {surplus} too many");
+    }
 }
 
 /// Lines as a closed Statement has them: without workloads.

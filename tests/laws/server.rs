@@ -50,6 +50,8 @@ impl Server {
             counting: Some(Counting { window: 60, delay: 30 }),
             retained: RETAINED,
         });
+        // Some lead before they have listed anything.
+        machine.ingest(News::Leading(leads && self.version.is_multiple_of(2)), at);
         for ((source, _), object) in self.objects.iter().filter(|((source, _), _)| !unwatched.contains(source)) {
             for event in applied(*source, object) {
                 machine.ingest(event, at);

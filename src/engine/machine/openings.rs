@@ -53,6 +53,7 @@ impl Machine {
         for key in keys {
             self.wake_budget(&key, at);
         }
+        self.touch_gone();
         self.dirty_gates.extend(self.namespaces.keys().cloned());
         self.find_boundary(at);
     }

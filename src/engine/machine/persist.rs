@@ -147,12 +147,15 @@ impl Machine {
             for key in self.budgets.keys().cloned().collect::<Vec<_>>() {
                 self.wake_budget(&key, at);
             }
-            // Of budgets that are gone too no more is kept than is to be.
-            let billed: BTreeSet<_> = self.statements.values().map(|state| state.budget.clone()).collect();
-            billed
-                .iter()
-                .filter(|key| !self.budgets.contains_key(key))
-                .for_each(|key| self.waiting_for_writes.put(key, (3, 0)));
+            self.touch_gone();
+        }
+    }
+
+    /// Of budgets that are gone too no more Statements are kept than are to be.
+    pub(super) fn touch_gone(&mut self) {
+        let billed: BTreeSet<_> = self.statements.values().map(|state| state.budget.clone()).collect();
+        for key in billed.iter().filter(|key| !self.budgets.contains_key(key)) {
+            self.waiting_for_writes.put(key, (3, 0));
         }
     }
 
