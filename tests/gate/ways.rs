@@ -4,7 +4,7 @@
 use std::fmt::Write as _;
 use std::thread;
 
-use opex_cluster::{Output, needs_simulated_nodes};
+use opex_cluster::{Output, needs_kubernetes, needs_simulated_nodes};
 
 use crate::attempts::{Way, of_going_round, of_healing, of_new_spend, of_what_exists};
 use crate::by_hand::shared;
@@ -25,7 +25,8 @@ type Outcomes = Vec<(&'static str, Vec<(&'static str, String)>)>;
 
 #[test]
 fn ways_to_grow_are_documented() {
-    if needs_simulated_nodes() || is_of_another_minor() {
+    // An older API server knows fewer ways.
+    if needs_simulated_nodes() || needs_kubernetes(37, shared()) {
         return;
     }
     let [warn, scale_up, block] = thread::scope(|scope| {
@@ -40,16 +41,6 @@ fn ways_to_grow_are_documented() {
         }
         is_documented("docs/enforcement.md", name, &table);
     }
-}
-
-/// The table is one of the newest API server: an older one knows fewer ways.
-fn is_of_another_minor() -> bool {
-    let minor = shared().minor();
-    let another = minor < 37;
-    if another {
-        println!("skipped: the table is of Kubernetes 1.37, and this is 1.{minor}");
-    }
-    another
 }
 
 fn tried_in(state: &str, namespace: &'static str) -> Outcomes {

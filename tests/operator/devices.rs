@@ -1,8 +1,8 @@
 //! Devices by Dynamic Resource Allocation: what is allocated to a ResourceClaim costs, as long as it is.
 
-use opex_cluster::wait_for;
+use opex_cluster::{needs_kubernetes, wait_for};
 
-use crate::budgets::{WARN, budget};
+use crate::budgets::{WARN, budget, shared};
 use crate::ground::{Ground, PATIENCE};
 
 /// A device of this class costs one euro a second; what the other class costs nobody says.
@@ -41,6 +41,10 @@ impl Ground<'_> {
 
 #[test]
 fn devices_cost_while_they_are_allocated() {
+    // The first with ResourceClaims of resource.k8s.io/v1.
+    if needs_kubernetes(34, &shared().cluster) {
+        return;
+    }
     let ground = Ground::new("opex-devices", &[PLAN.to_owned(), claim("train"), claim("slice")]);
     ground.make(&budget("team", 1_000_000, WARN).replace("per-second", "opex-devices"));
     ground.condition("bgt/team", "Ready", "True", "Priced");

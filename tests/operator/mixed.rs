@@ -155,6 +155,13 @@ fn happen(round: u32, shop: &Ground<'_>, lab: &Ground<'_>) {
     let sized = |cpu: &str| {
         json!({"spec": {"containers": [{"name": "c", "resources": {"requests": {"cpu": cpu}}}]}}).to_string()
     };
+    // Until 1.33 a Pod was not resized through a subresource.
+    let resizes = shop.cluster.minor() >= 33;
+    let resize = |cpu| {
+        if resizes {
+            run(&format!("patch pod sized --subresource=resize -p {}", sized(cpu)));
+        }
+    };
     match round {
         1 => run("scale deploy/web --replicas=5"),
         2 => shop.make(&format!(
@@ -164,14 +171,14 @@ fn happen(round: u32, shop: &Ground<'_>, lab: &Ground<'_>) {
         3 => {
             shop.settle("pod/sized", ".status.phase", "Running");
             run(&format!("patch pod sized --subresource=status -p {}", as_running("300m")));
-            run(&format!("patch pod sized --subresource=resize -p {}", sized("700m")));
+            resize("700m");
         }
         4 => shop.patch("priceplan/mixed", r#"{"spec":{"pricesPerHour":{"cpu":"0.05","nvidia.com/gpu":"0.95"}}}"#),
         5 => run(&format!("patch pod sized --subresource=status -p {}", as_running("700m"))),
         6 => shop.patch("pvc/data-db-0", r#"{"spec":{"resources":{"requests":{"storage":"2560Mi"}}}}"#),
         7 => shop.patch("service/front", r#"{"spec":{"type":"ClusterIP"}}"#),
         8 => run("delete pod -l app=web --wait=false"),
-        9 => run(&format!("patch pod sized --subresource=resize -p {}", sized("100m"))),
+        9 => resize("100m"),
         10 => run("delete node node-2 --wait=false"),
         11 => run(&format!("label namespace {} mixed-", lab.namespace)),
         12 => run("rollout restart statefulset/db"),

@@ -58,8 +58,16 @@ pub fn needs_own_cluster() -> bool {
     is_skipped("an embedded cluster of its own, to harm or to change; CLUSTER=current is the user's")
 }
 
+/// The same for a test of what an older Kubernetes than 1.`minor` has not.
+pub fn needs_kubernetes(minor: u32, cluster: &Cluster) -> bool {
+    is_said_to_be_skipped(cluster.minor() < minor, &format!("Kubernetes 1.{minor}"))
+}
+
 fn is_skipped(need: &str) -> bool {
-    let skipped = current_is_wanted().unwrap_or(false);
+    is_said_to_be_skipped(current_is_wanted().unwrap_or(false), need)
+}
+
+fn is_said_to_be_skipped(skipped: bool, need: &str) -> bool {
     if skipped {
         let thread = std::thread::current();
         let test = thread.name().unwrap_or("a test");

@@ -24,7 +24,7 @@ mod wait;
 
 pub use cluster::Cluster;
 pub use command::Output;
-pub use current::{MADE, current_is_wanted, needs_own_cluster, needs_simulated_nodes};
+pub use current::{MADE, current_is_wanted, needs_kubernetes, needs_own_cluster, needs_simulated_nodes};
 pub use faults::Component;
 pub use nodes::Node;
 pub use operator::Operator;
