@@ -50,6 +50,7 @@ use crate::api;
 use crate::facts::count::Unknown;
 use crate::facts::{Name, ObjectId, Seconds};
 
+pub use conditions::is_incomplete;
 pub use event::{Event, Fact, Pass, Relist, Trouble};
 pub use optional::Unwatched;
 pub use restore::FIELD_MANAGER;

@@ -8,7 +8,7 @@ use crate::api::{
     BUDGET_KIND_LABEL, BUDGET_LABEL, Budget, CLUSTER_BUDGET_LABEL, ClusterBudget, ClusterBudgetSpec,
     ClusterBudgetStatus, Statement,
 };
-use crate::engine::machine::{Machine, ShownStatement, Trouble};
+use crate::engine::machine::{Machine, ShownStatement, Trouble, is_incomplete};
 use crate::facts::Seconds;
 
 /// Most troubles that are told.
@@ -47,7 +47,7 @@ impl Report {
             let ready = status?.conditions.iter().find(|condition| condition.type_ == "Ready")?;
             let place = metadata.namespace.map(|namespace| format!("{namespace}/")).unwrap_or_default();
             let name = metadata.name.unwrap_or_default();
-            let whole = ready.status == "True" && ready.reason != "Unpriced";
+            let whole = ready.status == "True" && !is_incomplete(&ready.reason);
             (!whole).then(|| format!("{kind} {place}{name}: {}: {}", ready.reason, ready.message))
         })
     }

@@ -17,6 +17,11 @@ const FRESH: Seconds = 120;
 /// Versions of a plan kept at least and at most.
 const VERSIONS: std::ops::RangeInclusive<usize> = 5..=20;
 
+/// Whether a budget that is ready for this reason shows less than is used.
+pub fn is_incomplete(reason: &str) -> bool {
+    matches!(reason, "Unpriced" | "NotWatched")
+}
+
 /// Status, reason and message of a condition.
 pub(super) type Verdict = (bool, &'static str, String);
 

@@ -4,11 +4,12 @@
 //! this replica or the next, makes no second event. What was told last is kept apart from the status that shows it, so
 //! that a refused status tells nothing again.
 
-use super::persist::{pause, time};
-use super::{BudgetState, Machine};
 use iso_currency::Currency;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition;
 
+use super::conditions::is_incomplete;
+use super::persist::{pause, time};
+use super::{BudgetState, Machine};
 use crate::api::{BudgetStatus, Gate, Measure, Threshold};
 use crate::engine::budget::BudgetKey;
 use crate::engine::write::{About, EventKey, Outcome, Write, WriteKey};
@@ -262,11 +263,6 @@ fn edges(told: &Told, status: &BudgetStatus) -> Vec<(&'static str, bool, String)
         edges.push((reason, now > told.gate, note));
     }
     edges
-}
-
-/// Whether a budget that is ready for this reason shows less than is used.
-fn is_incomplete(reason: &str) -> bool {
-    matches!(reason, "Unpriced" | "NotWatched")
 }
 
 /// The condition that says why there are no samples.
