@@ -20,7 +20,7 @@ fn s13_an_override_opens_the_gate_until_its_end() {
     ground.close(&budget("team", 1, BLOCK_SCALE_UP), "block-scale-up");
     ground.condition("bgt/team", "Exceeded", "True", "LimitReached");
     let crossed = ground.field("bgt/team", ".status.thresholds[0].crossedAt");
-    let until = ground.now() + SignedDuration::from_secs(15);
+    let until = ground.now() + SignedDuration::from_secs(25);
 
     ground.make(&manifest(&ground, "once", &until.to_string(), ""));
     ground.opened();

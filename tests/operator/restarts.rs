@@ -25,7 +25,7 @@ fn s09_a_block_outlives_the_operator() {
     lasting.runs("web", 1);
     ending.runs("web", 1);
     lasting.make(&budget("team", 1, BLOCK_SCALE_UP));
-    let end = ending.now() + SignedDuration::from_secs(25);
+    let end = ending.now() + SignedDuration::from_secs(40);
     ending.close(&window(end), "block-scale-up");
     lasting.closed("block-scale-up", "");
     let labels = Labels::of(&lasting);

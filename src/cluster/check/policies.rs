@@ -6,17 +6,29 @@ use super::{Doctor, Finding};
 use crate::cluster::resource::path;
 use crate::engine::observed::Source;
 
-/// Each binding, the policy that it binds, what it has to do, and what is not enforced without it.
-const BINDINGS: &[(&str, &str, &str, &str)] = &[
-    ("opex-scale-gate-deny", "opex-scale-gate", "Deny", "no gate stops a scale-up"),
-    ("opex-scale-gate-warn", "opex-scale-gate", "Warn", "nobody is warned of a scale-up"),
-    ("opex-new-spend-deny", "opex-new-spend", "Deny", "no gate stops new workloads"),
-    ("opex-new-spend-warn", "opex-new-spend", "Warn", "nobody is warned of new workloads"),
-    ("opex-growth-hint", "opex-growth-hint", "Warn", "nobody is warned of larger templates"),
-    ("opex-gate-guard", "opex-gate-guard", "Deny", "whoever may edit a Namespace may open its gate"),
-    ("opex-ledger-guard", "opex-ledger-guard", "Deny", "whoever may edit Statements may change an invoice"),
-    ("opex-override-guard", "opex-override-guard", "Deny", "an override may be made in another's name"),
-    ("opex-crd-guard", "opex-crd-guard", "Deny", "deleting a CRD erases every Statement without a question"),
+/// A policy, and each binding of it: its name, what it has to do, and what is not enforced without it.
+type Policy = (&'static str, &'static [(&'static str, &'static str, &'static str)]);
+
+const POLICIES: &[Policy] = &[
+    (
+        "opex-scale-gate",
+        &[
+            ("opex-scale-gate-deny", "Deny", "no gate stops a scale-up"),
+            ("opex-scale-gate-warn", "Warn", "nobody is warned of a scale-up"),
+        ],
+    ),
+    (
+        "opex-new-spend",
+        &[
+            ("opex-new-spend-deny", "Deny", "no gate stops new workloads"),
+            ("opex-new-spend-warn", "Warn", "nobody is warned of new workloads"),
+        ],
+    ),
+    ("opex-growth-hint", &[("opex-growth-hint", "Warn", "nobody is warned of larger templates")]),
+    ("opex-gate-guard", &[("opex-gate-guard", "Deny", "whoever may edit a Namespace may open its gate")]),
+    ("opex-ledger-guard", &[("opex-ledger-guard", "Deny", "whoever may edit Statements may change an invoice")]),
+    ("opex-override-guard", &[("opex-override-guard", "Deny", "an override may be made in another's name")]),
+    ("opex-crd-guard", &[("opex-crd-guard", "Deny", "deleting a CRD erases every Statement without a question")]),
 ];
 
 /// What the value `gate.enabled` stands for.
@@ -49,12 +61,11 @@ fn verdict(policies: &Value, bindings: &Value) -> Vec<Finding> {
         let found = "there is no gate: budgets show and tell, and nothing is denied";
         findings.push(Finding::warning(about, found, "if that is not meant: helm upgrade with gate.enabled=true"));
     }
-    for (binding, policy, action, without) in BINDINGS {
-        if is_off && GATE.contains(policy) {
-            continue;
-        }
+    for (policy, bound) in POLICIES.iter().filter(|(policy, _)| !is_off || !GATE.contains(policy)) {
         let Some(defined) = named(policies, policy) else {
-            findings.push(Finding::fault(about, format!("policy {policy} is missing: {without}"), REMEDY));
+            let without: Vec<_> = bound.iter().map(|(_, _, without)| *without).collect();
+            let found = format!("policy {policy} is missing: {}", without.join(", and "));
+            findings.push(Finding::fault(about, found, REMEDY));
             continue;
         };
         let warnings = defined["status"]["typeChecking"]["expressionWarnings"].as_array();
@@ -63,12 +74,14 @@ fn verdict(policies: &Value, bindings: &Value) -> Vec<Finding> {
                 format!("policy {policy} may not work here: {}", warning["warning"].as_str().unwrap_or_default());
             findings.push(Finding::warning(about, found, "use the chart of the operator's own version"));
         }
-        let found = match named(bindings, binding) {
-            None => format!("binding {binding} is missing: {without}"),
-            Some(bound) if !binds(bound, policy, action) => format!("binding {binding} was changed: {without}"),
-            Some(_) => continue,
-        };
-        findings.push(Finding::fault(about, found, REMEDY));
+        for (binding, action, without) in *bound {
+            let found = match named(bindings, binding) {
+                None => format!("binding {binding} is missing: {without}"),
+                Some(bound) if !binds(bound, policy, action) => format!("binding {binding} was changed: {without}"),
+                Some(_) => continue,
+            };
+            findings.push(Finding::fault(about, found, REMEDY));
+        }
     }
     findings
 }
@@ -89,9 +102,13 @@ mod tests {
     use super::*;
 
     fn lists() -> [Value; 2] {
-        let policies: Vec<_> = BINDINGS.iter().map(|(_, policy, ..)| json!({"metadata": {"name": policy}})).collect();
-        let bound = |(name, policy, action, _): &(&str, &str, &str, &str)| json!({"metadata": {"name": name}, "spec": {"policyName": policy, "validationActions": [action]}});
-        let bindings: Vec<_> = BINDINGS.iter().map(bound).collect();
+        let policies: Vec<_> = POLICIES.iter().map(|(policy, _)| json!({"metadata": {"name": policy}})).collect();
+        let bound = POLICIES.iter().flat_map(|(policy, bound)| {
+            bound.iter().map(move |(name, action, _)| {
+            json!({"metadata": {"name": name}, "spec": {"policyName": policy, "validationActions": [action]}})
+        })
+        });
+        let bindings: Vec<_> = bound.collect();
         [json!({"items": policies}), json!({"items": bindings})]
     }
 
@@ -108,6 +125,11 @@ mod tests {
             found(&fewer, &bindings),
             ["policy opex-crd-guard is missing: deleting a CRD erases every Statement without a question"]
         );
+        fewer["items"].as_array_mut().unwrap().remove(0);
+        assert_eq!(
+            found(&fewer, &bindings)[0],
+            "policy opex-scale-gate is missing: no gate stops a scale-up, and nobody is warned of a scale-up"
+        );
         let mut off = policies.clone();
         off["items"]
             .as_array_mut()
@@ -121,7 +143,7 @@ mod tests {
         changed["items"][0]["spec"]["validationActions"] = json!(["Audit"]);
         assert_eq!(found(&policies, &changed), ["binding opex-scale-gate-deny was changed: no gate stops a scale-up"]);
         let mut warned = policies.clone();
-        warned["items"][8]["status"] =
+        warned["items"][6]["status"] =
             json!({"typeChecking": {"expressionWarnings": [{"warning": "undefined field"}]}});
         assert_eq!(found(&warned, &bindings), ["policy opex-crd-guard may not work here: undefined field"]);
     }
