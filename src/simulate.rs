@@ -67,6 +67,9 @@ pub struct Row {
     /// Whether the forecast is within the limit then; absent without a limit.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub fits: Option<bool>,
+    /// Whether it is within the limit as it is.
+    #[serde(skip)]
+    pub fitted: Option<bool>,
     pub gate: Gates,
 }
 
@@ -251,7 +254,8 @@ impl Row {
     /// Whether the change makes the budget too small: one that was too small before is not the change's fault where that
     /// adds nothing.
     pub fn breaks(&self) -> bool {
-        self.fits == Some(false) && self.forecast.is_changed() && !self.forecast.change.starts_with('-')
+        let is_dearer = self.forecast.is_changed() && !self.forecast.change.starts_with('-');
+        self.fits == Some(false) && (is_dearer || self.fitted != Some(false))
     }
 }
 
@@ -277,8 +281,11 @@ fn row(budget: &BudgetFigures, before: &BudgetStatus, unseen: &Exact) -> Option<
         let change = amount_text(&(&then - &now), currency);
         Some(Compared { now: amount_text(&now, currency), then: amount_text(&then, currency), change })
     };
+    let fits = |status: &BudgetStatus| {
+        let forecast = exact(&status.forecast.as_ref()?.amount)?;
+        Some(forecast + unseen <= exact(status.limit.as_ref()?)?)
+    };
     let forecast = &status.forecast.as_ref()?.amount;
-    let limit = status.limit.as_ref().and_then(exact);
     let per_day = &status.burn_rate.as_ref()?.per_day;
     Some(Row {
         kind: budget.key.kind(),
@@ -289,7 +296,8 @@ fn row(budget: &BudgetFigures, before: &BudgetStatus, unseen: &Exact) -> Option<
         until: period.end.0,
         resets: period.resets.clone(),
         spent: amount_text(&(exact(status.spent.as_ref()?)? + unseen), currency),
-        fits: limit.zip(exact(forecast)).map(|(limit, forecast)| forecast + unseen <= limit),
+        fits: fits(status),
+        fitted: fits(before),
         forecast: compared(before.forecast.as_ref().map(|forecast| &forecast.amount), forecast, unseen)?,
         per_day: compared(before.burn_rate.as_ref().map(|burn| &burn.per_day), per_day, &Exact::default())?,
         limit: status.limit.clone(),

@@ -111,6 +111,13 @@ fn what_is_simulated_is_what_it_costs() {
         ground.cluster.apply(&plan).expect();
     });
 
+    // The Pods that a Service selects stay.
+    ground.make(&service("front", "ClusterIP").replace("ports:", "selector: {app: web}, ports:"));
+    let nothing = simulate(&ground, "--delete service/front -o json", "", None);
+    assert_eq!(row(&nothing)["perDay"]["change"], "0.00");
+    let lower = simulate(&ground, "-f -", &budget("team", 1, "").replace("per-second", "simulated"), None);
+    assert!(lower.status == Some(1) && !lower.out.contains("as before"), "{}{}", lower.out, lower.err);
+
     let table = simulate(&ground, "--scale deploy/web=3", "", None);
     println!("{}", table.out);
     assert_eq!(table.status, Some(0), "{}", table.err);
@@ -136,14 +143,17 @@ fn what_does_not_fit_or_is_refused_fails() {
         ("--scale spaceship/x=3", "the API server knows no spaceship"),
         ("--scale deploy/web=-1", "\"-1\" is no number of replicas"),
         ("--delete deploy", "write KIND/NAME, such as deploy/web"),
+        ("--delete node/nope", "the Pods of a Node come back on others"),
+        ("--delete pod/PODS", "comes back, ReplicaSet web-"),
         ("-f nothing.yaml", "read nothing.yaml"),
         ("-o json", "required arguments were not provided"),
         ("--scale deploy/web=2", "no budget counts what is in opex-simulate-no"),
     ];
     // The chart's own ClusterBudget counts every namespace.
     let counted = ground.cluster.kubectl(["get", "clusterbudget", "cluster"]).status.success();
-    for (args, words) in mistaken.into_iter().take(if counted { 7 } else { 8 }) {
-        let said = simulate(&ground, args, "", None);
+    let pod = ground.field("pod -l app=web", ".items[0].metadata.name");
+    for (args, words) in mistaken.into_iter().take(if counted { 9 } else { 10 }) {
+        let said = simulate(&ground, &args.replace("PODS", &pod), "", None);
         assert!(
             said.status == Some(2) && said.err.contains(words),
             "{args}: {:?} {}{}",

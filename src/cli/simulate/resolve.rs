@@ -50,9 +50,13 @@ impl Resolver<'_> {
     pub async fn delete(&self, target: &Target) -> anyhow::Result<Resolved> {
         let served = self.served(target)?;
         ensure!(served.kind != "Namespace", "a Namespace's Budgets go with it: name what is in it instead");
+        ensure!(served.kind != "Node", "the Pods of a Node come back on others: name what makes them instead");
         let name = format!("{}/{}", served.resource(), target.name);
         let path = served.path(Some(&self.namespace), &target.name);
         let before = self.found(served, &path, &target.name).await?;
+        if let Some(owner) = controller(&before) {
+            bail!("{name} comes back, {owner} makes another: name what is to go for good instead");
+        }
         let pods = self.pods(&before, &path).await?;
         let asked = self.ask(&Question::Delete, &path).await?;
         let request = asked.request(format!("delete {name}"));
@@ -178,7 +182,7 @@ impl Resolver<'_> {
         if workload["kind"] == "Pod" {
             return Ok(Vec::new());
         }
-        let own = selector(&workload["spec"]["selector"]).filter(|_| !is_custom(workload));
+        let own = selector(&workload["spec"]["selector"]).filter(|_| selects_its_pods(workload));
         let selector = match own {
             Some(selector) => selector,
             None => match self.look(&format!("{path}/scale")).await {
@@ -262,6 +266,19 @@ fn items(list: &Value) -> impl Iterator<Item = &Value> {
 fn is_owned_by(object: &Value, owner: &Value) -> bool {
     let owners = object["metadata"]["ownerReferences"].as_array().into_iter().flatten();
     owners.into_iter().any(|reference| reference["uid"] == owner["metadata"]["uid"])
+}
+
+/// A Service, say, selects Pods of others.
+fn selects_its_pods(workload: &Value) -> bool {
+    let kind = workload["kind"].as_str().unwrap_or_default();
+    !is_custom(workload) && !matches!(kind, "Service" | "PersistentVolumeClaim")
+}
+
+/// The kind and name of what made an object and makes it again.
+fn controller(object: &Value) -> Option<String> {
+    let mut owners = object["metadata"]["ownerReferences"].as_array().into_iter().flatten();
+    let owner = owners.find(|owner| owner["controller"] == true)?;
+    Some(format!("{} {}", owner["kind"].as_str()?, owner["name"].as_str()?))
 }
 
 /// A label selector as a query has it: `a=b,c in (d,e)`; that of a ReplicationController is a map.
