@@ -1,8 +1,8 @@
 //! The attempts of the table: what exists grows, what is new, ways round the gate, and what heals.
 
 use crate::manifests::{
-    claim, cron_job, daemon_set, database, deployment, job, owned, pod, replication_controller, scale, service,
-    workload,
+    claim, cron_job, daemon_set, database, deployment, job, owned, pod, replication_controller, resource_claim, scale,
+    service, workload,
 };
 
 /// An attempt, in a few words, and how it is made. Nothing is kept, unless the command knows no dry run.
@@ -81,6 +81,21 @@ pub fn of_what_exists() -> Vec<Way> {
         ),
         patch("larger requests in a Pod template", "deploy web", &format!(r#"{{"spec":{}}}"#, requests("1"))),
         patch(
+            "a GPU, by its limit alone",
+            "deploy web",
+            r#"{"spec":{"template":{"spec":{"containers":[{"name":"c","resources":{"limits":{"nvidia.com/gpu":"1"}}}]}}}}"#,
+        ),
+        patch(
+            "a device claim more",
+            "deploy web",
+            r#"{"spec":{"template":{"spec":{"resourceClaims":[{"name":"gpu","resourceClaimTemplateName":"gpu"}]}}}}"#,
+        ),
+        patch(
+            "a volume of its own more",
+            "deploy web",
+            r#"{"spec":{"template":{"spec":{"volumes":[{"name":"scratch","ephemeral":{"volumeClaimTemplate":{"spec":{"accessModes":["ReadWriteOnce"],"resources":{"requests":{"storage":"9Gi"}}}}}}]}}}}"#,
+        ),
+        patch(
             "larger requests in a CronJob's template",
             "cronjob nightly",
             &format!(r#"{{"spec":{{"jobTemplate":{{"spec":{}}}}}}}"#, requests("1")),
@@ -126,6 +141,7 @@ pub fn of_new_spend() -> Vec<Way> {
         way("`kubectl debug --copy-to`: a copy of a Pod", "debug p --image=busybox:1 --attach=false --copy-to=copy"),
         way("`kubectl debug` of a node", "debug node/node-0 --image=busybox:1 --attach=false"),
         create("a claim", claim("new")),
+        create("a ResourceClaim, of devices", resource_claim("new")),
         create("a LoadBalancer", service("new", "LoadBalancer")),
         way(
             "`kubectl expose --type=LoadBalancer`",

@@ -67,6 +67,13 @@ pub fn claim(name: &str) -> String {
     )
 }
 
+/// A claim of one device.
+pub fn resource_claim(name: &str) -> String {
+    format!(
+        "{{apiVersion: resource.k8s.io/v1, kind: ResourceClaim, metadata: {{name: {name}}}, spec: {{devices: {{requests: [{{name: gpu, exactly: {{deviceClassName: gpu.example.com}}}}]}}}}}}"
+    )
+}
+
 /// What a claim of the namespace is bound to, of a class that lets it grow.
 pub fn growing_volume(class: &str, name: &str, namespace: &str, claim: &str) -> String {
     format!(

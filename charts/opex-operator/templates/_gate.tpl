@@ -41,17 +41,24 @@ therefore hold no ". " of its own: amounts, dates and names never do.
 
 {{/*
 CEL: whether a container of Pod spec .now requests more of anything than the
-container of the same name in Pod spec .before did, or whether the Pod itself does.
+container of the same name in Pod spec .before did, or whether the Pod itself does. A
+limit without a request counts as the request: that is how GPUs are asked for. So does
+a device claim or a volume of its own that the Pod did not have.
 */}}
 {{- define "opex.gate.larger" -}}
 ({{ .now }}.containers + {{ .now }}.?initContainers.orValue([])).exists(c,
-  c.?resources.?requests.orValue({}).exists(r,
+  ['requests', 'limits'].exists(f, c.?resources[?f].orValue({}).exists(r,
     !({{ .before }}.containers + {{ .before }}.?initContainers.orValue([])).exists(b,
-      b.name == c.name && b.?resources.?requests[?r].hasValue()
-        && quantity(c.resources.requests[r]).compareTo(quantity(b.resources.requests[r])) <= 0)))
+      b.name == c.name && b.?resources.?requests[?r].or(b.?resources.?limits[?r]).hasValue()
+        && quantity(c.?resources.?requests[?r].or(c.?resources.?limits[?r]).value())
+          .compareTo(quantity(b.?resources.?requests[?r].or(b.?resources.?limits[?r]).value())) <= 0))))
 || {{ .now }}.?resources.?requests.orValue({}).exists(r,
   !{{ .before }}.?resources.?requests[?r].hasValue()
     || quantity({{ .now }}.resources.requests[r]).isGreaterThan(quantity({{ .before }}.resources.requests[r])))
+|| {{ .now }}.?resourceClaims.orValue([]).exists(c,
+  !{{ .before }}.?resourceClaims.orValue([]).exists(b, b.name == c.name))
+|| {{ .now }}.?volumes.orValue([]).exists(v, has(v.ephemeral)
+  && !{{ .before }}.?volumes.orValue([]).exists(b, b.name == v.name && has(b.ephemeral)))
 {{- end -}}
 
 {{/*
