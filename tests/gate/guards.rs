@@ -12,7 +12,7 @@ use crate::manifests::{budget, budget_override, statement};
 fn s13_an_override_is_its_makers_own() {
     let ground = Ground::new("opex-s13", &[]);
     let hours = |hours| ground.later(SignedDuration::from_hours(hours));
-    let (soon, week, longer) = (&hours(4), &hours(7 * 24), &hours(7 * 24 + 1));
+    let (over, soon, week, longer) = (&hours(-1), &hours(4), &hours(7 * 24), &hours(7 * 24 + 1));
     check(
         &ground,
         &[
@@ -34,6 +34,12 @@ fn s13_an_override_is_its_makers_own() {
                 budget_override("longer", "finance", longer),
                 Denied("spec.until must be at most 7 days ahead"),
             ),
+            with(
+                "--as=tenant create -f -",
+                budget_override("over", "tenant", over),
+                Denied("spec.until is over already"),
+            ),
+            with("--as=finance create -f -", budget_override("over", "alice", over), Allowed),
             with(
                 "--as=tenant apply --server-side -f -",
                 budget_override("applied", "alice", soon),

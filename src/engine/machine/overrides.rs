@@ -18,6 +18,9 @@ use crate::facts::{Name, Seconds};
 /// The longest an override may last.
 const LONGEST: Seconds = 7 * 86_400;
 
+/// How far the clock of whoever made it may be ahead, as the API server's guard lets it.
+const SKEW: Seconds = 60;
+
 /// One BudgetOverride. In order of creation.
 #[derive(Debug)]
 pub(super) struct OverrideState {
@@ -49,7 +52,7 @@ impl Machine {
         let name = name_of(&grant.metadata);
         let created = grant.metadata.creation_timestamp.as_ref().map_or(at, |t| t.0.as_second());
         let until = grant.spec.until.0.as_second();
-        let invalid = if until > created + LONGEST {
+        let invalid = if until > created + LONGEST + SKEW {
             Some("until is more than 7 days ahead: an override lasts 7 days at most".to_owned())
         } else if grant.spec.budget_ref.kind == api::BudgetKind::ClusterBudget && namespace != self.settings.namespace {
             Some(format!("an override of a ClusterBudget belongs in the namespace {}", self.settings.namespace))
