@@ -110,7 +110,8 @@ impl Machine {
         let (gate, down) = (gate_of(action), (action == Action::ScaleDown).then(|| spec.scale_down.clone()));
         let next = self.next_look(key, &spec, id, &figures, limit.as_ref(), now);
         let beyond_scaling = cause.zip(limit.as_ref()).is_some_and(|((percent, of, _), limit)| {
-            of == Measure::Actual && figures.fixed >= evaluate::level(&limit.level, percent)
+            let level = evaluate::level(&limit.level, percent);
+            of == Measure::Actual && !figures.fixed.is_zero() && figures.fixed >= level
         });
         let figures = Some(figures);
         let decision = Decision { figures, limit, gate, cause, beyond_scaling, down, overridden, since: now };

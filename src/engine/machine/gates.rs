@@ -159,8 +159,9 @@ impl Machine {
         if state.decision.beyond_scaling {
             text.push_str(" Its fixed charges alone come to that: scaling down cannot recover them.");
         }
-        if let Some(contact) = spec.contact.as_ref().filter(|_| state.decision.gate > Gate::Warn) {
-            write!(text, " Ask {} for a BudgetOverride.", one_line(contact)).expect("a string");
+        if state.decision.gate > Gate::Warn {
+            let whom = spec.contact.as_ref().map(|contact| format!("{} ", one_line(contact))).unwrap_or_default();
+            write!(text, " Ask {whom}for a BudgetOverride.").expect("a string");
         }
         truncate(text, MESSAGE)
     }
