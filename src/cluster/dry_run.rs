@@ -50,7 +50,7 @@ pub enum DryRunError {
     #[error("no answer within {} s", REQUEST.as_secs())]
     Silent,
     #[error("{}", said(.0))]
-    Request(#[from] kube::Error),
+    Request(kube::Error),
     #[error("the API server answers {status}: {message}")]
     Failed { status: u16, message: String },
 }
@@ -66,7 +66,7 @@ impl Question<'_> {
             let body = body.collect().await?.to_bytes();
             Ok::<_, kube::Error>((head, body))
         });
-        let (head, body) = answer.await.map_err(|_| DryRunError::Silent)??;
+        let (head, body) = answer.await.map_err(|_| DryRunError::Silent)?.map_err(DryRunError::Request)?;
         let object: Value = serde_json::from_slice(&body).unwrap_or_default();
         let warnings = warnings(&head.headers);
         if head.status.is_success() {

@@ -29,8 +29,17 @@ pub enum OverrideError {
     NoClusterBudget { name: String },
     #[error("the API server does not say who you are")]
     Nobody,
-    #[error("{}", said(.0))]
-    Refused(#[from] Error),
+    /// In the API server's words: its error says the same again, and more than anyone reads.
+    #[error("{0}")]
+    Refused(String),
+}
+
+// === impl OverrideError ===
+
+impl From<Error> for OverrideError {
+    fn from(error: Error) -> Self {
+        Self::Refused(said(&error))
+    }
 }
 
 // === impl Overrides ===
