@@ -46,7 +46,8 @@ pub fn figures() -> Vec<Figure> {
     let added = Figure {
         what: "added by the policies to a request in a blocked namespace, median",
         floor: None,
-        measured: gated.0 - bare_gated.0,
+        // The two namespaces take turns: what they differ by does not depend on how busy the machine was.
+        measured: (gated.0 - free.0) - (bare_gated.0 - bare_free.0),
         unit: "µs",
         target: Target::AtMost(300.0),
     };
