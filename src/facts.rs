@@ -5,6 +5,7 @@
 
 use std::sync::{Arc, LazyLock};
 
+pub mod binding;
 pub mod count;
 pub mod devices;
 pub mod identity;

@@ -8,6 +8,7 @@ use serde::{Deserialize, Deserializer};
 use crate::api;
 use crate::engine::machine::Fact;
 use crate::engine::observed::{Source, Tag};
+use crate::facts::binding::SlimBinding;
 use crate::facts::devices::SlimDeviceClaim;
 use crate::facts::metadata::Metadata;
 use crate::facts::objects::{SlimClaim, SlimNamespace, SlimNode, SlimObject, SlimService};
@@ -140,8 +141,8 @@ impl Observed {
                 scale::<SlimReplicationController, D>(source, "ReplicationController", object)
             }
             Source::Meters => Err(D::Error::custom("what Prometheus counts is no object")),
-            Source::Policies => policy(source, "policy", object),
-            Source::Bindings => policy(source, "binding", object),
+            Source::Policies => policy(source, object),
+            Source::Bindings => binding(source, object),
             Source::Budgets => own(source, "Budget", object, |budget| Fact::Budget(Box::new(budget))),
             Source::ClusterBudgets => {
                 own(source, "ClusterBudget", object, |budget| Fact::ClusterBudget(Box::new(budget)))
@@ -192,10 +193,19 @@ fn scale<'de, T: Deserialize<'de> + Scalable, D: Deserializer<'de>>(
     Ok(Observed::new(source, kind, metadata, ScaleFact::project(&object).map_or_else(none, Fact::Scale)))
 }
 
-fn policy<'de, D: Deserializer<'de>>(source: Source, what: &str, object: D) -> Result<Observed, D::Error> {
+fn policy<'de, D: Deserializer<'de>>(source: Source, object: D) -> Result<Observed, D::Error> {
     let named = Named::deserialize(object)?;
-    let name = format!("{what}/{}", named.metadata.name()).into();
-    Ok(Observed::new(source, what, &named.metadata, Fact::Policy(name)))
+    let name = format!("policy/{}", named.metadata.name()).into();
+    Ok(Observed::new(source, "policy", &named.metadata, Fact::Policy { name, acts: true }))
+}
+
+/// One of the gate is named after its policy and what it does.
+fn binding<'de, D: Deserializer<'de>>(source: Source, object: D) -> Result<Observed, D::Error> {
+    let binding = SlimBinding::deserialize(object)?;
+    let name = binding.metadata.name();
+    let acts = name.rsplit_once('-').is_some_and(|(policy, action)| binding.enforces(policy, action));
+    let fact = Fact::Policy { name: format!("binding/{name}").into(), acts };
+    Ok(Observed::new(source, "binding", &binding.metadata, fact))
 }
 
 /// Our own kinds are read whole.

@@ -324,7 +324,8 @@ impl Machine {
             Fact::Namespace(namespace) => self.apply_namespace(tag, id, namespace, at),
             Fact::Owner(owner) => self.apply_owner(id, &owner, at),
             Fact::Scale(scale) => self.apply_scale(&scale, at),
-            Fact::Policy(name) => self.apply_policy(name),
+            Fact::Policy { name, acts: true } => self.apply_policy(name),
+            Fact::Policy { name, .. } => self.delete_policy(&name),
             Fact::Budget(budget) => self.apply_budget(tag, id, &budget, at),
             Fact::ClusterBudget(budget) => self.apply_cluster_budget(tag, id, &budget, at),
             Fact::BudgetOverride(grant) => self.apply_override(&grant, at),
@@ -364,7 +365,7 @@ impl Machine {
                 self.owners.remove(&id);
             }
             Fact::Scale(scale) => self.delete_scale(&scale),
-            Fact::Policy(name) => self.delete_policy(&name),
+            Fact::Policy { name, .. } => self.delete_policy(&name),
             Fact::Budget(budget) => self.delete_budget(tag, id, &budget, at),
             Fact::ClusterBudget(budget) => self.delete_cluster_budget(tag, id, &budget, at),
             Fact::BudgetOverride(grant) => self.delete_override(&grant, at),

@@ -51,7 +51,11 @@ fn each_fault_is_named_with_its_remedy() {
         ground.condition("bgt/spent", "Enforced", "False", "PolicyMissing");
         install(&cluster, &[]);
     }
-    ground.condition("bgt/spent", "Enforced", "True", "GateClosed");
+    for (action, enforced, reason) in [("Audit", "False", "PolicyMissing"), ("Deny", "True", "GateClosed")] {
+        let patch = format!(r#"{{"spec":{{"validationActions":["{action}"]}}}}"#);
+        ground.patch("validatingadmissionpolicybinding/opex-scale-gate-deny", &patch);
+        ground.condition("bgt/spent", "Enforced", enforced, reason);
+    }
     ground.kubectl("delete validatingadmissionpolicybinding opex-scale-gate-deny").expect();
     ground.kubectl("delete clusterrolebinding opex-operator").expect();
     says(

@@ -1,10 +1,12 @@
 //! Whether the policies that enforce a gate, and those that guard the ledger, are there and in force.
 
+use serde::Deserialize;
 use serde_json::Value;
 
 use super::{Doctor, Finding};
 use crate::cluster::resource::path;
 use crate::engine::observed::Source;
+use crate::facts::binding::SlimBinding;
 
 /// A policy, and each binding of it: its name, what it has to do, and what is not enforced without it.
 type Policy = (&'static str, &'static [(&'static str, &'static str, &'static str)]);
@@ -34,8 +36,7 @@ const POLICIES: &[Policy] = &[
 /// What the value `gate.enabled` stands for.
 const GATE: [&str; 3] = ["opex-scale-gate", "opex-new-spend", "opex-growth-hint"];
 
-const REMEDY: &str =
-    "install the chart's policies again: helm upgrade opex-operator charts/opex-operator -n opex-system";
+const REMEDY: &str = "install the chart's policies again: helm upgrade opex-operator charts/opex-operator -n opex-system, with --force-conflicts where somebody changed one";
 
 impl Doctor {
     pub(super) async fn policies(&self) -> Vec<Finding> {
@@ -91,8 +92,7 @@ fn named<'a>(list: &'a Value, name: &str) -> Option<&'a Value> {
 }
 
 fn binds(binding: &Value, policy: &str, action: &str) -> bool {
-    let actions = binding["spec"]["validationActions"].as_array();
-    binding["spec"]["policyName"] == policy && actions.is_some_and(|actions| actions.iter().any(|one| one == action))
+    SlimBinding::deserialize(binding).is_ok_and(|binding| binding.enforces(policy, action))
 }
 
 #[cfg(test)]

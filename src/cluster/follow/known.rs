@@ -76,7 +76,7 @@ fn names(fact: &Fact) -> (Name, Name) {
         Fact::Service(service) => (service.namespace.clone(), service.name.clone()),
         Fact::Owner(owner) => (owner.namespace.clone(), owner.workload.clone()),
         Fact::Scale(scale) => (scale.namespace.clone(), scale.target.clone()),
-        Fact::Policy(name) => ("".into(), name.clone()),
+        Fact::Policy { name, .. } => ("".into(), name.clone()),
         Fact::Budget(budget) => named(&budget.metadata),
         Fact::ClusterBudget(budget) => named(&budget.metadata),
         Fact::BudgetOverride(grant) => named(&grant.metadata),

@@ -169,7 +169,7 @@ impl Machine {
                 false,
                 "PolicyMissing",
                 format!(
-                    "ValidatingAdmissionPolicy {policy} or its binding does not exist: install the chart with gate.enabled=true"
+                    "ValidatingAdmissionPolicy {policy} or its binding does not exist, or was changed: install the chart with gate.enabled=true"
                 ),
             );
         }

@@ -25,8 +25,11 @@ pub enum Fact {
     Object(ObjectFact),
     Owner(OwnerFact),
     Scale(ScaleFact),
-    /// A ValidatingAdmissionPolicy or its binding, by name.
-    Policy(Name),
+    /// A ValidatingAdmissionPolicy or a binding, by name, and whether it still does what the chart had it do.
+    Policy {
+        name: Name,
+        acts: bool,
+    },
     Budget(Box<api::Budget>),
     ClusterBudget(Box<api::ClusterBudget>),
     BudgetOverride(Box<api::BudgetOverride>),
