@@ -91,8 +91,10 @@ impl Machine {
             self.follow_currency(key, t.min(last));
         }
         // One that was over before it was opened.
-        for id in self.ledgers_of(key).map(|(id, _)| id).collect::<Vec<_>>() {
-            self.close_by(id, t);
+        if self.settings.replay {
+            for id in self.billing.get(key).into_iter().flatten() {
+                self.ledgers.get_mut(id).expect("listed").close_by(t);
+            }
         }
     }
 
@@ -238,16 +240,8 @@ impl Machine {
 
     /// In a replay statements close by the clock; live, once they are persisted as closed.
     fn close_due(&mut self, t: Seconds) {
-        for id in self.ledgers.keys().copied().collect::<Vec<_>>() {
-            self.close_by(id, t);
-        }
-    }
-
-    fn close_by(&mut self, id: LedgerId, t: Seconds) {
-        let entry = self.ledgers.get_mut(&id).expect("present");
-        let closes = Self::closes_at(entry);
-        if self.settings.replay && entry.closed_at.is_none() && closes <= t {
-            entry.closed_at = Some(closes);
+        if self.settings.replay {
+            self.ledgers.values_mut().for_each(|entry| entry.close_by(t));
         }
     }
 
@@ -340,6 +334,14 @@ impl BudgetState {
 // === impl Entry ===
 
 impl Entry {
+    /// Closes it if that is due by `t`.
+    fn close_by(&mut self, t: Seconds) {
+        let closes = Machine::closes_at(self);
+        if closes <= t {
+            self.closed_at.get_or_insert(closes);
+        }
+    }
+
     /// Writes a gap down. Gaps of one reason that touch are one; of too many, the oldest are joined.
     pub(super) fn note_gap(&mut self, gap: Gap) {
         self.urgent = true;
