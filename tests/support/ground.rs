@@ -1,7 +1,6 @@
 //! A namespace of one scenario, and what one does in it with kubectl.
 #![allow(dead_code, reason = "each test takes what it needs")]
 
-use std::thread;
 use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
@@ -78,11 +77,7 @@ impl<'a> Ground<'a> {
 
     /// Waits until the API server's clock shows `time`.
     pub fn wait_until(&self, time: Timestamp) {
-        while let Ok(left) = Duration::try_from(time.duration_since(self.now()))
-            && !left.is_zero()
-        {
-            thread::sleep(left);
-        }
+        wait_for(&format!("{time}"), Duration::from_mins(10), || self.now() >= time).unwrap();
     }
 
     /// So much later than the namespace was made, by the API server's clock.
