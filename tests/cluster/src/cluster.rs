@@ -234,8 +234,8 @@ impl Cluster {
             reaper: Some(reaper),
         };
         cluster.create_control_plane(options)?;
+        cluster.wait_for_controllers()?;
         cluster.nodes(options.nodes)?;
-        cluster.wait_for_service_account("default")?;
         if options.metrics {
             cluster.enable_metrics()?;
         }
@@ -323,11 +323,23 @@ impl Cluster {
         Ok(format!("{configuration}\n---\n{NODE_STAGES}---\n{POD_STAGES}"))
     }
 
+    /// A controller that begins before a slow API server answers gives up and ends: it is begun again.
+    fn wait_for_controllers(&self) -> Result<()> {
+        let begun = || {
+            self.revive_what_ended()?;
+            self.has_service_account("default")
+        };
+        wait_until("the controllers", Duration::from_mins(2), begun).with_context(|| self.component_tails())
+    }
+
     fn wait_for_service_account(&self, namespace: &str) -> Result<()> {
         let what = format!("the default ServiceAccount of {namespace}");
-        let get = ["get", "serviceaccount", "default", "-n", namespace];
-        wait_until(&what, Duration::from_mins(1), || self.kubectl(get).ok())?;
-        Ok(())
+        wait_until(&what, Duration::from_mins(1), || self.has_service_account(namespace))
+            .with_context(|| self.component_tails())
+    }
+
+    fn has_service_account(&self, namespace: &str) -> Result<()> {
+        self.kubectl(["get", "serviceaccount", "default", "-n", namespace]).ok().map(drop)
     }
 }
 

@@ -68,6 +68,11 @@ impl Cluster {
         })
     }
 
+    /// [`Cluster::revive`], if there is something to revive.
+    pub(crate) fn revive_what_ended(&self) -> Result<()> {
+        if Component::ALL.into_iter().any(|component| self.has_ended(component)) { self.revive() } else { Ok(()) }
+    }
+
     /// [`Cluster::kill9`], then [`Cluster::revive`].
     pub fn restart(&self, component: Component) -> Result<()> {
         self.kill9(component)?;
@@ -96,11 +101,15 @@ impl Cluster {
     /// kwokctl takes a process that nobody has reaped for a running one: it is not to hear of it.
     fn forget_the_dead(&self) -> Result<()> {
         for component in Component::ALL {
-            if self.pid(component).is_ok_and(|pid| !is_alive(pid)) {
+            if self.has_ended(component) {
                 fs::remove_file(self.pid_file(component))?;
             }
         }
         Ok(())
+    }
+
+    fn has_ended(&self, component: Component) -> bool {
+        self.pid(component).is_ok_and(|pid| !is_alive(pid))
     }
 
     fn pid_file(&self, component: Component) -> PathBuf {
