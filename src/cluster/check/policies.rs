@@ -1,5 +1,7 @@
 //! Whether the policies that enforce a gate, and those that guard the ledger, are there and in force.
 
+use std::collections::BTreeSet;
+
 use serde::Deserialize;
 use serde_json::Value;
 
@@ -75,16 +77,34 @@ fn verdict(policies: &Value, bindings: &Value) -> Vec<Finding> {
                 format!("policy {policy} may not work here: {}", warning["warning"].as_str().unwrap_or_default());
             findings.push(Finding::warning(about, found, "use the chart of the operator's own version"));
         }
+        findings.extend(of_several_hands(&format!("policy {policy}"), defined));
         for (binding, action, without) in *bound {
             let found = match named(bindings, binding) {
                 None => format!("binding {binding} is missing: {without}"),
                 Some(bound) if !binds(bound, policy, action) => format!("binding {binding} was changed: {without}"),
-                Some(_) => continue,
+                Some(bound) => {
+                    findings.extend(of_several_hands(&format!("binding {binding}"), bound));
+                    continue;
+                }
             };
             findings.push(Finding::fault(about, found, REMEDY));
         }
     }
     findings
+}
+
+/// Who installs the chart writes all of a spec: where somebody else wrote some of it, it may do less.
+fn of_several_hands(what: &str, object: &Value) -> Option<Finding> {
+    let entries = object["metadata"]["managedFields"].as_array()?;
+    let writes = entries.iter().filter(|entry| entry["fieldsV1"]["f:spec"].is_object());
+    let hands: BTreeSet<_> = writes.filter_map(|entry| entry["manager"].as_str()).collect();
+    let found = || {
+        let hands = hands.iter().copied().collect::<Vec<_>>().join(" and ");
+        format!("{what} was written by {hands}: it may enforce less than the chart has it do")
+    };
+    let remedy =
+        "delete it, and install the chart again: helm upgrade opex-operator charts/opex-operator -n opex-system";
+    (hands.len() > 1).then(|| Finding::warning("policies", found(), remedy))
 }
 
 fn named<'a>(list: &'a Value, name: &str) -> Option<&'a Value> {
@@ -142,6 +162,18 @@ mod tests {
         let mut changed = bindings.clone();
         changed["items"][0]["spec"]["validationActions"] = json!(["Audit"]);
         assert_eq!(found(&policies, &changed), ["binding opex-scale-gate-deny was changed: no gate stops a scale-up"]);
+        let hand = |manager: &str| json!({"manager": manager, "fieldsV1": {"f:spec": {}}});
+        let status = json!({"manager": "kube-controller-manager", "fieldsV1": {"f:status": {}}});
+        let mut edited = policies.clone();
+        edited["items"][0]["metadata"]["managedFields"] = json!([hand("helm"), status]);
+        assert_eq!(verdict(&edited, &bindings), []);
+        edited["items"][0]["metadata"]["managedFields"] = json!([hand("helm"), hand("kubectl-edit"), status]);
+        assert_eq!(
+            found(&edited, &bindings),
+            [
+                "policy opex-scale-gate was written by helm and kubectl-edit: it may enforce less than the chart has it do"
+            ]
+        );
         let mut warned = policies.clone();
         warned["items"][6]["status"] =
             json!({"typeChecking": {"expressionWarnings": [{"warning": "undefined field"}]}});
