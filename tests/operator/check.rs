@@ -56,13 +56,18 @@ fn each_fault_is_named_with_its_remedy() {
         ground.patch("validatingadmissionpolicybinding/opex-scale-gate-deny", &patch);
         ground.condition("bgt/spent", "Enforced", enforced, reason);
     }
+    let leaves_out = r#"{"spec":{"matchConditions":[{"name":"none","expression":"false"}]}}"#;
+    ground.patch("validatingadmissionpolicy/opex-new-spend", leaves_out);
     ground.kubectl("delete validatingadmissionpolicybinding opex-scale-gate-deny").expect();
+    ground.make(&budget("late", 1, BLOCK_SCALE_UP));
+    ground.event("bgt/late", "GateClosed", "not enforced: ValidatingAdmissionPolicy opex-scale-gate or its binding");
     ground.kubectl("delete clusterrolebinding opex-operator").expect();
     says(
         &cluster,
         false,
         &[
             "FAULT    policies      binding opex-scale-gate-deny is missing: no gate stops a scale-up",
+            "warning  policies      policy opex-new-spend was written by helm and kubectl-patch: it may enforce less",
             "FAULT    rights        system:serviceaccount:opex-system:opex-operator may not: ",
             "FAULT    budgets       Budget opex-check/team: PlanNotFound: PricePlan \"nowhere\" does not exist",
             "→ kubectl describe budget team -n opex-check",

@@ -31,6 +31,8 @@ fn s13_an_override_opens_the_gate_until_its_end() {
     ground.closed("block-scale-up", "is used up (1.00 EUR");
     assert!(ground.now() >= until, "it closed before the override's end");
     ground.condition("bgto/once", "Active", "False", "Expired");
+    ground.event("bgt/team", "OverrideGranted", "BudgetOverride once: the gate is held open until ");
+    ground.event("bgt/team", "OverrideEnded", "BudgetOverride once: the override has ended");
     check(&ground, &[case("scale deploy/web --replicas=3", Denied("Up to 2 replicas are allowed."))]);
     assert_eq!(ground.field("bgt/team", ".status.thresholds[0].crossedAt"), crossed, "the crossing is the same one");
 }
@@ -47,6 +49,8 @@ fn s13_an_extra_amount_raises_the_limit() {
     ground.settle("bgt/team", ".status.limit", "1000001.00");
     ground.condition("bgto/more", "Active", "True", "LimitRaised");
     ground.condition("bgt/team", "Exceeded", "False", "WithinLimit");
+    let granted = format!("BudgetOverride more: the limit is raised by 1000000.00 EUR until {until}, granted by");
+    ground.event("bgt/team", "OverrideGranted", &granted);
 
     ground.kubectl("delete bgto/more").expect();
     ground.closed("block-scale-up", "is used up (1.00 EUR");

@@ -248,7 +248,7 @@ fn minute(t: Seconds) -> String {
     format!("{}Z", &text[..text.len().min(16)])
 }
 
-fn one_line(text: &str) -> String {
+pub(super) fn one_line(text: &str) -> String {
     text.chars().map(|c| if c.is_control() { ' ' } else { c }).collect()
 }
 

@@ -6,6 +6,7 @@ use num_traits::Zero;
 use super::Machine;
 use super::budgets::name_of;
 use super::conditions::{Verdict, condition};
+use super::gates::one_line;
 use crate::api::{self, BudgetOverrideStatus};
 use crate::engine::budget::{Budget, BudgetKey};
 use crate::engine::item::NEVER;
@@ -32,6 +33,8 @@ pub(super) struct OverrideState {
     /// What it adds to the limit, in its currency; one without opens the gate instead.
     extra: Option<Exact>,
     invalid: Option<String>,
+    /// Who granted it, until when and why, as people are told.
+    grant: String,
     status: BudgetOverrideStatus,
 }
 
@@ -72,6 +75,7 @@ impl Machine {
             until,
             extra,
             invalid,
+            grant: terms(&grant.spec),
             status: grant.status.clone().unwrap_or_default(),
         };
         let own = self.overrides.entry(budget.clone()).or_default();
@@ -162,18 +166,19 @@ impl Machine {
                 continue;
             }
             let generation = (one.generation > 0).then_some(one.generation);
-            let news_of = caps(verdict.1).filter(|_| one.reason() != Some(verdict.1));
-            let note = format!("BudgetOverride {}: {}", one.name, verdict.2);
+            let terms = if verdict.0 { one.grant.as_str() } else { "" };
+            let edge = edge(one.reason(), verdict.1);
+            let note = format!("BudgetOverride {}: {}{terms}", one.name, verdict.2);
             let conditions = vec![condition(&one.status.conditions, "Active", verdict, generation, now)];
             let status = BudgetOverrideStatus { conditions };
-            news.extend(news_of.map(|reason| (reason, one.name.clone(), one.created, note)));
+            news.extend(edge.map(|(reason, warning)| (reason, warning, one.name.clone(), note, one.created)));
             if status != one.status {
                 let (namespace, name) = (one.namespace.clone(), one.name.clone());
                 writes.push(Write::OverrideStatus { namespace, name, status: Box::new(status) });
             }
         }
-        for (reason, name, created, note) in news {
-            self.tell(key, reason, &name, note, created);
+        for (reason, warning, name, note, created) in news {
+            self.announce(key, reason, warning, &name, note, created);
         }
     }
 
@@ -189,7 +194,7 @@ impl Machine {
             let effect = granted.iter().find(|(other, _)| other.order() == one.order()).map(|(_, effect)| effect);
             match &one.invalid {
                 Some(invalid) => (false, "Invalid", invalid.clone()),
-                None if now >= one.until => (false, "Expired", "the override has ended".to_owned()),
+                None if now >= one.until => (false, EXPIRED, "the override has ended".to_owned()),
                 None if state.is_none() => {
                     (false, "BudgetNotFound", format!("{} {:?} does not exist", key.kind(), key.name))
                 }
@@ -250,20 +255,32 @@ impl OverrideState {
                 let (holds, reason) = if added.is_zero() { (false, CAPPED) } else { (true, RAISED_IN_PART) };
                 (holds, reason, format!("the limit is raised by {} of {}: {why}", text(added), text(extra)))
             }
-            (Effect::Raises(added), _) => (true, "LimitRaised", format!("the limit is raised by {}", text(added))),
-            (Effect::Opens, _) => (true, "GateOpen", "the gate is held open".to_owned()),
+            (Effect::Raises(added), _) => (true, RAISED, format!("the limit is raised by {}", text(added))),
+            (Effect::Opens, _) => (true, OPEN, "the gate is held open".to_owned()),
         }
     }
 }
 
 const CAPPED: &str = "Capped";
+const RAISED: &str = "LimitRaised";
 const RAISED_IN_PART: &str = "LimitRaisedInPart";
+const OPEN: &str = "GateOpen";
+const EXPIRED: &str = "Expired";
 
-/// How people are told of what a cap takes away, of an override whose condition has that reason.
-fn caps(reason: &str) -> Option<&'static str> {
-    match reason {
-        CAPPED => Some("OverrideRefused"),
-        RAISED_IN_PART => Some("OverrideCapped"),
+/// What people are told when the condition's reason changes, and whether it warns.
+fn edge(before: Option<&str>, now: &str) -> Option<(&'static str, bool)> {
+    let grants = |reason: &str| [RAISED, OPEN, RAISED_IN_PART].contains(&reason);
+    match now {
+        _ if before == Some(now) => None,
+        RAISED | OPEN => Some(("OverrideGranted", false)),
+        RAISED_IN_PART => Some(("OverrideCapped", true)),
+        CAPPED => Some(("OverrideRefused", true)),
+        EXPIRED => before.filter(|before| grants(before)).map(|_| ("OverrideEnded", false)),
         _ => None,
     }
+}
+
+/// ` until 2026-11-28T06:00:00Z, granted by jane: CHG-4711`
+fn terms(spec: &api::BudgetOverrideSpec) -> String {
+    one_line(&format!(" until {}, granted by {}: {}", spec.until.0, spec.granted_by, spec.reason))
 }

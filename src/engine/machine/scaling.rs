@@ -12,8 +12,8 @@ use crate::engine::budget::BudgetKey;
 use crate::engine::write::{Outcome, Scale, Scaled, Write, WriteKey};
 use crate::facts::{Name, Seconds};
 
-/// Workloads that an event names.
-const NAMED: usize = 12;
+/// Bytes of an event that name workloads: the API server takes 1024 in all.
+const ROOM: usize = 900;
 
 /// How far the budgets over a namespace want it scaled down: the one that goes farthest.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -224,8 +224,29 @@ fn problem(namespace: &Name, asked: Option<Scale>, outcome: &Outcome) -> Option<
     Some((reason, format!("namespace {namespace}: {what}")))
 }
 
+/// As many of them as an event has room for.
 fn some_of(workloads: &[String]) -> String {
-    let shown = workloads[..workloads.len().min(NAMED)].join(", ");
-    let more = workloads.len().saturating_sub(NAMED);
-    if more == 0 { shown } else { format!("{shown} and {more} more") }
+    let mut shown = String::new();
+    for (i, workload) in workloads.iter().enumerate() {
+        if i > 0 && shown.len() + workload.len() > ROOM {
+            return format!("{shown} and {} more", workloads.len() - i);
+        }
+        shown.push_str(if i > 0 { ", " } else { "" });
+        shown.push_str(workload);
+    }
+    shown
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_event_names_what_it_has_room_for() {
+        let all: Vec<_> = (100..300).map(|i| format!("Deployment/web-{i} from 10 to 1")).collect();
+        assert_eq!(some_of(&all[..2]), "Deployment/web-100 from 10 to 1, Deployment/web-101 from 10 to 1");
+        assert_eq!(some_of(&all[..27]).matches("Deployment").count(), 27);
+        let cut = some_of(&all);
+        assert!(cut.len() < 1000 && cut.ends_with("from 10 to 1 and 173 more"), "{cut}");
+    }
 }

@@ -74,15 +74,10 @@ impl Machine {
         note: &str,
         at: Seconds,
     ) {
-        self.tell(budget, reason, statement, format!("Statement {statement} {note}"), at);
+        self.announce(budget, reason, true, statement, format!("Statement {statement} {note}"), at);
     }
 
-    /// A warning about something that belongs to a budget.
-    pub(super) fn tell(&mut self, budget: &BudgetKey, reason: &'static str, of: &Name, note: String, at: Seconds) {
-        self.announce(budget, reason, true, of, note, at);
-    }
-
-    /// The same, a warning or not.
+    /// News of something that belongs to a budget.
     pub(super) fn announce(
         &mut self,
         budget: &BudgetKey,
@@ -254,12 +249,16 @@ fn edges(told: &Told, status: &BudgetStatus) -> Vec<(&'static str, bool, String)
     }
     let now = status.gate.unwrap_or_default();
     if told.gate != now {
-        let (reason, note) = match now {
+        let (reason, mut note) = match now {
             Gate::Open => ("GateOpened", format!("the gate is open{}", spent_note(status))),
             Gate::Warn => ("GateChanged", "growth is warned of".to_owned()),
             Gate::BlockScaleUp => ("GateClosed", "scale-ups above the ceilings are refused".to_owned()),
             Gate::Block => ("GateClosed", "everything new and larger is refused".to_owned()),
         };
+        let missing = |condition: &&Condition| condition.type_ == "Enforced" && condition.reason == "PolicyMissing";
+        if let Some(unenforced) = status.conditions.iter().find(missing) {
+            note = format!("not enforced: {}; else {note}", unenforced.message);
+        }
         edges.push((reason, now > told.gate, note));
     }
     edges
