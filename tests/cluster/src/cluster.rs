@@ -252,6 +252,10 @@ impl Cluster {
             .arg(&self.kubeconfig)
             .args(["--enable-crds", "Metric,ClusterResourceUsage"])
             .args(["--extra-args", "etcd=unsafe-no-fsync=true"]);
+        // There is one of each: without an election none ends because it was too slow to renew a lease.
+        for controller in ["kube-controller-manager", "kube-scheduler"] {
+            create.arg("--extra-args").arg(format!("{controller}=leader-elect=false"));
+        }
         // Nobody waits for the autoscaler's usual quarter of a minute.
         for (period, value) in [("sync-period", "5s"), ("initial-readiness-delay", "5s")] {
             create
