@@ -1,6 +1,7 @@
 //! A limit that changes by itself: a season, what is left over, an override that is capped. What befalls the replicas
 //! meanwhile is chosen.
 
+use jiff::Timestamp;
 use opex_operator::engine::observed::Source;
 use serde_json::{Value, json};
 
@@ -137,4 +138,33 @@ fn an_override_says_what_became_of_it() {
     assert_eq!((holds, reason), (true, json!("LimitRaisedInPart")));
     simulation.pass_until(start + 401 * MINUTE);
     assert_eq!(active(&simulation, "surplus").1, json!("Expired"));
+}
+
+#[test]
+fn what_is_stale_closes_no_gate() {
+    let start = beginning();
+    let mut simulation = Simulation::new();
+    for event in &trace(start)[..4] {
+        simulation.happen(event);
+    }
+    simulation.join();
+    let gate = |simulation: &Simulation| simulation.status(Source::Budgets, "a/day")["gate"].clone();
+    simulation.pass_until(start + 165 * MINUTE);
+    assert_eq!(gate(&simulation), json!("Warn"));
+    simulation.mute = Some(Source::Pods);
+    simulation.pass_until(start + 190 * MINUTE);
+    let status = simulation.status(Source::Budgets, "a/day");
+    assert_eq!((&status["gate"], &status["thresholds"][1]["crossedAt"]), (&json!("Warn"), &Value::Null));
+    assert!(status["conditions"].to_string().contains("not heard for more than 2 minutes: pods"), "{status:#}");
+    simulation.mute = None;
+    simulation.pass_until(start + 192 * MINUTE);
+    let status = simulation.status(Source::Budgets, "a/day");
+    let crossed: Timestamp = status["thresholds"][1]["crossedAt"].as_str().expect("crossed").parse().expect("a time");
+    let meanwhile = start + 180 * MINUTE..=start + 190 * MINUTE;
+    assert!(status["gate"] == "BlockScaleUp" && meanwhile.contains(&crossed.as_second()), "{status:#}");
+
+    // What is closed stays so.
+    simulation.mute = Some(Source::Pods);
+    simulation.pass_until(start + 210 * MINUTE);
+    assert_eq!(gate(&simulation), json!("BlockScaleUp"));
 }

@@ -51,6 +51,8 @@ pub struct Simulation {
     silent: Seconds,
     /// Nobody looks but when something happens.
     seldom: bool,
+    /// A watch that nothing is heard of.
+    pub mute: Option<Source>,
 }
 
 struct Replica {
@@ -86,6 +88,7 @@ impl Simulation {
             prometheus: None,
             silent: 0,
             seldom: false,
+            mute: None,
         }
     }
 
@@ -240,6 +243,7 @@ impl Simulation {
 
     fn pass(&mut self) {
         for i in 0..self.replicas.len() {
+            self.replicas[i].hear_all(self.server.version, self.mute, self.now);
             let pass = self.replicas[i].machine.pass(self.now);
             self.replicas[i].wake = pass.wake;
             assert!(i == 0 || pass.writes.is_empty(), "a standby writes: {:?}", pass.writes);
@@ -321,6 +325,15 @@ impl Replica {
         }
         for event in events {
             self.machine.ingest(event.clone(), now);
+        }
+    }
+
+    /// Every watch that is not behind says how far it is.
+    fn hear_all(&mut self, version: u64, mute: Option<Source>, now: Seconds) {
+        let behind = self.behind.map(|(source, _)| source);
+        let watched = Source::ALL.into_iter().filter(|source| source.is_watched());
+        for source in watched.filter(|source| ![behind, mute].contains(&Some(*source))) {
+            self.machine.ingest(News::Heard { tag: Tag { source, version } }, now);
         }
     }
 

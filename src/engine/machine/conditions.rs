@@ -183,22 +183,26 @@ impl Machine {
     }
 
     fn fresh(&self, spec: Option<&Budget>, entry: Option<&Entry>, now: Seconds) -> Verdict {
-        // What need not be watched, or is not to be any more, is told by its plans.
-        let awaited = |source: &Source| match source {
-            Source::Objects(_) => self.billed_at(*source, now) && !self.is_unwatched(*source),
-            source => !self.is_unwatched(*source),
-        };
-        let stale = self.heard.iter().filter(|(source, at)| now - **at > FRESH && awaited(source));
-        let stale: Vec<_> = stale.map(|(source, _)| source.resource()).collect();
         if let Some(meter) = entry.filter(|_| !self.settings.replay).and_then(|entry| self.stale_meter(entry, now)) {
             return (false, "MeterStale", meter);
         }
-        if stale.is_empty() || self.settings.replay {
+        let stale: Vec<_> = self.stale(now).map(Source::resource).collect();
+        if stale.is_empty() {
             let spec = spec.filter(|spec| spec.terms.basis.is_sampled() && !self.settings.replay);
             let unsampled = spec.and_then(|spec| self.samples_fresh(spec, now));
             return unsampled.unwrap_or_else(|| (true, "Heard", "every watch was heard within 2 minutes".to_owned()));
         }
         (false, "Stale", format!("not heard for more than 2 minutes: {}", stale.join(", ")))
+    }
+
+    /// The watches that were not heard for long. What need not be watched, or is not to be any more, is told by its plans.
+    pub(super) fn stale(&self, now: Seconds) -> impl Iterator<Item = Source> {
+        let awaited = move |source: &Source| match source {
+            Source::Objects(_) => self.billed_at(*source, now) && !self.is_unwatched(*source),
+            source => !self.is_unwatched(*source),
+        };
+        let heard = self.heard.iter().filter(|_| !self.settings.replay);
+        heard.filter(move |(source, at)| now - **at > FRESH && awaited(source)).map(|(source, _)| *source)
     }
 
     /// The namespaces that a budget covers.

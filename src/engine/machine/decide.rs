@@ -103,7 +103,8 @@ impl Machine {
         let amount = limit.map(|limit| extra.fold(limit, |sum, extra| sum + extra));
         let rate = self.rate(&spec, &entry.ledger, now);
         let limit = amount.zip(rate).map(|(amount, rate)| Allowance { level: &amount * rate, amount });
-        self.latch(key, id, &spec, &figures, limit.as_ref(), in_force, now);
+        let unheard = self.stale(now).next().is_some();
+        self.latch(key, id, &spec, &figures, limit.as_ref(), in_force, unheard, now);
         let state = &self.budgets[key];
         let never = key.namespace.as_ref().is_some_and(|namespace| self.is_exempt(namespace));
         let (action, cause) = if over || overridden || never { (Action::Notify, None) } else { state.asked(&spec) };
@@ -143,7 +144,8 @@ impl Machine {
         if self.settings.replay { REPLAYED_IDLE } else { IDLE }
     }
 
-    /// Latches the thresholds that are crossed, opens those that may.
+    /// Latches the thresholds that are crossed, opens those that may. While a watch is `unheard` none is crossed anew, nor opens:
+    /// what was crossed meanwhile is found when all is heard again.
     #[allow(clippy::too_many_arguments)]
     fn latch(
         &mut self,
@@ -153,6 +155,7 @@ impl Machine {
         figures: &Figures,
         limit: Option<&Allowance>,
         overrides: usize,
+        unheard: bool,
         now: Seconds,
     ) {
         let fingerprint = fingerprint(spec, limit, overrides);
@@ -167,7 +170,7 @@ impl Machine {
             state.latches.clear();
             state.used_up = None;
         }
-        let after = if same_period { state.evaluated } else { entry.ledger.span.from };
+        let after = if same_period { state.searched } else { entry.ledger.span.from };
         let restored = state.latched.is_none() && shown == Some(entry.ledger.window.start);
         let edited = if restored {
             moved || state.was_edited(spec, limit)
@@ -176,9 +179,11 @@ impl Machine {
         };
         state.latched = Some(id);
         state.fingerprint = fingerprint;
+        let from = if edited { now } else { after };
+        state.searched = if unheard { from } else { now };
         for threshold in spec.thresholds.iter().filter(|threshold| threshold.of == Measure::UnitCost) {
             let latch = state.latches.entry((threshold.percent, threshold.of)).or_default();
-            if let (Some(per_unit), Some(above)) = (&per_unit, may_cost(threshold)) {
+            if let (false, Some(per_unit), Some(above)) = (unheard, &per_unit, may_cost(threshold)) {
                 latch.follow(per_unit, &above, threshold.percent, edited, now);
             }
         }
@@ -195,15 +200,14 @@ impl Machine {
                 Measure::Actual => {
                     if edited && figures.spent < level {
                         *latch = Latch::default();
-                    } else if latch.crossed_at.is_none() && figures.spent >= level {
+                    } else if latch.crossed_at.is_none() && figures.spent >= level && !unheard {
                         newly.push((threshold.percent, level));
                     }
                 }
-                Measure::Forecast => latch.follow(&figures.forecast, limit, threshold.percent, edited, now),
-                Measure::UnitCost => {}
+                Measure::Forecast if !unheard => latch.follow(&figures.forecast, limit, threshold.percent, edited, now),
+                Measure::Forecast | Measure::UnitCost => {}
             }
         }
-        let from = if edited { now } else { after };
         let whole = evaluate::level(limit, 100);
         if figures.spent < whole {
             state.used_up = None;

@@ -99,6 +99,8 @@ pub(super) struct BudgetState {
     /// The ledger that the latches are of.
     pub(super) latched: Option<LedgerId>,
     pub(super) evaluated: Seconds,
+    /// Until when it was looked for crossings.
+    pub(super) searched: Seconds,
     pub(super) decision: decide::Decision,
     pub(super) shown_at: Seconds,
     pub(super) due: Seconds,
@@ -155,6 +157,7 @@ impl BudgetState {
             fingerprint: 0,
             latched: None,
             evaluated: Seconds::MIN,
+            searched: Seconds::MIN,
             decision: decide::Decision::default(),
             shown_at: Seconds::MIN,
             due: Seconds::MAX,
