@@ -22,7 +22,7 @@ pub struct Meter {
     /// The price of one unit: a whole number, or a decimal number in quotes.
     pub price: Amount,
     /// How much was used, in PromQL, by namespace: its answer has one number for each value of the label namespace. It
-    /// is asked for each minute, with $window standing for the minute's length, such as
+    /// is asked for each window, a minute unless the installation says otherwise, with $window standing for its length, such as
     /// sum by (namespace) (increase(egress_bytes_total[$window])) / 2^30.
     #[schemars(length(min = 1, max = 4096))]
     #[x_kube(validation = (
@@ -39,8 +39,8 @@ pub struct Value {
     /// What is counted, such as order.
     #[schemars(length(min = 1, max = 32), regex(pattern = r"^[A-Za-z0-9]([-A-Za-z0-9_. ]*[A-Za-z0-9])?$"))]
     pub unit: String,
-    /// How many there were, in PromQL: its answer is one number. It is asked for each minute, with $window standing for
-    /// the minute's length, such as sum(increase(orders_total[$window])).
+    /// How many there were, in PromQL: its answer is one number. It is asked for each window, a minute unless the
+    /// installation says otherwise, with $window standing for its length, such as sum(increase(orders_total[$window])).
     #[schemars(length(min = 1, max = 4096))]
     #[x_kube(validation = (
         "self.contains('$window')",

@@ -44,7 +44,7 @@ const LOOK: Duration = Duration::from_secs(1);
 const REQUEST: Duration = Duration::from_secs(3);
 
 /// The Lease's name, in the operator's namespace.
-const NAME: &str = "opex-operator";
+pub(super) const NAME: &str = "opex-operator";
 
 const FIELD_MANAGER: &str = "opex-operator-lease";
 

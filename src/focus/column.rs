@@ -85,7 +85,7 @@ pub const COLUMNS: &[Column] = &[
     column("ListUnitPrice", Conditional, Decimal, NULL, "as ContractedUnitPrice: a Statement keeps no other", price),
     column("PricingCategory", Conditional, OneOf(PRICING_CATEGORIES), NULL, "Standard; null of an Adjustment", |c| (c.kind != Kind::Adjustment).then(|| "Standard".to_owned())),
     column("PricingQuantity", Mandatory, Decimal, NULL, "quantity ÷ factor; of an exactCost that recurs or comes once 1", |c| c.priced.as_ref().map(|p| shortest(&p.quantity))),
-    column("PricingUnit", Mandatory, Text, NULL, "what a price is for: Core-Hours, GiB-Hours, GiB-Months, Device-Hours, Hours, Charges", |c| c.priced.as_ref().map(|p| p.unit.clone())),
+    column("PricingUnit", Mandatory, Text, NULL, "what a price is for: Core-Hours, GiB-Hours, GiB-Months, Device-Hours, Hours, Charges, or the unit of a meter", |c| c.priced.as_ref().map(|p| p.unit.clone())),
     column("ProviderName", Mandatory, Text, VALUE, "cluster; deprecated in 1.3, and still asked for", cluster),
     column("PublisherName", Mandatory, Text, VALUE, "cluster; deprecated in 1.3, and still asked for", cluster),
     column("ResourceId", Conditional, Text, NULL, "CLUSTER/NAMESPACE/KIND/NAME of the workload; null where there is none, or several were merged", resource),

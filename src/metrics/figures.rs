@@ -60,6 +60,7 @@ fn gauges(figures: &Figures, offset: f64) -> Vec<(&'static str, &'static str, Ve
                 budgets(figures, |b| amount(b.status.forecast.as_ref().map(|forecast| &forecast.amount))),
             ),
             ("budget_used_ratio", "What was spent, by the limit", budgets(figures, used)),
+            ("budget_threshold_crossed", "1 for a threshold that is crossed, else 0", thresholds(figures)),
             ("namespace_spent", "What a namespace was spent on in the period", namespaces(figures)),
             ("gate", "1 for what admission does in a namespace", gates(figures)),
         ]);
@@ -70,15 +71,30 @@ fn gauges(figures: &Figures, offset: f64) -> Vec<(&'static str, &'static str, Ve
 fn budgets(figures: &Figures, value: impl Fn(&BudgetFigures) -> Option<f64>) -> Vec<Sample> {
     let sample = |budget: &BudgetFigures| {
         let currency = budget.status.currency.as_ref().map(iso_currency::Currency::code).unwrap_or_default();
-        let labels = vec![
-            ("cluster", figures.cluster.clone()),
-            ("namespace", budget.key.namespace.as_deref().unwrap_or_default().to_owned()),
-            ("budget", budget.key.name.to_string()),
-            ("currency", currency.to_owned()),
-        ];
+        let mut labels = who(figures, budget);
+        labels.push(("currency", currency.to_owned()));
         Some((labels, value(budget)?))
     };
     figures.shown.budgets.iter().filter_map(sample).collect()
+}
+
+fn thresholds(figures: &Figures) -> Vec<Sample> {
+    let samples = figures.shown.budgets.iter().flat_map(|budget| {
+        budget.status.thresholds.iter().map(move |threshold| {
+            let mut labels = who(figures, budget);
+            labels.extend([("percent", threshold.percent.to_string()), ("of", format!("{:?}", threshold.of))]);
+            (labels, f64::from(u8::from(threshold.crossed_at.is_some())))
+        })
+    });
+    samples.collect()
+}
+
+fn who(figures: &Figures, budget: &BudgetFigures) -> Labels {
+    vec![
+        ("cluster", figures.cluster.clone()),
+        ("namespace", budget.key.namespace.as_deref().unwrap_or_default().to_owned()),
+        ("budget", budget.key.name.to_string()),
+    ]
 }
 
 fn namespaces(figures: &Figures) -> Vec<Sample> {

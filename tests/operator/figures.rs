@@ -3,10 +3,10 @@
 use std::process::Command;
 use std::time::{Duration, Instant};
 
-use opex_cluster::{Cluster, Options, Process, needs_own_cluster, wait_for};
+use opex_cluster::{Cluster, Operator, Options, Process, needs_own_cluster, wait_for};
 use serde_json::Value;
 
-use crate::budgets::budget_of;
+use crate::budgets::{budget_of, shared};
 use crate::ground::{Ground, PATIENCE};
 use crate::installed::{RELEASE_NAMESPACE, install};
 use crate::manifests::deployment;
@@ -65,14 +65,23 @@ fn a06_kubectl_prints_what_its_users_expect() {
     get.args(["-n", ground.namespace, "get", "budgets", "--watch"]);
     let watch = Process::start(ground.cluster, "budgets-watch", &get).unwrap();
     let spec = "limit: {amount: 20, currency: EUR}, period: {every: Year}";
-    let thresholds =
-        "thresholds: [{percent: 50, of: Actual, action: Warn}, {percent: 100, of: Actual, action: BlockScaleUp}]";
+    let thresholds = "thresholds: [{percent: 50, of: Actual, action: Warn}, {percent: 100, of: Actual, action: BlockScaleUp}, \
+         {percent: 10000, of: Actual, action: Notify}]";
     ground.make(&budget_of("Budget", "team", &format!("{spec}, {thresholds}")));
 
     let waited = ground.kubectl("wait --for=condition=Exceeded budget/team --timeout=60s").expect();
     assert_eq!(waited, "budget.billing.opex.dev/team condition met\n");
     ground.condition("bgt/team", "Enforced", "True", "GateClosed");
     ground.event("bgt/team", "GateClosed", "scale-ups above the ceilings are refused");
+    for crossed in
+        [r#"percent="50",of="Actual"} 1"#, r#"percent="100",of="Actual"} 1"#, r#"percent="10000",of="Actual"} 0"#]
+    {
+        let sample = format!(r#"namespace="opex-printed",budget="team",{crossed}"#);
+        let shows = |operator: &Operator| {
+            operator.metric("opex_budget_threshold_crossed").unwrap().iter().any(|line| line.contains(&sample))
+        };
+        wait_for(&sample, PATIENCE, || shared().operators.iter().any(shows)).unwrap();
+    }
     watch.wait_for_log("BlockScaleUp", PATIENCE).unwrap();
     println!("kubectl get budgets --watch\n{}", watch.log());
     let gates: Vec<_> =

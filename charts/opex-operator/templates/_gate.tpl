@@ -1,7 +1,7 @@
 {{/*
 What the policies of the gate have in common.
 
-The operator writes one label and two annotations on a Namespace:
+The operator writes one label and three annotations on a Namespace:
 
   opex.dev/gate: warn | block-scale-up | block
   opex.dev/ceilings: "deployments.apps/web=10 replicationcontrollers/old=2"

@@ -35,6 +35,10 @@ const POLICIES: &[Policy] = &[
     ("opex-crd-guard", &[("opex-crd-guard", "Deny", "deleting a CRD erases every Statement without a question")]),
 ];
 
+/// The same, where the operator may scale down.
+const SCALE_GUARD: Policy =
+    ("opex-scale-guard", &[("opex-scale-guard", "Deny", "the operator may change what a CronJob runs, anywhere")]);
+
 /// What the value `gate.enabled` stands for.
 const GATE: [&str; 3] = ["opex-scale-gate", "opex-new-spend", "opex-growth-hint"];
 
@@ -50,13 +54,17 @@ impl Doctor {
                 return vec![Finding::unseen(about, "policies and their bindings", &error)];
             }
         };
-        let findings = verdict(&policies, &bindings);
+        let scales = match self.may("patch", "batch", "cronjobs", false).await {
+            Ok(scales) => scales,
+            Err(error) => return vec![Finding::unseen(about, "whether the operator may scale down", &error)],
+        };
+        let findings = verdict(&policies, &bindings, scales);
         if findings.is_empty() { vec![Finding::ok(about, "all policies are there and bound")] } else { findings }
     }
 }
 
-/// What of the lists is missing or out of force.
-fn verdict(policies: &Value, bindings: &Value) -> Vec<Finding> {
+/// What of the lists is missing or out of force, for an operator that may scale down or may not.
+fn verdict(policies: &Value, bindings: &Value, scales: bool) -> Vec<Finding> {
     let about = "policies";
     let mut findings = Vec::new();
     let is_off = GATE.iter().all(|policy| named(policies, policy).is_none());
@@ -64,7 +72,8 @@ fn verdict(policies: &Value, bindings: &Value) -> Vec<Finding> {
         let found = "there is no gate: budgets show and tell, and nothing is denied";
         findings.push(Finding::warning(about, found, "if that is not meant: helm upgrade with gate.enabled=true"));
     }
-    for (policy, bound) in POLICIES.iter().filter(|(policy, _)| !is_off || !GATE.contains(policy)) {
+    let own = POLICIES.iter().filter(|(policy, _)| !is_off || !GATE.contains(policy));
+    for (policy, bound) in own.chain(Some(&SCALE_GUARD).filter(|_| scales)) {
         let Some(defined) = named(policies, policy) else {
             let without: Vec<_> = bound.iter().map(|(_, _, without)| *without).collect();
             let found = format!("policy {policy} is missing: {}", without.join(", and "));
@@ -135,9 +144,13 @@ mod tests {
     #[test]
     fn what_is_missing_or_changed_is_named() {
         let [policies, bindings] = lists();
-        assert_eq!(verdict(&policies, &bindings), []);
+        assert_eq!(verdict(&policies, &bindings, false), []);
+        assert_eq!(
+            verdict(&policies, &bindings, true)[0].found,
+            "policy opex-scale-guard is missing: the operator may change what a CronJob runs, anywhere"
+        );
         let found = |policies: &Value, bindings: &Value| {
-            verdict(policies, bindings).into_iter().map(|finding| finding.found).collect::<Vec<_>>()
+            verdict(policies, bindings, false).into_iter().map(|finding| finding.found).collect::<Vec<_>>()
         };
         let mut fewer = policies.clone();
         fewer["items"].as_array_mut().unwrap().pop();
@@ -166,7 +179,7 @@ mod tests {
         let status = json!({"manager": "kube-controller-manager", "fieldsV1": {"f:status": {}}});
         let mut edited = policies.clone();
         edited["items"][0]["metadata"]["managedFields"] = json!([hand("helm"), status]);
-        assert_eq!(verdict(&edited, &bindings), []);
+        assert_eq!(verdict(&edited, &bindings, false), []);
         edited["items"][0]["metadata"]["managedFields"] = json!([hand("helm"), hand("kubectl-edit"), status]);
         assert_eq!(
             found(&edited, &bindings),

@@ -213,8 +213,9 @@ impl Machine {
 
     fn namespace_figures(&self, now: Seconds) -> Vec<(Name, Currency, String)> {
         let wide = self.budgets.iter().filter(|(key, state)| key.kind() == "ClusterBudget" && state.exists);
-        let widest = wide.max_by_key(|(key, _)| self.namespace_count(key, now));
-        let Some(id) = widest.and_then(|(key, _)| self.current(key, now)) else { return Vec::new() };
+        // One with a Budget in each namespace bills nothing itself.
+        let billed = wide.filter_map(|(key, _)| Some((self.namespace_count(key, now), self.current(key, now)?)));
+        let Some((_, id)) = billed.max_by_key(|(namespaces, _)| *namespaces) else { return Vec::new() };
         let entry = &self.ledgers[&id];
         let money = currency(&entry.ledger.currency);
         let shares = statement::by_namespace(&self.reading(entry), now);
