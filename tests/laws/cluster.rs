@@ -119,12 +119,16 @@ impl Cluster {
         let late = self.at - self.lateness(x);
         let Some(mut pod) = self.get("Pod", namespace, name) else {
             let node = if how.is_multiple_of(4) { "" } else { self.some_node(how) };
+            let says_when = how & 64 == 0;
+            // One that does not say when it was bound was so from its creation, which is seen at once (COST_RULES 6).
+            let is_seen = says_when || node.is_empty() || self.manner != Manner::Punctual;
+            let age = if is_seen { i64::from(y) } else { 0 };
             let mut pod = json!({
-                "metadata": {"creationTimestamp": text(late - i64::from(y)), "labels": {"app": pick(&["web", "db"], z & 1)}},
+                "metadata": {"creationTimestamp": text(late - age), "labels": {"app": pick(&["web", "db"], z & 1)}},
                 "spec": {"nodeName": node, "containers": containers([y, z])},
                 "status": {"phase": "Pending"},
             });
-            if !node.is_empty() && how & 64 == 0 {
+            if !node.is_empty() && says_when {
                 pod["status"] = json!({"phase": "Running", "conditions": [scheduled(late)]});
             }
             self.put("Pod", namespace, name, pod);
