@@ -49,7 +49,7 @@ pub struct PricePlanSpec {
     /// These are list prices, not yours: budgets show PRICES Estimate until this is removed.
     #[serde(default)]
     pub estimate: bool,
-    /// The IANA time zone of the dates here, such as Europe/Paris.
+    /// The IANA time zone of the dates here, such as Europe/Paris; UTC without one. That of the Budgets does well.
     #[serde(default = "utc", skip_serializing_if = "is_utc")]
     #[schemars(length(min = 1, max = 64), regex(pattern = r"^[A-Za-z][A-Za-z0-9_+/-]*$"))]
     #[x_kube(validation = (

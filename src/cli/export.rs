@@ -64,7 +64,7 @@ impl ExportArgs {
         let client = connect(self.context.clone(), &Clock::default()).await?;
         let mut pages = Pages::of(client, Source::Statements, self.namespace.as_deref(), self.selector.as_deref());
         let mut rows: Option<Rows<_>> = None;
-        let mut unread = 0;
+        let (mut picked, mut unread) = (0_u64, 0);
         while let Some(page) = pages.next().await? {
             let rows = match &mut rows {
                 Some(rows) => rows,
@@ -72,34 +72,42 @@ impl ExportArgs {
                 none => none.insert(Rows::new(self.format, BufWriter::new(stdout().lock()))?),
             };
             for object in &page {
-                unread += u64::from(!self.statement(object, rows)?);
+                match self.statement(object, rows)? {
+                    Some(is_picked) => picked += u64::from(is_picked),
+                    None => unread += 1,
+                }
             }
         }
         let left_out = rows.context("an empty list")?.finish()?;
         for note in left_out.notes() {
             eprintln!("Note: {note}");
         }
+        if picked == 0 && unread == 0 {
+            eprintln!("Note: no Statement of that time matches: see kubectl get statements -A --show-labels");
+        }
         let unread = unread + left_out.unread;
         anyhow::ensure!(unread == 0, "not exported, for it cannot be read: {unread}");
         Ok(())
     }
 
-    /// Prints its rows; false where it cannot be read, which is said and does not stop the rest.
-    fn statement(&self, object: &RawValue, rows: &mut Rows<impl Write>) -> io::Result<bool> {
+    /// Prints its rows if it is of the time asked for, and says whether; none where it cannot be read, which is said and
+    /// does not stop the rest.
+    fn statement(&self, object: &RawValue, rows: &mut Rows<impl Write>) -> io::Result<Option<bool>> {
         let statement: Statement = match serde_json::from_str(object.get()) {
             Ok(statement) => statement,
             Err(error) => {
                 let name: Named = serde_json::from_str(object.get()).unwrap_or_default();
                 let Metadata { namespace, name } = name.metadata;
                 eprintln!("Statement {namespace}/{name}: {error}");
-                return Ok(false);
+                return Ok(None);
             }
         };
         let period = &statement.spec.period;
-        if !self.from.is_after(period) && self.to.is_after(period) {
+        let is_picked = !self.from.is_after(period) && self.to.is_after(period);
+        if is_picked {
             rows.write(&statement, |unread| eprintln!("{unread}"))?;
         }
-        Ok(true)
+        Ok(Some(is_picked))
     }
 }
 

@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use anyhow::Context;
+use anyhow::{Context, ensure};
 use clap::Args;
 
 use crate::clock::Clock;
@@ -16,7 +16,7 @@ use crate::telemetry;
 /// The trace holds whole objects: Pods with their environment variables too. Look it through before you pass it on.
 #[derive(Args, Debug)]
 pub struct RecordArgs {
-    /// Where to write it, compressed if the name ends in .gz or .zst; default: standard output.
+    /// A new file to write it to, compressed if the name ends in .gz or .zst; default: standard output.
     #[arg(short, long, value_name = "FILE")]
     output: Option<PathBuf>,
     /// The context of the kubeconfig to use.
@@ -35,6 +35,7 @@ impl RecordArgs {
             let client = connect(self.context, &clock).await?;
             let (recorder, name) = match &self.output {
                 Some(path) => {
+                    ensure!(!path.exists(), "{} exists: name another file, or remove it", path.display());
                     let recorder = Recorder::create(path).await;
                     (recorder.with_context(|| format!("write {}", path.display()))?, path.display().to_string())
                 }

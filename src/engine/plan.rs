@@ -13,7 +13,7 @@ use super::exchange::{Exchange, ExchangeError};
 use super::item::{LOAD_BALANCER, STORAGE};
 use super::money::{Exact, ParsePriceError, Price, Unit, UnitPrice};
 use super::period::{PeriodError, Zone};
-use super::rate::{ClassPrices, NodeClass, ObjectPrice, PriceList, StoragePrice, device_name, unit_of};
+use super::rate::{ClassPrices, NodeClass, ObjectPrice, PriceList, StoragePrice, device_name, is_core, unit_of};
 use super::recurring::{Charge, ChargeError};
 use super::selector::{Selector, UnknownOperator};
 use super::sharing::{Sharing, SharingError};
@@ -31,6 +31,12 @@ pub enum PlanError {
     Tiers { resource: String, fault: TierFault },
     #[error("spec.minimumPerPod[{resource}]: {source}")]
     Minimum { resource: String, source: QuantityError },
+    #[error(
+        "spec.minimumPerPod[{0}]: a Pod is billed by cpu, memory, ephemeral-storage, hugepages-SIZE, or an extended resource such as nvidia.com/gpu"
+    )]
+    NoResource(String),
+    #[error("spec.minimumPerPod[cpu]: {0:?} is an amount of bytes: write cores such as 0.5 or 500m")]
+    NoCores(String),
     #[error("{field}: set exactly one of {of}")]
     OneOf { field: String, of: &'static str },
     #[error("{field}: {source}")]
@@ -152,7 +158,14 @@ fn said(tier: &api::Tier) -> String {
 
 fn minimum(quantities: &BTreeMap<String, api::Quantity>) -> Result<Amounts, PlanError> {
     let read = |(resource, quantity): (&String, &api::Quantity)| {
-        let quantity = Quantity::parse(quantity.as_str());
+        let text = quantity.as_str();
+        if !is_core(resource) && !resource.contains('/') {
+            return Err(PlanError::NoResource(resource.clone()));
+        }
+        if resource == "cpu" && text.ends_with(['i', 'k', 'M', 'G', 'T', 'P', 'E']) {
+            return Err(PlanError::NoCores(text.to_owned()));
+        }
+        let quantity = Quantity::parse(text);
         let quantity = quantity.map_err(|source| PlanError::Minimum { resource: resource.clone(), source })?;
         Ok((resource.clone(), quantity))
     };

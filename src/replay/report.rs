@@ -43,13 +43,16 @@ impl Report {
         let wide = self.cluster_budgets.iter();
         let wide =
             wide.map(|budget| (budget.metadata.clone(), "ClusterBudget", budget.status.as_ref().map(|of| &of.budget)));
-        own.chain(wide).filter_map(|(metadata, kind, status)| {
+        let none = self.budgets.is_empty() && self.cluster_budgets.is_empty();
+        let none = none.then(|| "there is no Budget, and so no Statement: give one with -f".to_owned());
+        let incomplete = own.chain(wide).filter_map(|(metadata, kind, status)| {
             let ready = status?.conditions.iter().find(|condition| condition.type_ == "Ready")?;
             let place = metadata.namespace.map(|namespace| format!("{namespace}/")).unwrap_or_default();
             let name = metadata.name.unwrap_or_default();
             let whole = ready.status == "True" && !is_incomplete(&ready.reason);
             (!whole).then(|| format!("{kind} {place}{name}: {}: {}", ready.reason, ready.message))
-        })
+        });
+        none.into_iter().chain(incomplete)
     }
 
     pub fn of(machine: &Machine, at: Seconds, troubles: Troubles) -> Self {

@@ -6,6 +6,14 @@ use serde_json::{Value, json};
 use super::place::{Classes, Node, Place};
 use super::template::{self, ephemeral};
 
+/// Most Pods of one workload: each is simulated by itself.
+const MOST_PODS: i64 = 10_000;
+
+/// A workload of more Pods than can be simulated.
+#[derive(Debug, thiserror::Error)]
+#[error("{0}: {1} replicas, and no more than {MOST_PODS} can be simulated")]
+pub struct TooMany(String, i64);
+
 /// One object, as it is and as it would be.
 #[derive(Clone, Debug, Default)]
 pub struct Change {
@@ -89,6 +97,15 @@ impl Change {
     fn replicated(&self, around: &Surroundings, into: &mut Imagined) {
         let wanted = self.after.as_ref().map_or(0, |after| self.replicas(after));
         self.populate(wanted, around, into);
+    }
+
+    pub fn ensure_countable(&self) -> Result<(), TooMany> {
+        let asked = |field: &str| self.after.as_ref().and_then(|after| after["spec"][field].as_i64());
+        let most = [self.replicas, asked("replicas"), asked("parallelism")].into_iter().flatten().max();
+        match most.filter(|most| *most > MOST_PODS) {
+            Some(many) => Err(TooMany(self.name.clone(), many)),
+            None => Ok(()),
+        }
     }
 
     /// How many replicas there would be.

@@ -43,6 +43,7 @@ impl Resolver<'_> {
         let request = asked.request(format!("{name} --replicas={replicas}"));
         let (replicas, after) = (Some(replicas.into()), Some(before.clone()));
         let mut change = Change { name, before: Some(before), after, replicas, pods, probe: None };
+        change.ensure_countable()?;
         self.probe(&mut change).await;
         Ok(self.resolved(served, change, request))
     }
@@ -118,6 +119,7 @@ impl Resolver<'_> {
         let scaled = after.as_ref().filter(|after| served.scales && is_custom(after));
         let replicas = scaled.and_then(|after| after["spec"]["replicas"].as_i64());
         let mut change = Change { name, before, after, replicas, pods, probe: None };
+        change.ensure_countable()?;
         self.probe(&mut change).await;
         Ok(self.resolved(served, change, request))
     }

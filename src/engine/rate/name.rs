@@ -30,6 +30,7 @@ pub fn unit_of(resource: &str, replicas: u32) -> Unit {
     }
 }
 
-fn is_core(resource: &str) -> bool {
+/// Whether it is one that every node has.
+pub fn is_core(resource: &str) -> bool {
     matches!(resource, "cpu" | "memory" | "ephemeral-storage") || resource.starts_with("hugepages-")
 }

@@ -200,3 +200,17 @@ fn what_is_no_workload_is_as_it_is() {
         (&json!("Bound"), &json!("standard"))
     );
 }
+
+#[test]
+fn more_pods_than_can_be_simulated_are_refused() {
+    let web = |replicas: i64| Some(workload("Deployment", &json!({"replicas": replicas})));
+    assert!(change(web(1), web(10_000), &[]).ensure_countable().is_ok());
+    for too_many in [
+        change(web(1), web(10_001), &[]),
+        Change { replicas: Some(1_000_000), ..change(web(1), web(1), &[]) },
+        change(None, Some(workload("Job", &json!({"parallelism": 20_000}))), &[]),
+    ] {
+        let error = too_many.ensure_countable().unwrap_err().to_string();
+        assert!(error.starts_with("x/web: ") && error.ends_with(" replicas, and no more than 10000 can be simulated"));
+    }
+}
