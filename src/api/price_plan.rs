@@ -93,6 +93,10 @@ pub struct PricePlanSpec {
     /// Prices of persistent volume claims by their StorageClass; the first entry that matches a claim counts.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(length(max = 64), extend("x-kubernetes-list-type" = "atomic"))]
+    #[x_kube(validation = (
+        "self.all(a, has(a.className) ? self.filter(b, has(b.className) && b.className == a.className).size() == 1 : self.filter(b, !has(b.className)).size() == 1 && !has(self[self.size() - 1].className))",
+        "each className has one entry, and the one without, which matches every claim, is the last: the first that matches counts",
+    ))]
     pub storage: Vec<StoragePrice>,
     /// Prices of anything else that exists as a Kubernetes object: databases, Crossplane's resources, virtual machines.
     /// An object costs from its creation until it is gone; the first entry that matches it counts. The operator watches
@@ -308,7 +312,7 @@ pub struct Discount {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(schema_with = "schema::discounted")]
     #[x_kube(validation = (
-        "self.all(name, !name.startsWith('storage/') && !name.startsWith('recurring/') && !name.startsWith('shared/') && !name.startsWith('idle/'))",
+        "self.all(name, (name.contains('/') || name in ['cpu', 'memory', 'ephemeral-storage', 'storage', 'load-balancer'] || name.startsWith('hugepages-')) && !name.startsWith('storage/') && !name.startsWith('recurring/') && !name.startsWith('shared/') && !name.startsWith('idle/'))",
         "a discount names a resource such as cpu, or storage for claims of all classes, or load-balancer, or device/CLASS, object/NAME or meter/NAME; recurring and shared costs are not discounted, and idle follows its resource",
     ))]
     pub resources: Option<Vec<String>>,

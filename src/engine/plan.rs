@@ -43,6 +43,10 @@ pub enum PlanError {
     Selector { field: String, source: UnknownOperator },
     #[error("spec.discounts[{discount}].percent: {percent} is more than 100")]
     Percent { discount: String, percent: String },
+    #[error(
+        "spec.discounts[{discount}].resources: {rate} is how a Statement names {resource} of a node class: name {resource}, which is taken off in every class"
+    )]
+    ClassRate { discount: String, rate: String, resource: String },
     #[error("spec.objects[{0}]: what is billed already, or makes Pods, is no object")]
     Object(String),
     #[error("spec.{0}")]
@@ -72,7 +76,9 @@ pub enum TierFault {
 
 impl PriceList {
     pub fn compile(spec: &PricePlanSpec) -> Result<Self, PlanError> {
-        let discounts = Discounts::new(spec.discounts.iter().map(discount).collect::<Result<_, _>>()?);
+        let discounts = Discounts::new(
+            spec.discounts.iter().map(|one| discount(one, &spec.node_classes)).collect::<Result<_, _>>()?,
+        );
         let base = prices(&spec.prices_per_hour, |resource| format!("spec.pricesPerHour[{resource}]"))?;
         let classes = spec.node_classes.iter().map(|class| node_class(class, &discounts));
         let meters = spec.meters.iter().map(|meter| compile_meter(meter, &discounts));
@@ -173,13 +179,20 @@ fn minimum(quantities: &BTreeMap<String, api::Quantity>) -> Result<Amounts, Plan
     Ok(resources::amounts(read.iter().map(|(resource, quantity)| (resource.as_str(), quantity))))
 }
 
-fn discount(discount: &api::Discount) -> Result<Discount, PlanError> {
+fn discount(discount: &api::Discount, classes: &[api::NodeClass]) -> Result<Discount, PlanError> {
     let field = || format!("spec.discounts[{}].percent", discount.name);
     let percent = price(&discount.percent, &field())?.exact();
     let left = Exact::one() - percent / Exact::from_integer(100.into());
     if left.is_negative() {
         let (discount, percent) = (discount.name.clone(), discount.percent.to_string());
         return Err(PlanError::Percent { discount, percent });
+    }
+    for name in discount.resources.iter().flatten() {
+        let class = classes.iter().find_map(|class| name.strip_prefix(class.name.as_str())?.strip_prefix('/'));
+        if let Some(resource) = class.filter(|resource| is_core(resource) || resource.contains('/')) {
+            let (rate, resource) = (name.clone(), resource.to_owned());
+            return Err(PlanError::ClassRate { discount: discount.name.clone(), rate, resource });
+        }
     }
     let names = discount.resources.as_ref().map(|names| names.iter().map(|name| name.as_str().into()).collect());
     Ok(Discount { left, names })

@@ -255,6 +255,18 @@ pub const REFUSED: &[Case] = &[
         "spec.discounts[0].resources in body should have at least 1 items",
     ),
     plan(
+        "{currency: EUR, discounts: [{name: a, percent: 1, resources: [cpus]}]}",
+        "a discount names a resource such as cpu",
+    ),
+    plan(
+        "{currency: EUR, storage: [{pricePerGiBMonth: 1}, {className: fast, pricePerGiBMonth: 2}]}",
+        "each className has one entry",
+    ),
+    plan(
+        "{currency: EUR, storage: [{className: fast, pricePerGiBMonth: 1}, {className: fast, pricePerGiBMonth: 2}]}",
+        "each className has one entry",
+    ),
+    plan(
         "{currency: EUR, discounts: [{name: a, percent: 1, resources: [storage/fast]}]}",
         "storage for claims of all classes",
     ),

@@ -135,8 +135,13 @@ impl Machine {
         let unpriced = entry.map(|e| e.ledger.unpriced(&self.rates, now)).unwrap_or_default();
         if unpriced.is_empty() {
             let over = entry.is_some_and(|e| now >= e.ledger.span.until);
-            let message = if over { "the period is over" } else { "everything is priced" };
-            return (true, if over { "PeriodEnded" } else { "Priced" }, message.to_owned());
+            if over {
+                return (true, "PeriodEnded", "the period is over".to_owned());
+            }
+            let is_former = self.plans.get(plan).is_some_and(|state| state.invalid.is_some());
+            let former = format!(", by the prices before an edit of PricePlan {plan:?} that is not valid");
+            let message = format!("everything is priced{}", if is_former { &former } else { "" });
+            return (true, "Priced", message);
         }
         let shown = unpriced.iter().take(10).map(AsRef::as_ref).collect::<Vec<_>>().join(", ");
         let message = if entry.is_some_and(|e| e.ledger.runs_unpriced(&self.rates, now)) {
