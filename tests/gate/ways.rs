@@ -50,6 +50,9 @@ fn tried_in(state: &str, namespace: &'static str) -> Outcomes {
     ground.make(&growing_volume(namespace, namespace, namespace, "disk"));
     ground.runs_in_place("p");
     ground.settle("pvc/disk", ".status.phase", "Bound");
+    // What is rolled out again has a revision to go back to.
+    ground.kubectl("rollout restart deploy/web").expect();
+    ground.kubectl("rollout status deploy/web --timeout=60s").expect();
     ground.settle("deploy/web", ".status.replicas", "3");
     let replica_set = ground.field("replicaset -l=app=web", ".items[0].metadata.name");
     ground.gate(state, Some("deployments.apps/web=4"));
