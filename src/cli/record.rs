@@ -35,7 +35,7 @@ impl RecordArgs {
             let client = connect(self.context, &clock).await?;
             let (recorder, name) = match &self.output {
                 Some(path) => {
-                    ensure!(!path.exists(), "{} exists: name another file, or remove it", path.display());
+                    ensure!(!path.is_file(), "{} exists: name another file, or remove it", path.display());
                     let recorder = Recorder::create(path).await;
                     (recorder.with_context(|| format!("write {}", path.display()))?, path.display().to_string())
                 }

@@ -7,12 +7,12 @@ use super::place::{Classes, Node, Place};
 use super::template::{self, ephemeral};
 
 /// Most Pods of one workload: each is simulated by itself.
-const MOST_PODS: i64 = 10_000;
+const MOST_PODS: usize = 10_000;
 
 /// A workload of more Pods than can be simulated.
 #[derive(Debug, thiserror::Error)]
 #[error("{0}: {1} replicas, and no more than {MOST_PODS} can be simulated")]
-pub struct TooMany(String, i64);
+pub struct TooMany(String, usize);
 
 /// One object, as it is and as it would be.
 #[derive(Clone, Debug, Default)]
@@ -100,12 +100,8 @@ impl Change {
     }
 
     pub fn ensure_countable(&self) -> Result<(), TooMany> {
-        let asked = |field: &str| self.after.as_ref().and_then(|after| after["spec"][field].as_i64());
-        let most = [self.replicas, asked("replicas"), asked("parallelism")].into_iter().flatten().max();
-        match most.filter(|most| *most > MOST_PODS) {
-            Some(many) => Err(TooMany(self.name.clone(), many)),
-            None => Ok(()),
-        }
+        let many = self.after.as_ref().map_or(0, |after| self.replicas(after).max(running(after)));
+        if many > MOST_PODS { Err(TooMany(self.name.clone(), many)) } else { Ok(()) }
     }
 
     /// How many replicas there would be.
@@ -182,20 +178,7 @@ impl Change {
     }
 
     fn job(&self, around: &Surroundings, into: &mut Imagined) {
-        let wanted = self.after.as_ref().map_or(0, |job| {
-            let over = |condition: &Value| {
-                matches!(condition["type"].as_str(), Some("Complete" | "Failed")) && condition["status"] == "True"
-            };
-            let conditions = job["status"]["conditions"].as_array().into_iter().flatten();
-            if job["spec"]["suspend"] == true || conditions.into_iter().any(over) {
-                return 0;
-            }
-            let number = |path: &str| job.pointer(path).and_then(Value::as_u64);
-            let parallel = number("/spec/parallelism").unwrap_or(1);
-            let done = number("/status/succeeded").unwrap_or(0);
-            let left = number("/spec/completions").map_or(parallel, |all| all.saturating_sub(done));
-            usize::try_from(parallel.min(left)).unwrap_or(usize::MAX)
-        });
+        let wanted = self.after.as_ref().map_or(0, running);
         self.populate(wanted, around, into);
         if wanted > self.pods.len() {
             let note = "counted as if it ran to the end of the period; it costs less if it ends before";
@@ -359,6 +342,22 @@ fn created(object: &Value) -> &str {
 /// Where a Pod runs.
 fn node_of(pod: &Value) -> Option<&str> {
     pod["spec"]["nodeName"].as_str().filter(|name| !name.is_empty())
+}
+
+/// How many Pods of a Job run at a time, until as many have succeeded as it asks for.
+fn running(job: &Value) -> usize {
+    let over = |condition: &Value| {
+        matches!(condition["type"].as_str(), Some("Complete" | "Failed")) && condition["status"] == "True"
+    };
+    let conditions = job["status"]["conditions"].as_array().into_iter().flatten();
+    if job["spec"]["suspend"] == true || conditions.into_iter().any(over) {
+        return 0;
+    }
+    let number = |path: &str| job.pointer(path).and_then(Value::as_u64);
+    let parallel = number("/spec/parallelism").unwrap_or(1);
+    let done = number("/status/succeeded").unwrap_or(0);
+    let left = number("/spec/completions").map_or(parallel, |all| all.saturating_sub(done));
+    usize::try_from(parallel.min(left)).unwrap_or(usize::MAX)
 }
 
 #[cfg(test)]

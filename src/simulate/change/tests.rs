@@ -214,3 +214,11 @@ fn more_pods_than_can_be_simulated_are_refused() {
         assert!(error.starts_with("x/web: ") && error.ends_with(" replicas, and no more than 10000 can be simulated"));
     }
 }
+
+#[test]
+fn what_comes_of_a_change_is_what_has_to_be_countable() {
+    let many = Some(workload("Deployment", &json!({"replicas": 20_000})));
+    assert!(Change { replicas: Some(1), ..change(many.clone(), many, &[]) }.ensure_countable().is_ok());
+    let few = Some(workload("Job", &json!({"parallelism": 20_000, "completions": 5})));
+    assert!(change(None, few, &[]).ensure_countable().is_ok());
+}
