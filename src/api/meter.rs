@@ -22,8 +22,8 @@ pub struct Meter {
     /// The price of one unit: a whole number, or a decimal number in quotes.
     pub price: Amount,
     /// How much was used, in PromQL, by namespace: its answer has one number for each value of the label namespace. It
-    /// is asked for each window, a minute unless the installation says otherwise, with $window standing for its length, such as
-    /// sum by (namespace) (increase(egress_bytes_total[$window])) / 2^30.
+    /// is asked for each window, a minute unless the installation says otherwise, with $window standing for its length,
+    /// such as sum by (namespace) (increase(egress_bytes_total[$window])) / 2^30.
     #[schemars(length(min = 1, max = 4096))]
     #[x_kube(validation = (
         "self.contains('$window')",

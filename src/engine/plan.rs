@@ -13,7 +13,7 @@ use super::exchange::{Exchange, ExchangeError};
 use super::item::{LOAD_BALANCER, STORAGE};
 use super::money::{Exact, ParsePriceError, Price, Unit, UnitPrice};
 use super::period::{PeriodError, Zone};
-use super::rate::{ClassPrices, NodeClass, ObjectPrice, PriceList, StoragePrice, device_name, is_core, unit_of};
+use super::rate::{ClassPrices, NodeClass, ObjectPrice, PriceList, StoragePrice, device_name, is_of_pods, unit_of};
 use super::recurring::{Charge, ChargeError};
 use super::selector::{Selector, UnknownOperator};
 use super::sharing::{Sharing, SharingError};
@@ -165,7 +165,7 @@ fn said(tier: &api::Tier) -> String {
 fn minimum(quantities: &BTreeMap<String, api::Quantity>) -> Result<Amounts, PlanError> {
     let read = |(resource, quantity): (&String, &api::Quantity)| {
         let text = quantity.as_str();
-        if !is_core(resource) && !resource.contains('/') {
+        if !is_of_pods(resource) {
             return Err(PlanError::NoResource(resource.clone()));
         }
         if resource == "cpu" && text.ends_with(['i', 'k', 'M', 'G', 'T', 'P', 'E']) {
@@ -189,7 +189,7 @@ fn discount(discount: &api::Discount, classes: &[api::NodeClass]) -> Result<Disc
     }
     for name in discount.resources.iter().flatten() {
         let class = classes.iter().find_map(|class| name.strip_prefix(class.name.as_str())?.strip_prefix('/'));
-        if let Some(resource) = class.filter(|resource| is_core(resource) || resource.contains('/')) {
+        if let Some(resource) = class.filter(|resource| is_of_pods(resource)) {
             let (rate, resource) = (name.clone(), resource.to_owned());
             return Err(PlanError::ClassRate { discount: discount.name.clone(), rate, resource });
         }

@@ -29,7 +29,7 @@ use crate::facts::{Amounts, Kind, Labels, Name, Seconds};
 use asked::Asked;
 
 pub use idle::IDLE;
-pub use name::{base_name, device_name, is_core, slices, unit_of};
+pub use name::{base_name, device_name, is_of_pods, slices, unit_of};
 
 /// A unit price with everything a ledger line says about it.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]

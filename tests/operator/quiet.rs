@@ -46,8 +46,8 @@ fn s19_nothing_is_written_that_did_not_change() {
         let of_all = writes.seen();
         let to = |namespace: &str| of_all.iter().filter(|written| *written == namespace).count();
         // A Statement says every five minutes up to when nothing changed: before so many have settled.
-        let still = if is_long && *kind == "statements" { BUDGETS } else { 0 };
-        let wrong: Vec<_> = names.iter().filter(|name| to(name) > still).collect();
+        let allowed = if is_long && *kind == "statements" { BUDGETS } else { 0 };
+        let wrong: Vec<_> = names.iter().filter(|name| to(name) > allowed).collect();
         assert!(wrong.is_empty(), "{kind} where nothing changed: {wrong:?}");
         // Figures that move are written every 10 s, of many budgets as often as 20 writes a second allow; the ledger every
         // minute, a Namespace on transitions alone.

@@ -57,6 +57,7 @@ impl Doctor {
         let remedy = "install the chart's RBAC again (helm upgrade), or name the account with --service-account";
         vec![Finding::fault(about, found, remedy)]
     }
+
     /// Whether the operator may do that, `own`: with its own object of its own namespace.
     pub(super) async fn may(&self, verb: &str, group: &str, resource: &str, own: bool) -> Result<bool, Error> {
         let (resource, subresource) = resource.split_once('/').unwrap_or((resource, ""));
@@ -79,7 +80,8 @@ impl Doctor {
 
 /// `budgets.billing.opex.dev/status`
 fn plural(group: &str, resource: &str) -> String {
-    let (name, subresource) = resource.split_once('/').map_or((resource, None), |(name, sub)| (name, Some(sub)));
-    let name = if group.is_empty() { name.to_owned() } else { format!("{name}.{group}") };
-    subresource.map_or_else(|| name.clone(), |subresource| format!("{name}/{subresource}"))
+    let (name, subresource) = resource.split_once('/').unwrap_or((resource, ""));
+    let dot = if group.is_empty() { "" } else { "." };
+    let slash = if subresource.is_empty() { "" } else { "/" };
+    format!("{name}{dot}{group}{slash}{subresource}")
 }

@@ -134,14 +134,12 @@ impl Machine {
         }
         let unpriced = entry.map(|e| e.ledger.unpriced(&self.rates, now)).unwrap_or_default();
         if unpriced.is_empty() {
-            let over = entry.is_some_and(|e| now >= e.ledger.span.until);
-            if over {
+            if entry.is_some_and(|e| now >= e.ledger.span.until) {
                 return (true, "PeriodEnded", "the period is over".to_owned());
             }
-            let is_former = self.plans.get(plan).is_some_and(|state| state.invalid.is_some());
-            let former = format!(", by the prices before an edit of PricePlan {plan:?} that is not valid");
-            let message = format!("everything is priced{}", if is_former { &former } else { "" });
-            return (true, "Priced", message);
+            let former = self.plans.get(plan).filter(|state| state.invalid.is_some());
+            let by = former.map(|_| format!(", by the prices before an edit of PricePlan {plan:?} that is not valid"));
+            return (true, "Priced", format!("everything is priced{}", by.unwrap_or_default()));
         }
         let shown = unpriced.iter().take(10).map(AsRef::as_ref).collect::<Vec<_>>().join(", ");
         let message = if entry.is_some_and(|e| e.ledger.runs_unpriced(&self.rates, now)) {

@@ -103,8 +103,7 @@ impl Machine {
         let amount = limit.map(|limit| extra.fold(limit, |sum, extra| sum + extra));
         let rate = self.rate(&spec, &entry.ledger, now);
         let limit = amount.zip(rate).map(|(amount, rate)| Allowance { level: &amount * rate, amount });
-        let unheard = self.stale(now).next().is_some();
-        self.latch(key, id, &spec, &figures, limit.as_ref(), in_force, unheard, now);
+        self.latch(key, id, &spec, &figures, limit.as_ref(), in_force, now);
         let state = &self.budgets[key];
         let never = key.namespace.as_ref().is_some_and(|namespace| self.is_exempt(namespace));
         let (action, cause) = if over || overridden || never { (Action::Notify, None) } else { state.asked(&spec) };
@@ -144,8 +143,8 @@ impl Machine {
         if self.settings.replay { REPLAYED_IDLE } else { IDLE }
     }
 
-    /// Latches the thresholds that are crossed, opens those that may. While a watch is `unheard` none is crossed anew, nor opens:
-    /// what was crossed meanwhile is found when all is heard again.
+    /// Latches the thresholds that are crossed, opens those that may. While a watch is stale none is crossed anew, nor
+    /// opens: what was crossed meanwhile is found when all is heard again.
     #[allow(clippy::too_many_arguments)]
     fn latch(
         &mut self,
@@ -155,10 +154,10 @@ impl Machine {
         figures: &Figures,
         limit: Option<&Allowance>,
         overrides: usize,
-        unheard: bool,
         now: Seconds,
     ) {
         let fingerprint = fingerprint(spec, limit, overrides);
+        let unheard = self.stale(now).next().is_some();
         let entry = &self.ledgers[&id];
         let per_unit = self.per_unit(entry, now).as_ref().map(Fraction::from);
         let shown_at = self.budgets[key].status.updated.as_ref().map_or(now, |updated| updated.0.as_second());
@@ -183,7 +182,9 @@ impl Machine {
         state.searched = if unheard { from } else { now };
         for threshold in spec.thresholds.iter().filter(|threshold| threshold.of == Measure::UnitCost) {
             let latch = state.latches.entry((threshold.percent, threshold.of)).or_default();
-            if let (false, Some(per_unit), Some(above)) = (unheard, &per_unit, may_cost(threshold)) {
+            if let (Some(per_unit), Some(above)) = (&per_unit, may_cost(threshold))
+                && !unheard
+            {
                 latch.follow(per_unit, &above, threshold.percent, edited, now);
             }
         }

@@ -30,7 +30,11 @@ pub fn unit_of(resource: &str, replicas: u32) -> Unit {
     }
 }
 
-/// Whether it is one that every node has.
-pub fn is_core(resource: &str) -> bool {
+/// Whether a Pod can request it: what every node has, or an extended resource.
+pub fn is_of_pods(resource: &str) -> bool {
+    is_core(resource) || resource.contains('/')
+}
+
+fn is_core(resource: &str) -> bool {
     matches!(resource, "cpu" | "memory" | "ephemeral-storage") || resource.starts_with("hugepages-")
 }
