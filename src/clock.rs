@@ -1,8 +1,9 @@
 //! What time it is: the API server's time, told by the machine we run on.
 //!
 //! Replicas may run on hosts whose clocks differ; the API server's is the one that all share, and the one that objects
-//! bear. Its answers carry a `Date`, which dates them to within a second; many of them narrow that down (see
-//! [`offset`]). Between answers the local monotonic clock counts on, so a step of the host's clock moves nothing.
+//! bear. Its answers carry a `Date`, which dates them to within a second; many of them, and when objects were made,
+//! narrow that down (see [`offset`]). Between answers the local monotonic clock counts on, so a step of the host's clock
+//! moves nothing.
 
 pub mod http;
 mod offset;
@@ -95,6 +96,13 @@ impl Clock {
                 tracing::info!(ahead, "the API server's clock and this host's agree again");
             }
         }
+    }
+
+    /// Learns that the second `t` has begun: an object that is seen was made by then.
+    pub fn reach(&self, t: Seconds) {
+        let (_, local) = self.read();
+        let mut state = self.0.state.lock().unwrap_or_else(PoisonError::into_inner);
+        state.offset.reach(Nanos::from(t) * SECOND, local);
     }
 
     /// The host's clock, and local monotonic time.

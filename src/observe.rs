@@ -13,13 +13,14 @@ use crate::facts::devices::SlimDeviceClaim;
 use crate::facts::metadata::Metadata;
 use crate::facts::objects::{SlimClaim, SlimNamespace, SlimNode, SlimObject, SlimService};
 use crate::facts::pod::SlimPod;
+use crate::facts::time::Time;
 use crate::facts::usage::SlimPodMetrics;
 use crate::facts::workload::{
     Scalable, SlimDeployment, SlimJob, SlimReplicaSet, SlimReplicationController, SlimStatefulSet,
 };
 use crate::facts::{
     ClaimFact, DeviceClaimFact, Kind, Name, NamespaceFact, NodeFact, ObjectFact, ObjectId, OwnerFact, PodFact,
-    ScaleFact, ServiceFact, UsageFact,
+    ScaleFact, Seconds, ServiceFact, UsageFact,
 };
 
 /// One version of an object.
@@ -31,6 +32,8 @@ pub struct Observed {
     /// A ReplicaSet is both an owner and a workload that scales; what a plan names may scale as well.
     pub also: Option<Fact>,
     pub names: Names,
+    /// Its creationTimestamp.
+    pub created: Option<Seconds>,
 }
 
 /// Namespace and name of an object.
@@ -166,7 +169,7 @@ impl Observed {
         let names = Names { namespace: metadata.namespace.clone(), name: metadata.name() };
         // What carries no resourceVersion is known to every cut.
         let tag = Tag { source, version: metadata.version };
-        Self { id: metadata.id(kind), tag, fact, also: None, names }
+        Self { id: metadata.id(kind), tag, fact, also: None, names, created: metadata.created.seconds() }
     }
 }
 
@@ -216,12 +219,13 @@ fn own<'de, T: Deserialize<'de> + Resource, D: Deserializer<'de>>(
     fact: impl Fn(T) -> Fact,
 ) -> Result<Observed, D::Error> {
     let object = T::deserialize(object)?;
-    let ObjectMeta { namespace, name, uid, resource_version, .. } = object.meta();
+    let ObjectMeta { namespace, name, uid, resource_version, creation_timestamp, .. } = object.meta();
     let metadata = Metadata {
         namespace: namespace.as_deref().map(Name::from),
         name: name.as_deref().map(Name::from),
         uid: uid.clone(),
         version: resource_version.as_deref().and_then(|version| version.parse().ok()).unwrap_or_default(),
+        created: creation_timestamp.as_ref().map_or(Time::Absent, |time| Time::At(time.0.as_second())),
         ..Metadata::default()
     };
     Ok(Observed::new(source, &format!("{kind}.{}", api::GROUP), &metadata, fact(object)))

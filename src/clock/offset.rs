@@ -40,6 +40,13 @@ impl Offset {
         self.0 = Some(Known { least, most, at: received });
     }
 
+    /// At local time `local` the server's has reached `time`, which someone says who may err: answers count for more.
+    pub fn reach(&mut self, time: Nanos, local: Nanos) {
+        if let Some(known) = &mut self.0 {
+            known.least = known.least.max((time - local).min(known.most));
+        }
+    }
+
     /// The offset; `host` is that of the host's own clock.
     pub fn estimate(&self, host: Nanos) -> Nanos {
         self.0.map_or(host, |known| host.clamp(known.least, known.most))
@@ -85,6 +92,27 @@ mod tests {
         for host in [0, 90 * SECOND] {
             assert!((many.estimate(host) - ahead).abs() < 40 * MILLI, "{}", many.estimate(host));
         }
+    }
+
+    #[test]
+    fn what_was_made_narrows_it_down_within_what_answers_say() {
+        // 59.990 to 61.000 is left open.
+        let one = learned(60 * SECOND + 400 * MILLI, 5 * MILLI, [0].into_iter());
+        let cases = [
+            // (what was made when, seen when, estimate by a host that is behind)
+            (60, 20 * MILLI, 60 * SECOND - 10 * MILLI),
+            (61, 620 * MILLI, 61 * SECOND - 620 * MILLI),
+            (90, 20 * MILLI, 61 * SECOND),
+        ];
+        for (made, seen, expected) in cases {
+            let mut offset = one;
+            offset.reach(made * SECOND, seen);
+            assert_eq!(offset.estimate(0), expected, "made {made}");
+            assert_eq!(offset.estimate(60 * SECOND + 900 * MILLI), expected.max(60 * SECOND + 900 * MILLI));
+        }
+        let mut unknown = Offset::default();
+        unknown.reach(60 * SECOND, 0);
+        assert_eq!(unknown.estimate(7), 7);
     }
 
     #[test]
