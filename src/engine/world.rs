@@ -219,14 +219,14 @@ impl World {
         }
     }
 
-    /// The Node on which something that started at `start` lives: the first under this name not gone before. What starts in
-    /// the second in which it goes is the old one's, and ended.
+    /// The Node on which something that started at `start` lives: the first under this name not gone before. What starts
+    /// in the second in which it goes is the old one's, and ended, be there another that came in that second.
     pub fn node(&self, name: &str, start: Seconds) -> Option<&Node> {
-        let lives = self.nodes.get(name)?;
-        let mut there = lives.iter().filter(|life| life.removed >= start);
+        let there = || self.nodes.get(name).into_iter().flatten().filter(|life| life.removed >= start);
+        let going = || there().find(|life| life.removed == start);
         // One that came back under the name may be seen before the old one's end is.
-        let newest = lives.iter().rev().find(|life| life.created <= start && life.removed >= start);
-        newest.or_else(|| there.next())
+        let newest = || there().filter(|life| life.created <= start).last();
+        going().or_else(newest).or_else(|| there().next())
     }
 
     /// A Namespace as of `at`. Its first labels hold for the time before as well; one that is made again under the
@@ -373,5 +373,18 @@ mod tests {
         assert_eq!([cpu(0), cpu(199), cpu(200)], [Some(4000), Some(4000), Some(8000)]);
         assert_eq!(life.changes(0, 400).collect::<Vec<_>>(), [200]);
         assert!(life.is(&node(8000)) && !life.is(&node(4000)));
+    }
+
+    #[test]
+    fn a_pod_lives_on_the_node_that_was_there_when_it_started() {
+        let mut world = World::default();
+        let (old, new) = (ObjectId::new(1), ObjectId::new(2));
+        world.put_node(old, &node(4000), 100);
+        world.put_node(new, &NodeFact { created: 200, ..node(4000) }, 200);
+        let on = |world: &World, start| world.node("n1", start).unwrap().id;
+        // The old one's end is not known yet.
+        assert_eq!([100, 199, 200, 201].map(|start| on(&world, start)), [old, old, new, new]);
+        world.remove_node(old, "n1", 200);
+        assert_eq!([100, 199, 200, 201].map(|start| on(&world, start)), [old, old, old, new]);
     }
 }
