@@ -15,7 +15,6 @@ pub mod objects;
 pub mod overrides;
 pub mod record;
 mod request;
-pub mod resource;
 pub mod run;
 pub mod sample;
 pub mod snapshot;

@@ -1,5 +1,8 @@
 //! A Kubernetes object as text, to what the engine takes in: the one way in, for watches and for traces.
 
+pub mod known;
+pub mod resource;
+
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use kube::Resource;
 use serde::de::Error as _;

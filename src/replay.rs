@@ -1,6 +1,7 @@
 //! The engine driven by a trace and a virtual clock: how history is priced again, and how the engine is tested.
 
 pub mod manifest;
+mod recordings;
 pub mod report;
 mod strict;
 pub mod trace;
@@ -15,6 +16,7 @@ use crate::engine::machine::{Event, Fact, Machine, Settings};
 use crate::facts::ObjectId;
 use crate::observe::{Names, Observed, TypeMeta};
 use manifest::Manifest;
+use recordings::{Missed, Recordings};
 use report::{Report, Troubles};
 use trace::{Change, Trace, TraceError, TraceEvent};
 
@@ -41,6 +43,7 @@ pub struct Replay {
     given: HashMap<TypeMeta, HashMap<Names, ObjectId>>,
     replaced: HashSet<ObjectId>,
     wake: Option<i64>,
+    recordings: Recordings,
     troubles: Troubles,
     /// Events taken in.
     taken: u64,
@@ -62,6 +65,7 @@ impl Replay {
         };
         let mut replay = Self {
             machine: Machine::new(settings),
+            recordings: Recordings::new(options.from),
             options,
             given: HashMap::new(),
             replaced: HashSet::new(),
@@ -84,7 +88,19 @@ impl Replay {
             if event.at > self.options.to {
                 break;
             }
+            if let Some(missed) = self.recordings.over(&event) {
+                self.miss(missed, event.at);
+            }
+            if let Some((from, to)) = self.recordings.note(&event) {
+                self.machine.unrecorded(from, to);
+            }
             self.take(event);
+        }
+        if let Some(missed) = self.recordings.end(self.options.to) {
+            self.miss(missed, self.options.to);
+        }
+        if let Some((from, to)) = self.recordings.rest(self.options.to) {
+            self.machine.unrecorded(from, to);
         }
         let to = self.options.to.as_second();
         self.start();
@@ -94,11 +110,29 @@ impl Replay {
         Ok(Report::of(&self.machine, to, self.troubles))
     }
 
-    fn take(&mut self, event: TraceEvent) {
-        let at = event.at.as_second();
-        if event.at >= self.options.from {
+    /// What a recording's first list did not hold is gone; manifests stand for what they replace.
+    fn miss(&mut self, Missed { mut held, gone }: Missed, at: Timestamp) {
+        held.ids.extend(self.given.values().flat_map(HashMap::values));
+        self.reach(at);
+        self.machine.ingest(Event::Resumed(held), at.as_second());
+        for event in gone {
+            self.take(event);
+        }
+    }
+
+    /// Lets time pass until `at`.
+    fn reach(&mut self, at: Timestamp) {
+        if at >= self.options.from {
             self.start();
         }
+        if self.machine.is_running() {
+            self.pass_until(at.as_second());
+        }
+    }
+
+    fn take(&mut self, event: TraceEvent) {
+        let at = event.at.as_second();
+        self.reach(event.at);
         let Some(mut observed) = event.observed else { return };
         if let Some(given) = self.given.get(&event.kind).and_then(|given| given.get(&observed.names)) {
             // What a manifest gives replaces the trace's own; an object that was never added is edited (COST_RULES 34).
@@ -114,9 +148,6 @@ impl Replay {
                 return;
             }
             observed.id = *given;
-        }
-        if self.machine.is_running() {
-            self.pass_until(at);
         }
         match event.change {
             Change::Added | Change::Modified => self.apply(observed, at),

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use kube::config::{Config, KubeConfigOptions, Kubeconfig};
 use opex_cluster::{Cluster, Component, Options, needs_own_cluster, wait_for};
+use jiff::Timestamp;
 use opex_operator::clock::Clock;
 use opex_operator::cluster::board::Board;
 use opex_operator::cluster::follow::{News, Report};
@@ -31,7 +32,12 @@ impl Heard {
         let client = kube::Client::try_from(config).unwrap();
         let (sender, reports) = mpsc::channel(1024);
         let board = Board::default();
-        let watches = Watches { reports: sender, board: board.clone(), clock: Clock::default(), recording: true };
+        let watches = Watches {
+            reports: sender,
+            board: board.clone(),
+            clock: Clock::default(),
+            recording: Some(Timestamp::UNIX_EPOCH),
+        };
         watches.spawn(&client);
         Self { reports, board, seen: BTreeMap::new() }
     }

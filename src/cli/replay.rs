@@ -12,7 +12,7 @@ use jiff::Timestamp;
 use super::progress::Progress;
 use crate::api::Phase;
 use crate::config::NAMESPACE;
-use crate::focus::rows::{Format, Rows};
+use crate::focus::rows::{Format, Rows, gaps_note};
 use crate::replay::report::Report;
 use crate::replay::trace::Trace;
 use crate::replay::{Options, Replay, manifest, unpack};
@@ -69,6 +69,12 @@ impl ReplayArgs {
         }
         for note in report.notes() {
             eprintln!("Note: {note}");
+        }
+        if self.output != Output::FocusCsv {
+            let gapped = report.statements.iter().filter(|statement| !statement.spec.gaps.is_empty()).count();
+            if let Some(note) = gaps_note(u64::try_from(gapped)?) {
+                eprintln!("Note: {note}");
+            }
         }
         print(&report, self.output)
     }

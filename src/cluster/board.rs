@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use super::resource::Resource;
 use crate::engine::observed::Source;
+use crate::observe::resource::Resource;
 
 /// Shared by all watches.
 #[derive(Clone, Debug, Default)]

@@ -8,10 +8,10 @@ use kube::{Client, Error};
 
 use super::backoff::Backoff;
 use super::request::get;
-use super::resource::object_path;
 use crate::clock::Clock;
 use crate::clock::http::ReadDate;
 use crate::engine::observed::Source;
+use crate::observe::resource::object_path;
 
 /// The longest that one request may take which is no watch.
 pub const REQUEST: Duration = Duration::from_secs(10);

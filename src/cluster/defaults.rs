@@ -9,9 +9,9 @@ use tokio::time::timeout;
 use super::backoff::Backoff;
 use super::connect::{REQUEST, said};
 use super::request::send;
-use super::resource::collection_path;
 use crate::engine::observed::Source;
 use crate::observe::TypeMeta;
+use crate::observe::resource::collection_path;
 
 /// One such object.
 #[derive(Clone, Debug, PartialEq)]

@@ -3,20 +3,19 @@
 //! Pure: [`Follower`] is fed lines and says what there is to report. It keeps no objects. Of kinds whose absence from
 //! a relist the engine does not find out by itself, and of everything while a trace is recorded, it keeps the names.
 
-mod known;
-
 use std::collections::{HashMap, HashSet};
 
+use jiff::Timestamp;
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
-use super::resource::Resource;
 use super::sample::Samples;
 use crate::engine::machine::{Relist, Trouble, Unwatched};
 use crate::engine::observed::{Source, Tag};
 use crate::facts::{ObjectId, Seconds};
+use crate::observe::known::Known;
+use crate::observe::resource::Resource;
 use crate::observe::{Observed, TypeMeta};
-use known::Known;
 
 /// Something a watch has to report.
 #[derive(Debug)]
@@ -67,7 +66,8 @@ pub enum Halt {
 pub struct Follower {
     source: Source,
     resource: Resource,
-    recording: bool,
+    /// Since when a trace is written, if one is.
+    recording: Option<Timestamp>,
     known: HashMap<ObjectId, Known>,
     /// Of a list under way: what it held so far.
     listing: Option<HashSet<ObjectId>>,
@@ -144,7 +144,7 @@ impl Report {
 // === impl Follower ===
 
 impl Follower {
-    pub fn new(source: Source, recording: bool) -> Self {
+    pub fn new(source: Source, recording: Option<Timestamp>) -> Self {
         let resource = Resource::of(source);
         Self { source, resource, recording, known: HashMap::new(), listing: None, listed: false, version: 0, heard: 0 }
     }
@@ -242,7 +242,7 @@ impl Follower {
             self.version = self.version.max(tag.version);
             Some(change)
         };
-        let line = line.filter(|_| self.recording).map(|change| self.recorded(change, object));
+        let line = line.and_then(|change| self.recorded(change, object));
         out.push(Report { source: self.source, news: News::Applied(observed), line });
     }
 
@@ -264,7 +264,7 @@ impl Follower {
         } else {
             self.version = self.version.max(observed.tag.version);
         }
-        let line = self.recording.then(|| self.recorded(Change::Deleted, object));
+        let line = self.recorded(Change::Deleted, object);
         out.push(Report { source: self.source, news: News::Deleted { observed, last_seen: None }, line });
     }
 
@@ -285,7 +285,7 @@ impl Follower {
     fn missed(&mut self, ids: &HashSet<ObjectId>, version: u64, out: &mut Vec<Report>) {
         let gone: Vec<_> = self.known.extract_if(|id, _| !ids.contains(id)).collect();
         for (id, known) in gone {
-            let line = self.recording.then(|| known.missed(&self.resource, id, version, self.heard));
+            let line = self.recording.map(|_| known.missed(&self.resource, id, version, self.heard));
             let news = if misses_itself(self.source) {
                 News::Missed
             } else if let Some(observed) = known.observed(self.source, id, version) {
@@ -299,7 +299,7 @@ impl Follower {
 
     /// Keeps who it is, and gives back what was kept of it before.
     fn keep(&mut self, observed: &Observed) -> Option<Known> {
-        let wanted = self.recording
+        let wanted = self.recording.is_some()
             || match self.source {
                 Source::Jobs => false,
                 // One that a Deployment owns leaves nothing behind that matters.
@@ -309,8 +309,12 @@ impl Follower {
         if wanted { self.known.insert(observed.id, Known::of(observed)) } else { None }
     }
 
-    fn recorded(&self, change: Change, object: &str) -> String {
-        entry(&self.resource, change.text(), object)
+    /// Of a first list each line says which recording it begins: what an earlier one knew and this list does not hold
+    /// is gone.
+    fn recorded(&self, change: Change, object: &str) -> Option<String> {
+        let line = entry(&self.resource, change.text(), object);
+        let begun = self.recording?;
+        Some(if self.listed { line } else { format!(r#""recording":"{begun:.3}",{line}"#) })
     }
 
     fn trouble(&mut self, object: &str, error: &serde_json::Error, out: &mut Vec<Report>) {

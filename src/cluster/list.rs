@@ -10,8 +10,8 @@ use serde_json::value::RawValue;
 use tokio::time::timeout;
 
 use super::connect::said;
-use super::resource::collection_path;
 use crate::engine::observed::Source;
+use crate::observe::resource::collection_path;
 
 /// Objects of a page.
 const PAGE: u32 = 500;

@@ -11,10 +11,10 @@ use tokio::time::timeout;
 use super::connect::REQUEST;
 use super::follow::News;
 use super::request::get;
-use super::resource::{Resource, path_of};
 use super::watch::WatchError;
 use crate::engine::machine::Fact;
 use crate::facts::{Kind, ObjectId};
+use crate::observe::resource::{Resource, path_of};
 
 /// Keeps what plans name, by what is reported of them.
 #[derive(Debug)]

@@ -83,7 +83,8 @@ async fn control(
     let me = identity();
     tracing::info!(cluster, namespace = config.namespace, me, version = env!("CARGO_PKG_VERSION"), "starting");
     let (reports, received) = mpsc::channel(REPORTS);
-    let watches = Watches { reports, board: web.board.clone(), clock: clock.clone(), recording: recorder.is_some() };
+    let recording = recorder.is_some().then(|| clock.now());
+    let watches = Watches { reports, board: web.board.clone(), clock: clock.clone(), recording };
     let billed = watches.spawn(&client);
     let (wanted, samples) = watch::channel(Wanted::Nobody);
     let polling = Sampler {
@@ -92,7 +93,7 @@ async fn control(
         interval: config.sample_interval,
         wanted: samples,
         reports: watches.reports.clone(),
-        recording: watches.recording,
+        recording: recording.is_some(),
     };
     tokio::spawn(polling.run());
     let election = Election::stand(client.clone(), clock.clone(), &config.namespace, me.clone());
@@ -135,7 +136,7 @@ async fn control(
 pub async fn record(client: &Client, clock: &Clock, recorder: Recorder) -> Result<std::io::Result<()>, RunError> {
     let mut stop = Box::pin(stopped().map_err(RunError::Signals)?);
     let (reports, mut received) = mpsc::channel(REPORTS);
-    let watches = Watches { reports, board: Board::default(), clock: clock.clone(), recording: true };
+    let watches = Watches { reports, board: Board::default(), clock: clock.clone(), recording: Some(clock.now()) };
     let mut billed = watches.spawn(client);
     let (wanted, samples) = watch::channel(Wanted::Nobody);
     let polling = Sampler {

@@ -15,13 +15,13 @@ use super::connect::said;
 use super::follow::{News, Report, entry};
 use super::list::Page;
 use super::request::get;
-use super::resource::Resource;
 use crate::clock::Clock;
 use crate::engine::machine::Fact;
 use crate::engine::observed::{Source, Tag};
 use crate::engine::sampling::Wanted;
 use crate::facts::Seconds;
 use crate::observe::Observed;
+use crate::observe::resource::Resource;
 
 /// How often it is asked by default, and at least: two such intervals are what a sample stands for.
 pub const INTERVAL: Seconds = 60;

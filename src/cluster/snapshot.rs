@@ -12,7 +12,6 @@ use serde_json::value::RawValue;
 
 use super::discovery::Discovery;
 use super::list::{ListError, Pages};
-use super::resource::{Resource, collection_path};
 use crate::api::{AllocateBy, Mode, PricePlan};
 use crate::clock::Clock;
 use crate::engine::machine::{Fact, Settings, Unwatched};
@@ -20,6 +19,7 @@ use crate::engine::observed::{Source, Tag};
 use crate::engine::selector::Selector;
 use crate::facts::Kind;
 use crate::observe::Observed;
+use crate::observe::resource::{Resource, collection_path};
 use crate::simulate::change::Surroundings;
 use crate::simulate::place::{Classes, Node};
 use crate::simulate::{Concerned, Twins};
@@ -268,7 +268,7 @@ impl Reader<'_> {
         self.go_on_without(error, "charges that fall to all namespaces evenly are not known")?;
         let at = self.look.clock.second();
         for name in self.look.namespaces.iter().flatten() {
-            let path = super::resource::object_path(Source::Namespaces, None, name);
+            let path = crate::observe::resource::object_path(Source::Namespaces, None, name);
             let bare = || serde_json::json!({"metadata": {"name": name}});
             let found = self.look.client.request::<Value>(super::request::get(&path)).await.unwrap_or_else(|_| bare());
             let text = RawValue::from_string(found.to_string()).expect("JSON");

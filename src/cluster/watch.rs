@@ -8,6 +8,7 @@ use std::collections::BTreeSet;
 use std::time::Duration;
 
 use futures::{AsyncBufRead, AsyncBufReadExt};
+use jiff::Timestamp;
 use kube::Client;
 use tokio::sync::{mpsc, watch};
 use tokio::time::timeout;
@@ -19,11 +20,11 @@ use super::follow::{Follower, Halt, News, Report};
 use super::list::Page;
 use super::objects::{Billed, discover};
 use super::request::get;
-use super::resource::path;
 use crate::clock::Clock;
 use crate::engine::machine::Unwatched;
 use crate::engine::observed::Source;
 use crate::facts::Kind;
+use crate::observe::resource::path;
 
 /// A watch that says nothing for this long is opened again: a bookmark comes every minute, most of the time.
 const SILENCE: Duration = Duration::from_secs(75);
@@ -52,8 +53,8 @@ pub struct Watches {
     pub reports: mpsc::Sender<Report>,
     pub board: Board,
     pub clock: Clock,
-    /// Whether a trace is written.
-    pub recording: bool,
+    /// Since when a trace is written, if one is.
+    pub recording: Option<Timestamp>,
 }
 
 /// One watch.

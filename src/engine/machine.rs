@@ -130,6 +130,8 @@ pub struct Machine {
     /// Objects that are in no Namespace: those that they were billed to.
     billed_to: HashMap<ObjectId, Vec<Name>>,
     heard: BTreeMap<Source, Seconds>,
+    /// From when to when nothing was recorded of what is replayed.
+    holes: Vec<(Seconds, Seconds)>,
     running: bool,
     leading: bool,
     now: Seconds,
@@ -198,6 +200,7 @@ impl Machine {
             unwatched: BTreeMap::new(),
             billed_to: HashMap::new(),
             heard: BTreeMap::new(),
+            holes: Vec::new(),
             running: false,
             leading: false,
             now: Seconds::MIN,
@@ -245,8 +248,10 @@ impl Machine {
                 self.first_list(tag.source, at);
                 if let Some(held) = held {
                     self.miss(tag, &held, at);
+                    self.unheard(tag.source, held.last_heard, at);
                 }
             }
+            Event::Resumed(held) => self.miss_all(&held, at),
             Event::Heard { tag } if tag.source == Source::PodMetrics => self.samples_read(at),
             Event::Heard { tag } => {
                 self.seen.see(tag);
@@ -360,14 +365,14 @@ impl Machine {
                 self.end_object(tag, id, &object, end, at);
             }
             Fact::Node(node) => self.delete_node(tag, id, &node, end),
-            Fact::Namespace(namespace) => self.delete_namespace(tag, &namespace.name, at),
+            Fact::Namespace(namespace) => self.delete_namespace(tag, &namespace.name, end, at),
             Fact::Owner(_) => {
                 self.owners.remove(&id);
             }
             Fact::Scale(scale) => self.delete_scale(&scale),
             Fact::Policy { name, .. } => self.delete_policy(&name),
-            Fact::Budget(budget) => self.delete_budget(tag, id, &budget, at),
-            Fact::ClusterBudget(budget) => self.delete_cluster_budget(tag, id, &budget, at),
+            Fact::Budget(budget) => self.delete_budget(tag, id, &budget, end, at),
+            Fact::ClusterBudget(budget) => self.delete_cluster_budget(tag, id, &budget, end, at),
             Fact::BudgetOverride(grant) => self.delete_override(&grant, at),
             Fact::PricePlan(plan) => self.delete_plan(tag, &plan, at),
             Fact::Statement(statement) => self.delete_statement(&statement, last_seen.is_some(), at),

@@ -225,7 +225,7 @@ impl World {
         let there = || self.nodes.get(name).into_iter().flatten().filter(|life| life.removed >= start);
         let going = || there().find(|life| life.removed == start);
         // One that came back under the name may be seen before the old one's end is.
-        let newest = || there().filter(|life| life.created <= start).last();
+        let newest = || there().rfind(|life| life.created <= start);
         going().or_else(newest).or_else(|| there().next())
     }
 

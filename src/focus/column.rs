@@ -3,6 +3,8 @@
 //! Absent are those whose condition does not hold here: commitments, capacity reservations, regions and zones, prices
 //! in another currency than the bill's, contracts, and costs split by a generator of data.
 
+use std::collections::BTreeSet;
+
 use serde_json::json;
 
 use super::category::{self, Service};
@@ -102,7 +104,7 @@ pub const COLUMNS: &[Column] = &[
     column("SubAccountId", Conditional, Text, NULL, "the namespace: CLUSTER/NAMESPACE; null where several were merged", |c| namespace(c).map(|n| qualify(c, n))),
     column("SubAccountName", Conditional, Text, NULL, "the namespace", |c| namespace(c).map(str::to_owned)),
     column("SubAccountType", Conditional, Text, NULL, "Namespace", |c| namespace(c).map(|_| "Namespace".to_owned())),
-    column("Tags", Conditional, KeyValue, NULL, "opex.dev/category, opex.dev/cluster, opex.dev/phase", tags),
+    column("Tags", Conditional, KeyValue, NULL, "opex.dev/category, opex.dev/cluster, opex.dev/phase; opex.dev/gaps where the Statement has gaps: their reasons", tags),
 ];
 
 const fn column(
@@ -204,7 +206,13 @@ fn tags(charge: &Charge<'_>) -> Option<String> {
         Phase::Open => "Open",
         Phase::Closed => "Closed",
     };
-    some(json!({"opex.dev/category": charge.line.category, "opex.dev/cluster": spec.cluster, "opex.dev/phase": phase}))
+    let mut tags =
+        json!({"opex.dev/category": charge.line.category, "opex.dev/cluster": spec.cluster, "opex.dev/phase": phase});
+    let reasons: BTreeSet<_> = spec.gaps.iter().map(|gap| gap.reason.as_str()).collect();
+    if !reasons.is_empty() {
+        tags["opex.dev/gaps"] = reasons.into_iter().collect::<Vec<_>>().join("; ").into();
+    }
+    some(tags)
 }
 
 fn qualify(charge: &Charge<'_>, what: &str) -> String {

@@ -36,6 +36,8 @@ pub struct LeftOut {
     pub unpriced: u64,
     /// Lines that cannot be read: each told at once, and counted.
     pub unread: u64,
+    /// Statements with gaps.
+    gapped: u64,
     budgets: bool,
     cluster_budgets: bool,
 }
@@ -63,6 +65,7 @@ impl<W: Write> Rows<W> {
         if statement.spec.budget_ref.kind == BilledKind::PricePlan {
             return Ok(());
         }
+        self.left_out.gapped += u64::from(!statement.spec.gaps.is_empty());
         let mut any = false;
         for line in &statement.spec.lines {
             match Charge::of(statement, line) {
@@ -117,6 +120,9 @@ impl LeftOut {
         if self.unpriced > 0 {
             notes.push(format!("lines without a price, which are no rows: {}", self.unpriced));
         }
+        if let Some(note) = gaps_note(self.gapped) {
+            notes.push(note);
+        }
         if self.budgets && self.cluster_budgets {
             notes.push(
                 "Budgets and ClusterBudgets bill the same usage: add up the rows of one BillingAccountType, or of one BillingAccountId"
@@ -125,6 +131,12 @@ impl LeftOut {
         }
         notes
     }
+}
+
+/// Of so many Statements not everything is known.
+pub fn gaps_note(statements: u64) -> Option<String> {
+    (statements > 0)
+        .then(|| format!("Statements with gaps, so that not everything of their time is known (spec.gaps): {statements}"))
 }
 
 // === impl Row ===

@@ -29,6 +29,8 @@ pub struct TraceEvent {
     pub change: Change,
     /// Until when a relist knows the object to have existed.
     pub last_seen: Option<Timestamp>,
+    /// A line of the first list of the recording that began then.
+    pub recording: Option<Timestamp>,
     pub kind: TypeMeta,
     /// None where the kind is of no interest.
     pub observed: Option<Observed>,
@@ -58,6 +60,7 @@ struct Line<O> {
     #[serde(rename = "type")]
     change: Change,
     last_seen: Option<Timestamp>,
+    recording: Option<Timestamp>,
     object: O,
 }
 
@@ -136,11 +139,11 @@ fn parse(line: &[u8], number: u64) -> Result<Option<TraceEvent>, TraceError> {
         return Ok(None);
     }
     let read = serde_json::from_str::<Line<Object>>(line);
-    let Line { at, change, last_seen, object: Object { kind, observed } } = match read {
+    let Line { at, change, last_seen, recording, object: Object { kind, observed } } = match read {
         Ok(line) => line,
         Err(_) => parse_again(line, number)?,
     };
-    Ok(Some(TraceEvent { at, change, last_seen, kind, observed }))
+    Ok(Some(TraceEvent { at, change, last_seen, recording, kind, observed }))
 }
 
 /// Step by step: for an object whose kind stands elsewhere, and to say what exactly is wrong.
@@ -155,8 +158,8 @@ fn parse_again(line: &str, number: u64) -> Result<Line<Object>, TraceError> {
             .map_err(|error| wrong(format!("{} {}: {}", kind.kind, metadata.name, plain(&error))))
     };
     let observed = kind.source().map(read).transpose()?;
-    let Line { at, change, last_seen, .. } = line;
-    Ok(Line { at, change, last_seen, object: Object { kind, observed } })
+    let Line { at, change, last_seen, recording, .. } = line;
+    Ok(Line { at, change, last_seen, recording, object: Object { kind, observed } })
 }
 
 // === impl Object ===

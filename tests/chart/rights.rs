@@ -3,8 +3,8 @@
 
 use std::collections::BTreeSet;
 
-use opex_operator::cluster::resource::Resource;
 use opex_operator::engine::observed::Source;
+use opex_operator::observe::resource::Resource;
 use serde_json::Value;
 
 use crate::render::{render, renders_nothing, strings};

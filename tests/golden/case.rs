@@ -25,7 +25,7 @@ pub struct Case {
     given: Vec<Value>,
     /// The same as the text of a file.
     manifest: Option<String>,
-    /// `{at, added|modified|deleted: OBJECT, lastSeen}`, or a line as text; with `every` and `until` again and again.
+    /// `{at, added|modified|deleted: OBJECT, lastSeen, recording}`, or a line as text; with `every` and `until` again and again.
     #[serde(default)]
     trace: Vec<Value>,
     pub expect: Expect,
@@ -140,8 +140,10 @@ fn written(line: &Value, objects: &mut Objects) -> Value {
         if short.is_object() {
             let object = objects.version(change, short, at);
             let mut event = json!({"at": at, "type": change.to_uppercase(), "object": object});
-            if !line["lastSeen"].is_null() {
-                event["lastSeen"] = line["lastSeen"].clone();
+            for more in ["lastSeen", "recording"] {
+                if !line[more].is_null() {
+                    event[more] = line[more].clone();
+                }
             }
             return event;
         }

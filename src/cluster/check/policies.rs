@@ -6,9 +6,9 @@ use serde::Deserialize;
 use serde_json::Value;
 
 use super::{Doctor, Finding};
-use crate::cluster::resource::path;
 use crate::engine::observed::Source;
 use crate::facts::binding::SlimBinding;
+use crate::observe::resource::path;
 
 /// A policy, and each binding of it: its name, what it has to do, and what is not enforced without it.
 type Policy = (&'static str, &'static [(&'static str, &'static str, &'static str)]);

@@ -5,8 +5,8 @@ use serde_json::{Value, json};
 
 use super::{Doctor, Finding};
 use crate::cluster::lease;
-use crate::cluster::resource::Resource;
 use crate::engine::observed::Source;
+use crate::observe::resource::Resource;
 
 /// What it does beside watching: verb, group, resource; in its own namespace where that is said.
 const DONE: &[(&str, &str, &str, bool)] = &[

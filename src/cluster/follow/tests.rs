@@ -57,7 +57,7 @@ fn news(reports: &[(String, Option<String>)]) -> Vec<&str> {
 
 #[test]
 fn a_streaming_list_then_events() {
-    let mut follower = Follower::new(Source::Pods, false);
+    let mut follower = Follower::new(Source::Pods, None);
     assert_eq!(follower.version(), None);
     follower.begin_list();
     let lines = [
@@ -77,7 +77,7 @@ fn a_streaming_list_then_events() {
 
 #[test]
 fn an_interrupted_list_is_begun_again() {
-    let mut follower = Follower::new(Source::Pods, false);
+    let mut follower = Follower::new(Source::Pods, None);
     follower.begin_list();
     feed(&mut follower, 100, &[event("ADDED", &pod("x", 1, 5))]);
     assert_eq!(follower.version(), None);
@@ -89,7 +89,7 @@ fn an_interrupted_list_is_begun_again() {
 #[test]
 fn a_relist_says_what_is_left_and_when_it_was_last_heard() {
     for recording in [false, true] {
-        let mut follower = Follower::new(Source::Pods, recording);
+        let mut follower = Follower::new(Source::Pods, recording.then_some(Timestamp::UNIX_EPOCH));
         follower.begin_list();
         let lines = [event("ADDED", &pod("x", 1, 5)), event("ADDED", &pod("y", 2, 9)), end_of_list(12)];
         feed(&mut follower, 100, &lines);
@@ -108,8 +108,23 @@ fn a_relist_says_what_is_left_and_when_it_was_last_heard() {
 }
 
 #[test]
+fn lines_of_a_first_list_say_when_the_recording_began() {
+    let mut follower = Follower::new(Source::Pods, Some("2026-11-21T10:00:00.125Z".parse().unwrap()));
+    follower.begin_list();
+    let first = feed(&mut follower, 100, &[event("ADDED", &pod("x", 1, 5)), end_of_list(12)]);
+    follower.begin_list();
+    let again = feed(&mut follower, 200, &[event("ADDED", &pod("y", 2, 20)), end_of_list(33)]);
+    let begun = |(_, line): &(String, Option<String>)| {
+        let line = format!(r#"{{"at":"2026-11-21T10:05:00.25Z",{}"#, line.as_ref()?);
+        Trace::new(line.as_bytes()).next_event().unwrap().unwrap().recording.map(|begun| begun.to_string())
+    };
+    assert_eq!(begun(&first[0]).as_deref(), Some("2026-11-21T10:00:00.125Z"));
+    assert_eq!(begun(&again[0]), None, "of a relist");
+}
+
+#[test]
 fn a_recorded_relist_is_read_by_replay() {
-    let mut follower = Follower::new(Source::Pods, true);
+    let mut follower = Follower::new(Source::Pods, Some(Timestamp::UNIX_EPOCH));
     follower.begin_list();
     let mut terminating = pod("y", 2, 9);
     terminating = terminating.replace(
@@ -139,7 +154,7 @@ fn every_kind_is_missed_by_a_relist() {
             r#"{{"apiVersion":"{api_version}","kind":"{kind}","metadata":{{"name":"x","namespace":"a","uid":"{UID}","resourceVersion":"5"}},"spec":{least_spec}}}"#
         );
         for recording in [false, true] {
-            let mut follower = Follower::new(source, recording);
+            let mut follower = Follower::new(source, recording.then_some(Timestamp::UNIX_EPOCH));
             follower.begin_list();
             feed(&mut follower, 100, &[event("ADDED", &object), end_of_list(6)]);
             follower.begin_list();
@@ -159,7 +174,7 @@ fn every_kind_is_missed_by_a_relist() {
 
 #[test]
 fn what_cannot_be_read_stops_nothing_and_is_not_missed() {
-    let mut follower = Follower::new(Source::Budgets, false);
+    let mut follower = Follower::new(Source::Budgets, None);
     let broken = format!(r#"{{"metadata":{{"name":"b","namespace":"a","uid":"{UID}"}},"spec":{{"limit":7}}}}"#);
     follower.begin_list();
     let lines = [event("ADDED", &broken), "not json".to_owned(), end_of_list(12)];
@@ -176,7 +191,7 @@ fn what_cannot_be_read_stops_nothing_and_is_not_missed() {
 
 #[test]
 fn errors_of_the_server_end_a_watch() {
-    let mut follower = Follower::new(Source::Pods, false);
+    let mut follower = Follower::new(Source::Pods, None);
     let cases = [
         (r#"{"kind":"Status","code":410,"reason":"Expired"}"#, Halt::Expired),
         (r#"{"kind":"Status","code":500,"message":"no"}"#, Halt::Refused { code: 500, message: "no".to_owned() }),
@@ -188,13 +203,14 @@ fn errors_of_the_server_end_a_watch() {
 
 #[test]
 fn objects_of_pages_are_recorded_with_their_kind() {
-    let mut follower = Follower::new(Source::Pods, true);
+    let mut follower = Follower::new(Source::Pods, Some(Timestamp::UNIX_EPOCH));
     follower.begin_list();
     let mut out = Vec::new();
     follower.item(&pod("x", 1, 5).replace(r#""kind":"Pod","apiVersion":"v1","#, ""), &mut out);
     follower.end_list(7, 100, &mut out);
     assert_eq!(follower.version(), Some(7));
-    let expected = format!(r#""type":"ADDED","object":{}}}"#, pod("x", 1, 5));
+    let begun = r#""recording":"1970-01-01T00:00:00.000Z""#;
+    let expected = format!(r#"{begun},"type":"ADDED","object":{}}}"#, pod("x", 1, 5));
     assert_eq!(out[0].line.as_ref(), Some(&expected));
 }
 

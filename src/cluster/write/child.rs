@@ -8,10 +8,10 @@ use serde_json::{Value, json};
 
 use super::{Patch, WriteError, Writer};
 use crate::api::{Budget, BudgetSpec};
-use crate::cluster::resource::{collection_path, object_path};
 use crate::engine::budget::BudgetKey;
 use crate::engine::observed::Source;
 use crate::engine::write::ChildWrite;
+use crate::observe::resource::{collection_path, object_path};
 
 /// The field manager of a ClusterBudget's Budgets.
 const FIELD_MANAGER: &str = "opex-operator-cluster-budget";

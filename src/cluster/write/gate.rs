@@ -4,8 +4,8 @@ use serde_json::{Value, json};
 
 use super::{Patch, WriteError, Writer};
 use crate::api::{CEILINGS_ANNOTATION, GATE_LABEL, GATE_MESSAGE_ANNOTATION, Gate, SCALED_DOWN_ANNOTATION};
-use crate::cluster::resource::object_path;
 use crate::engine::observed::Source;
+use crate::observe::resource::object_path;
 
 /// The field manager of gates.
 const FIELD_MANAGER: &str = "opex-operator-gate";

@@ -5,10 +5,10 @@ use serde_json::{Value, json};
 use super::{Patch, WriteError, Writer};
 use crate::api::{BUDGET_KIND_LABEL, BUDGET_LABEL, Statement, StatementSpec};
 use crate::cluster::request::get;
-use crate::cluster::resource::{collection_path, object_path};
 use crate::engine::budget::BudgetKey;
 use crate::engine::machine::FIELD_MANAGER;
 use crate::engine::observed::Source;
+use crate::observe::resource::{collection_path, object_path};
 
 impl Writer {
     pub(super) async fn create_statement(

@@ -4,9 +4,9 @@ use serde_json::{Value, json};
 
 use super::{Patch, WriteError, Writer};
 use crate::api::{BudgetOverrideStatus, BudgetStatus, ClusterBudgetStatus, PricePlanStatus};
-use crate::cluster::resource::{Resource, object_path};
 use crate::engine::budget::BudgetKey;
 use crate::engine::observed::Source;
+use crate::observe::resource::{Resource, object_path};
 
 /// The field manager of every status.
 const FIELD_MANAGER: &str = "opex-operator-status";

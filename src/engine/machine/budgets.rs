@@ -64,20 +64,27 @@ impl Machine {
         }
     }
 
-    pub(super) fn delete_budget(&mut self, tag: Tag, id: ObjectId, budget: &api::Budget, at: Seconds) {
+    pub(super) fn delete_budget(&mut self, tag: Tag, id: ObjectId, budget: &api::Budget, end: Seconds, at: Seconds) {
         let namespace: Name = budget.metadata.namespace.as_deref().unwrap_or_default().into();
         let key = BudgetKey::of(Some(namespace), name_of(&budget.metadata));
         if !self.let_go(id, &key, at) {
-            self.delete_spec(tag, id, &key, at);
+            self.delete_spec(tag, id, &key, end, at);
             self.raise(tag, &key, at);
         }
     }
 
-    pub(super) fn delete_cluster_budget(&mut self, tag: Tag, id: ObjectId, budget: &api::ClusterBudget, at: Seconds) {
+    pub(super) fn delete_cluster_budget(
+        &mut self,
+        tag: Tag,
+        id: ObjectId,
+        budget: &api::ClusterBudget,
+        end: Seconds,
+        at: Seconds,
+    ) {
         let key = BudgetKey::of(None, name_of(&budget.metadata));
         if self.budgets.get(&key).is_some_and(|state| state.id == id) {
-            self.delete_spec(tag, id, &key, at);
-            self.want_children(tag, &key.name, None, at);
+            self.delete_spec(tag, id, &key, end, at);
+            self.want_children(tag, &key.name, None, end);
         }
     }
 
@@ -198,14 +205,15 @@ impl Machine {
         }
     }
 
-    pub(super) fn delete_spec(&mut self, tag: Tag, id: ObjectId, key: &BudgetKey, at: Seconds) {
+    /// It was one until `end`.
+    pub(super) fn delete_spec(&mut self, tag: Tag, id: ObjectId, key: &BudgetKey, end: Seconds, at: Seconds) {
         let Some(state) = self.budgets.get_mut(key) else { return };
         if state.id != id {
             return;
         }
         state.exists = false;
         self.dirty_plans = true;
-        self.end_spec(tag, key, at);
+        self.end_spec(tag, key, end);
         if self.running {
             self.mark_usage(at);
         }

@@ -65,7 +65,7 @@ impl Machine {
             return;
         }
         // One that was somebody else's, and was given away.
-        self.delete_spec(tag, id, key, at);
+        self.delete_spec(tag, id, key, at, at);
         self.raise(tag, key, at);
         self.show_child(key);
     }
@@ -146,7 +146,7 @@ impl Machine {
                 // A Budget of that name that is someone else's is left alone.
                 _ if !own => break,
                 Some(wanted) => self.bear(tag, key, &wanted, from),
-                None if known => self.delete_spec(tag, CHILD, key, from),
+                None if known => self.delete_spec(tag, CHILD, key, from, from),
                 None => {}
             }
         }

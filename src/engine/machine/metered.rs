@@ -163,20 +163,20 @@ impl Machine {
         self.world.charges().any(bearers) || allowed.any(differs) || self.budgets.values().any(|state| wide(state))
     }
 
-    pub(super) fn delete_namespace(&mut self, tag: Tag, name: &Name, at: Seconds) {
+    pub(super) fn delete_namespace(&mut self, tag: Tag, name: &Name, end: Seconds, at: Seconds) {
         // Their own watches may tell of them later than the Namespace's does.
         for (namespace, id) in self.in_namespace(name) {
             if self.billed_to.contains_key(&id) {
                 // What is in no Namespace does not go with one.
                 continue;
             }
-            self.stop_item(tag, &namespace, id, at, at);
+            self.stop_item(tag, &namespace, id, end, at);
             self.gone.insert((at + LAGGING, (namespace, id)));
         }
         self.leave(name, at);
         self.close_namespace(name, at);
-        let touched = Touched { charges: at, ..Touched::items(&[], at) };
-        self.change(touched, tag, at, |machine| machine.world.remove_namespace(name, at));
+        let touched = Touched { charges: end, ..Touched::items(&[], end) };
+        self.change(touched, tag, at, |machine| machine.world.remove_namespace(name, end));
         self.dirty_gates.remove(name);
         self.orphan(name);
         self.scales.remove(name);
@@ -218,6 +218,15 @@ impl Machine {
         self.replace(tag, id, item, at);
     }
 
+    /// Of all that is metered there is only what is `held`.
+    pub(super) fn miss_all(&mut self, held: &Relist, at: Seconds) {
+        let sources: Vec<_> = self.heard.keys().copied().collect();
+        for source in sources.into_iter().filter(|source| source.holds_items() || *source == Source::Nodes) {
+            let tag = Tag { source, version: self.seen.get(source).unwrap_or_default() };
+            self.miss(tag, held, at);
+        }
+    }
+
     /// Objects that a relist missed ended when they were last known to exist (COST_RULES 46).
     pub(super) fn miss(&mut self, tag: Tag, held: &Relist, at: Seconds) {
         let missing: Vec<Which> = self
@@ -235,7 +244,6 @@ impl Machine {
         if tag.source == Source::Nodes {
             self.miss_nodes(tag, held);
         }
-        self.unheard(tag.source, held.last_heard, at);
     }
 
     /// A watch that was broken for more than a minute is a gap: what came and went meanwhile is not known.

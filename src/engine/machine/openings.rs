@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, HashMap};
 use litemap::LiteMap;
 
 use super::change::{Touched, kept};
+use super::metered::BROKEN;
 use super::persist::HISTORY;
 use super::shares::news;
 use super::{BudgetState, CLOSING, Entry, LedgerId, Machine};
@@ -21,6 +22,8 @@ use crate::facts::{Name, Seconds};
 
 /// Most gaps that a Statement names.
 const MOST_GAPS: usize = 100;
+
+const UNWATCHED: &str = "nothing watched the cluster";
 
 /// The currency of what has neither a plan nor a limit (ISO 4217: no currency).
 pub(super) const NO_CURRENCY: &str = "XXX";
@@ -124,10 +127,7 @@ impl Machine {
         let currency = self.currency(spec, from);
         let namespace = key.namespace.clone().unwrap_or_else(|| self.settings.namespace.clone());
         let name = self.free_name(&namespace, &format!("{}-{}", key.name, window.label));
-        let mut gaps = Vec::new();
-        if let Some(to) = self.unwatched_until(from) {
-            gaps.push(Gap { from, to, reason: "nothing watched the cluster".to_owned() });
-        }
+        let gaps = self.unobserved(from, window.end).collect();
         let id = self.add(Entry {
             budget: key.clone(),
             namespace,
@@ -302,10 +302,19 @@ impl Machine {
         name.into()
     }
 
-    /// Where a live operator meters time from before its first list: until when nobody watched.
-    fn unwatched_until(&self, from: Seconds) -> Option<Seconds> {
-        let listed = self.first_listed()?;
-        (!self.settings.replay && listed - from > 60).then_some(listed)
+    /// Nothing was recorded of what is replayed between `from` and `to`.
+    pub fn unrecorded(&mut self, from: Seconds, to: Seconds) {
+        self.gap_everywhere(from, to, UNWATCHED);
+        self.holes.push((from, to));
+    }
+
+    /// The time within `[from, to)` in which nobody watched: live, that before the first list.
+    fn unobserved(&self, from: Seconds, to: Seconds) -> impl Iterator<Item = Gap> {
+        let listed = self.first_listed().filter(|listed| !self.settings.replay && listed - from > BROKEN);
+        let holes = self.holes.iter().copied().chain(listed.map(|listed| (from, listed)));
+        let within = holes.map(move |(start, end)| (start.max(from), end.min(to)));
+        let gap = |(from, to)| Gap { from, to, reason: UNWATCHED.to_owned() };
+        within.map(gap).filter(|gap| gap.from < gap.to)
     }
 
     /// The next instant at which a period ends or begins, or a statement closes.

@@ -2,11 +2,11 @@
 
 use jiff::Timestamp;
 
-use crate::cluster::resource::Resource;
+use super::Observed;
+use super::resource::Resource;
 use crate::engine::machine::Fact;
 use crate::engine::observed::Source;
 use crate::facts::{Name, ObjectId, Seconds};
-use crate::observe::Observed;
 
 /// Who an object is.
 #[derive(Clone, Debug, PartialEq, Eq)]
