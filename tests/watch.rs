@@ -4,9 +4,9 @@ use std::collections::BTreeMap;
 use std::path::Path;
 use std::time::Duration;
 
+use jiff::Timestamp;
 use kube::config::{Config, KubeConfigOptions, Kubeconfig};
 use opex_cluster::{Cluster, Component, Options, needs_own_cluster, wait_for};
-use jiff::Timestamp;
 use opex_operator::clock::Clock;
 use opex_operator::cluster::board::Board;
 use opex_operator::cluster::follow::{News, Report};

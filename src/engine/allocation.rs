@@ -118,8 +118,7 @@ impl Stretch<'_> {
 /// The namespaces that exist at `t` and match.
 pub(super) fn bearing<'a>(world: &'a World, selector: &Selector, t: Seconds) -> impl Iterator<Item = &'a Name> {
     let there = move |(_, namespace): &(&Name, &super::world::Namespace)| {
-        namespace.lives.iter().any(|(created, removed)| *created <= t && t < *removed)
-            && namespace.labels.at(t).is_some_and(|labels| selector.matches(labels))
+        namespace.is_there(t) && namespace.labels.at(t).is_some_and(|labels| selector.matches(labels))
     };
     world.namespaces.iter().filter(there).map(|(name, _)| name)
 }

@@ -8,7 +8,7 @@ use super::limit::{Limit, LimitError};
 use super::meter::{Scope, Terms};
 use super::money::{ParsePriceError, Price};
 use super::period::{PeriodError, Schedule};
-use super::selector::{Selector, UnknownOperator};
+use super::selector::{Selector, SelectorError};
 use crate::api::{self, Measure, ScaleCeiling, Threshold};
 use crate::facts::Name;
 
@@ -53,9 +53,9 @@ pub enum BudgetError {
     #[error("spec.thresholds[].above: {0}")]
     Above(#[source] ParsePriceError),
     #[error("spec.podSelector: {0}")]
-    PodSelector(#[source] UnknownOperator),
+    PodSelector(#[source] SelectorError),
     #[error("spec.namespaceSelector: {0}")]
-    NamespaceSelector(#[source] UnknownOperator),
+    NamespaceSelector(#[source] SelectorError),
 }
 
 // === impl BudgetKey ===
@@ -102,7 +102,7 @@ impl Budget {
         }
         let schedule = Schedule::try_from(&spec.period).map_err(BudgetError::Period)?;
         Ok(Self {
-            limit: Limit::compile(spec, schedule.zone())?,
+            limit: Limit::compile(spec, &schedule)?,
             contact: spec.contact.clone(),
             schedule,
             terms: Terms {
@@ -126,6 +126,6 @@ impl Budget {
     }
 }
 
-fn compile(selector: Option<&LabelSelector>) -> Result<Option<Selector>, UnknownOperator> {
+fn compile(selector: Option<&LabelSelector>) -> Result<Option<Selector>, SelectorError> {
     selector.map(Selector::compile).transpose()
 }

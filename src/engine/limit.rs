@@ -6,9 +6,13 @@ use jiff::civil::Date;
 use num_traits::{Signed, Zero};
 
 use super::money::{Exact, ParsePriceError, Price};
-use super::period::{Window, Zone};
+use super::period::{Schedule, Window, Zone};
 use crate::api::{self, Amount};
 use crate::facts::Seconds;
+
+/// The beginning of 2024, and a year.
+const ANY_YEAR: Seconds = 1_704_067_200;
+const YEAR: Seconds = 366 * 86_400;
 
 /// A Budget's limit as its manifest has it, ready to be asked. Amounts are in its currency.
 #[derive(Clone, Debug, PartialEq)]
@@ -20,6 +24,7 @@ pub struct Limit {
     /// How many percent of what was left over are added.
     rollover: Option<i32>,
     pub caps: Caps,
+    strays: Vec<String>,
 }
 
 /// How much overrides may add.
@@ -56,9 +61,10 @@ pub enum LimitError {
 // === impl Limit ===
 
 impl Limit {
-    /// None where the Budget has no limit. Dates are of `zone`.
-    pub fn compile(spec: &api::BudgetSpec, zone: &Zone) -> Result<Option<Self>, LimitError> {
+    /// None where the Budget has no limit. Dates are of the schedule's zone.
+    pub fn compile(spec: &api::BudgetSpec, schedule: &Schedule) -> Result<Option<Self>, LimitError> {
         let Some(limit) = &spec.limit else { return Ok(None) };
+        let zone = schedule.zone();
         let planned = spec.planned_limits.iter().enumerate().map(|(i, one)| {
             let amount = amount(&one.amount, || format!("plannedLimits[{i}].amount"))?;
             Ok(Planned { period: one.period.clone(), months: one.months.clone(), amount })
@@ -76,6 +82,7 @@ impl Limit {
             peaks: peaks.collect::<Result<_, _>>()?,
             rollover: spec.rollover.as_ref().map(|rollover| rollover.unspent_percent),
             caps: spec.overrides.as_ref().map(Caps::from).unwrap_or_default(),
+            strays: strays(&spec.planned_limits, schedule),
         }))
     }
 
@@ -88,6 +95,11 @@ impl Limit {
         let amount = self.planned.iter().find(matches).map_or(&self.amount, |planned| &planned.amount);
         let peaks = self.peaks.iter().filter(|peak| (window.start..window.end).contains(&peak.from));
         peaks.fold(amount.clone(), |sum, peak| sum + &peak.extra)
+    }
+
+    /// Which planned amounts no period of the Budget ever matches, and why.
+    pub fn strays(&self) -> &[String] {
+        &self.strays
     }
 
     pub fn rolls_over(&self) -> bool {
@@ -116,6 +128,39 @@ impl From<&api::OverrideCaps> for Caps {
     }
 }
 
+/// Planned amounts that count in no period, and why.
+fn strays(planned: &[api::PlannedLimit], schedule: &Schedule) -> Vec<String> {
+    // Any year does: periods begin in the same months in all.
+    let first = schedule.at(schedule.fixed().map_or(ANY_YEAR, |(start, _)| start));
+    let called = first.as_ref().map(|window| window.label.clone()).unwrap_or_default();
+    let stray = |(i, one): (usize, &api::PlannedLimit)| {
+        if let Some(label) = one.period.as_ref().filter(|label| schedule.labelled(label).is_none()) {
+            return Some(format!(
+                "plannedLimits[{i}]: no period of this budget is called {label}: they are called like {called}"
+            ));
+        }
+        if one.months.is_empty() {
+            return None;
+        }
+        let windows = std::iter::successors(first.clone(), |window| schedule.next(window));
+        let within = |window: &Window| schedule.fixed().is_some() || window.start < ANY_YEAR + YEAR;
+        let months = windows.take_while(within).filter_map(|window| schedule.zone().date_at(window.start));
+        let mut months: Vec<_> = months.map(|date| i32::from(date.month())).collect();
+        if one.months.iter().any(|month| months.contains(month)) {
+            return None;
+        }
+        months.sort_unstable();
+        months.dedup();
+        let listed = |months: &[i32]| months.iter().map(i32::to_string).collect::<Vec<_>>().join(", ");
+        Some(format!(
+            "plannedLimits[{i}]: no period of this budget begins in month {}: they begin in {}",
+            listed(&one.months),
+            listed(&months)
+        ))
+    };
+    planned.iter().enumerate().filter_map(stray).collect()
+}
+
 fn share(of: &Exact, percent: i32) -> Exact {
     of * Exact::new(percent.into(), 100.into())
 }
@@ -141,7 +186,7 @@ mod tests {
         let schedule = Schedule::try_from(&spec.period).unwrap();
         let instant = instant.parse::<jiff::Timestamp>().unwrap().as_second();
         let window = schedule.at(instant).unwrap();
-        Limit::compile(&spec, schedule.zone()).unwrap().unwrap().planned(&window, schedule.zone()).to_string()
+        Limit::compile(&spec, &schedule).unwrap().unwrap().planned(&window, schedule.zone()).to_string()
     }
 
     #[test]
@@ -167,6 +212,42 @@ mod tests {
     }
 
     #[test]
+    fn a_planned_amount_that_never_counts_is_named() {
+        let strays = |period: &Value, mut planned: Value| {
+            planned["amount"] = json!(1);
+            let spec = json!({"limit": {"amount": 1, "currency": "EUR"}, "period": period, "plannedLimits": [planned]});
+            let spec: api::BudgetSpec = serde_json::from_value(spec).unwrap();
+            let schedule = Schedule::try_from(&spec.period).unwrap();
+            Limit::compile(&spec, &schedule).unwrap().unwrap().strays().join("; ")
+        };
+        let fixed = json!({"start": "2026-11-10T00:00:00Z", "end": "2027-02-01T00:00:00Z"});
+        let cases = [
+            (json!({"every": "Month"}), json!({"period": "2026-11"}), ""),
+            (json!({"every": "Month"}), json!({"period": "2027-q1"}), "called 2027-q1: they are called like 2024-01"),
+            (json!({"every": "Month", "startDay": 15}), json!({"period": "2026-11"}), "called like 2023-12-15"),
+            (json!({"every": "Month", "startDay": 15}), json!({"period": "2026-11-15"}), ""),
+            (json!({"every": "Quarter"}), json!({"period": "2026-q4"}), ""),
+            (json!({"every": "Quarter"}), json!({"months": [11, 12]}), "month 11, 12: they begin in 1, 4, 7, 10"),
+            (json!({"every": "Quarter", "startMonth": 2}), json!({"months": [11, 12]}), ""),
+            (json!({"every": "Year"}), json!({"period": "2026"}), ""),
+            (json!({"every": "Year"}), json!({"months": [2]}), "month 2: they begin in 1"),
+            (json!({"every": "Week"}), json!({"period": "2026-w53"}), ""),
+            (json!({"every": "Week"}), json!({"period": "2027-w53"}), "called 2027-w53"),
+            (json!({"every": "Week"}), json!({"months": [2]}), ""),
+            (json!({"every": "Day", "timeZone": "Pacific/Apia"}), json!({"period": "2011-12-30"}), "2011-12-30"),
+            (json!({"every": "Day"}), json!({"period": "2011-12-30"}), ""),
+            (fixed.clone(), json!({"period": "2026-11-10"}), ""),
+            (fixed.clone(), json!({"period": "2026-11"}), "called like 2026-11-10"),
+            (fixed.clone(), json!({"months": [11]}), ""),
+            (fixed, json!({"months": [12]}), "begin in 11"),
+        ];
+        for (period, planned, says) in cases {
+            let said = strays(&period, planned.clone());
+            assert!(said.contains(says) && said.is_empty() == says.is_empty(), "{period} {planned}: {said}");
+        }
+    }
+
+    #[test]
     fn a_peak_belongs_to_the_period_in_which_it_begins() {
         let peaks = json!({"peaks": [
             {"from": "2026-11-01", "to": "2026-12-05", "extraAmount": "0.5"},
@@ -183,7 +264,7 @@ mod tests {
     fn what_is_left_over_is_never_negative() {
         let spec = json!({"limit": {"amount": 1, "currency": "EUR"}, "rollover": {"unspentPercent": 20}});
         let spec: api::BudgetSpec = serde_json::from_value(spec).unwrap();
-        let limit = Limit::compile(&spec, &Zone::named("UTC").unwrap()).unwrap().unwrap();
+        let limit = Limit::compile(&spec, &Schedule::try_from(&spec.period).unwrap()).unwrap().unwrap();
         let rolled = |planned: i32, spent: i32| {
             limit.rolled_over(&Exact::from_integer(planned.into()), &Exact::from_integer(spent.into())).to_string()
         };

@@ -10,6 +10,7 @@ mod children;
 mod conditions;
 mod counting;
 mod decide;
+mod doubts;
 mod event;
 mod forget;
 mod gates;
@@ -50,7 +51,7 @@ use crate::api;
 use crate::facts::count::Unknown;
 use crate::facts::{Name, ObjectId, Seconds};
 
-pub use conditions::is_incomplete;
+pub use conditions::deserves_a_look;
 pub use event::{Event, Fact, Pass, Relist, Trouble};
 pub use optional::Unwatched;
 pub use restore::FIELD_MANAGER;

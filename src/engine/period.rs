@@ -8,7 +8,7 @@
 mod step;
 mod zone;
 
-use jiff::civil::{Date, Weekday};
+use jiff::civil::{Date, ISOWeekDate, Weekday};
 
 use crate::facts::Seconds;
 pub use step::Step;
@@ -132,6 +132,15 @@ impl Schedule {
         }
     }
 
+    /// The period that is called so, if one ever is.
+    pub fn labelled(&self, label: &str) -> Option<Window> {
+        let start = match self.rule {
+            Rule::Every { .. } => self.zone.first_instant(first_date(label)?)?,
+            Rule::Fixed { start, .. } => start,
+        };
+        self.at(start).filter(|window| window.label == label)
+    }
+
     /// The period after `window`. None after a fixed one.
     pub fn next(&self, window: &Window) -> Option<Window> {
         self.at(window.end)
@@ -196,6 +205,21 @@ impl From<crate::api::Every> for Every {
             crate::api::Every::Year => Self::Year,
         }
     }
+}
+
+/// The first date that a label speaks of.
+fn first_date(label: &str) -> Option<Date> {
+    let (year, rest) = label.split_once('-').unwrap_or((label, "01"));
+    let year: i16 = year.parse().ok()?;
+    let (month, day) = match rest.split_at_checked(1)? {
+        ("q", quarter) => (quarter.parse::<i8>().ok()? * 3 - 2, 1),
+        ("w", week) => return Some(ISOWeekDate::new(year, week.parse().ok()?, Weekday::Monday).ok()?.date()),
+        _ => {
+            let (month, day) = rest.split_once('-').unwrap_or((rest, "1"));
+            (month.parse().ok()?, day.parse().ok()?)
+        }
+    };
+    Date::new(year, month, day).ok()
 }
 
 /// The short label, where periods begin where people expect it.

@@ -15,7 +15,7 @@ use super::money::{Exact, ParsePriceError, Price, Unit, UnitPrice};
 use super::period::{PeriodError, Zone};
 use super::rate::{ClassPrices, NodeClass, ObjectPrice, PriceList, StoragePrice, device_name, is_of_pods, unit_of};
 use super::recurring::{Charge, ChargeError};
-use super::selector::{Selector, UnknownOperator};
+use super::selector::{Selector, SelectorError};
 use super::sharing::{Sharing, SharingError};
 use super::tiers::Step;
 use crate::api::{self, Amount, PricePlanSpec};
@@ -40,7 +40,7 @@ pub enum PlanError {
     #[error("{field}: set exactly one of {of}")]
     OneOf { field: String, of: &'static str },
     #[error("{field}: {source}")]
-    Selector { field: String, source: UnknownOperator },
+    Selector { field: String, source: SelectorError },
     #[error("spec.discounts[{discount}].percent: {percent} is more than 100")]
     Percent { discount: String, percent: String },
     #[error(

@@ -8,7 +8,7 @@ use jiff::civil::Date;
 use super::money::{Exact, ParsePriceError, Price, Unit};
 use super::period::{Step, Zone};
 use super::rate::Rate;
-use super::selector::{Selector, UnknownOperator};
+use super::selector::{Selector, SelectorError};
 use super::weights::{self, Parts, WeightError};
 use crate::api::{AllocateBy, Allocation, Booking, ChargeFrequency, RecurringCharge};
 use crate::facts::{Name, Seconds};
@@ -22,7 +22,7 @@ pub struct Charge {
     /// Absent: it comes once.
     step: Option<Step>,
     zone: Zone,
-    from: Date,
+    pub from: Date,
     /// The instant from which it no longer counts.
     until: Seconds,
     booking: Booking,
@@ -59,7 +59,7 @@ pub enum ChargeError {
     #[error("until must be later than from, and goes with every")]
     Until,
     #[error("allocate.selector: {0}")]
-    Selector(#[source] UnknownOperator),
+    Selector(#[source] SelectorError),
     #[error("allocate.namespaces{0}")]
     Weights(#[source] WeightError),
 }
@@ -107,12 +107,26 @@ impl Charge {
         }
     }
 
+    /// Whether nothing falls due any more from `t` on.
+    pub fn is_over(&self, t: Seconds) -> bool {
+        if self.step.is_some() { self.until <= t } else { self.first().is_none_or(|at| at < t) }
+    }
+
+    /// When it is booked for the first time; none of what accrues.
+    pub fn first_booked(&self) -> Option<Seconds> {
+        let accrues = self.step.is_some() && self.booking == Booking::Accrued;
+        self.first().filter(|_| !accrues)
+    }
+
+    fn first(&self) -> Option<Seconds> {
+        self.zone.first_instant(self.from)
+    }
+
     /// What falls due within `[from, to)`, in order. What accrues may begin before and end after.
     pub fn due(&self, from: Seconds, to: Seconds) -> Vec<Due> {
         let to = to.min(self.until);
         let Some(step) = self.step else {
-            let at = self.zone.first_instant(self.from);
-            return at.filter(|at| (from..to).contains(at)).map(Due::Booked).into_iter().collect();
+            return self.first().filter(|at| (from..to).contains(at)).map(Due::Booked).into_iter().collect();
         };
         let first = step.number_at(self.from);
         let near = self.zone.date_at(from).map_or(first, |date| step.number_at(date));

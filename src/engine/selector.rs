@@ -1,6 +1,6 @@
 //! Which objects a label selector picks. Kubernetes' rules: all requirements hold; an empty one picks everything.
 
-use k8s_openapi::apimachinery::pkg::apis::meta::v1::LabelSelector;
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::{LabelSelector, LabelSelectorRequirement};
 
 use crate::facts::{Labels, Name};
 
@@ -24,32 +24,46 @@ enum Test {
 
 /// A selector that no object could be matched with.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
-#[error("matchExpressions: operator {operator:?} of key {key:?} is unknown; use In, NotIn, Exists or DoesNotExist")]
-pub struct UnknownOperator {
-    key: String,
-    operator: String,
+pub enum SelectorError {
+    #[error("matchExpressions: operator {operator:?} of key {key:?} is unknown; use In, NotIn, Exists or DoesNotExist")]
+    Operator { key: String, operator: String },
+    #[error(
+        "{0:?} is no label key: write a name of at most 63 letters, digits, -, _ and ., with a domain and / before it perhaps, such as app.kubernetes.io/name"
+    )]
+    Key(String),
+    #[error(
+        "{0:?} is no label's value: at most 63 letters, digits, -, _ and . are allowed, a letter or digit at both ends"
+    )]
+    Value(String),
+    #[error("matchExpressions: key {key:?} with operator {operator} needs values")]
+    NoValues { key: String, operator: String },
 }
 
 // === impl Selector ===
 
 impl Selector {
-    pub fn compile(selector: &LabelSelector) -> Result<Self, UnknownOperator> {
+    pub fn compile(selector: &LabelSelector) -> Result<Self, SelectorError> {
         let mut requirements = Vec::new();
         for (key, value) in selector.match_labels.iter().flatten() {
-            requirements.push(Requirement { key: name(key), test: Test::In(vec![name(value)]) });
+            requirements.push(Requirement { key: checked_key(key)?, test: Test::In(vec![checked_value(value)?]) });
         }
-        for expression in selector.match_expressions.iter().flatten() {
-            let values = || expression.values.iter().flatten().map(|v| name(v)).collect();
-            let test = match expression.operator.as_str() {
-                "In" => Test::In(values()),
-                "NotIn" => Test::NotIn(values()),
+        for LabelSelectorRequirement { key, operator, values } in selector.match_expressions.iter().flatten() {
+            let values = || {
+                let values: Vec<_> =
+                    values.iter().flatten().map(|value| checked_value(value)).collect::<Result<_, _>>()?;
+                let none = || SelectorError::NoValues { key: key.clone(), operator: operator.clone() };
+                if values.is_empty() { Err(none()) } else { Ok(values) }
+            };
+            let test = match operator.as_str() {
+                "In" => Test::In(values()?),
+                "NotIn" => Test::NotIn(values()?),
                 "Exists" => Test::Exists,
                 "DoesNotExist" => Test::DoesNotExist,
                 operator => {
-                    return Err(UnknownOperator { key: expression.key.clone(), operator: operator.to_owned() });
+                    return Err(SelectorError::Operator { key: key.clone(), operator: operator.to_owned() });
                 }
             };
-            requirements.push(Requirement { key: name(&expression.key), test });
+            requirements.push(Requirement { key: checked_key(key)?, test });
         }
         Ok(Self(requirements))
     }
@@ -76,6 +90,28 @@ impl Requirement {
             Test::DoesNotExist => value.is_none(),
         }
     }
+}
+
+fn checked_key(key: &str) -> Result<Name, SelectorError> {
+    let (domain, own) = key.split_once('/').map_or((None, key), |(domain, own)| (Some(domain), own));
+    let part = |part: &str| {
+        let inside = |c: u8| c.is_ascii_lowercase() || c.is_ascii_digit() || c == b'-';
+        !part.is_empty() && part.bytes().all(inside) && !part.starts_with('-') && !part.ends_with('-')
+    };
+    let is_domain = domain.is_none_or(|domain| domain.len() <= 253 && domain.split('.').all(part));
+    let is_key = is_domain && !own.is_empty() && is_value(own);
+    if is_key { Ok(name(key)) } else { Err(SelectorError::Key(key.to_owned())) }
+}
+
+fn checked_value(value: &str) -> Result<Name, SelectorError> {
+    if is_value(value) { Ok(name(value)) } else { Err(SelectorError::Value(value.to_owned())) }
+}
+
+/// As the API server checks labels; the empty value is one.
+fn is_value(text: &str) -> bool {
+    let inside = |c: u8| c.is_ascii_alphanumeric() || matches!(c, b'-' | b'_' | b'.');
+    let ends = [text.bytes().next(), text.bytes().next_back()];
+    text.len() <= 63 && text.bytes().all(inside) && ends.into_iter().flatten().all(|c| c.is_ascii_alphanumeric())
 }
 
 fn name(text: &str) -> Name {
@@ -116,10 +152,30 @@ mod tests {
     }
 
     #[test]
-    fn an_unknown_operator_is_named() {
-        let selector: LabelSelector =
-            serde_json::from_value(serde_json::json!({"matchExpressions": [{"key": "k", "operator": "Near"}]}))
-                .unwrap();
-        assert!(Selector::compile(&selector).unwrap_err().to_string().contains("Near"));
+    fn what_matches_nothing_is_named() {
+        use serde_json::json;
+        let long = "x".repeat(64);
+        for (selector, says) in [
+            (json!({"matchExpressions": [{"key": "k", "operator": "Near"}]}), Some("operator \"Near\" of key \"k\"")),
+            (
+                json!({"matchExpressions": [{"key": "k", "operator": "In"}]}),
+                Some("key \"k\" with operator In needs values"),
+            ),
+            (json!({"matchExpressions": [{"key": "", "operator": "Exists"}]}), Some("\"\" is no label key")),
+            (json!({"matchLabels": {"my app": "x"}}), Some("\"my app\" is no label key")),
+            (json!({"matchLabels": {"Example.com/app": "x"}}), Some("no label key")),
+            (json!({"matchLabels": {"a/b/c": "x"}}), Some("no label key")),
+            (json!({"matchLabels": {"example.com/": "x"}}), Some("no label key")),
+            (json!({"matchLabels": {long.clone(): "x"}}), Some("no label key")),
+            (json!({"matchLabels": {"app": "a b"}}), Some("\"a b\" is no label's value")),
+            (json!({"matchLabels": {"app": "-a"}}), Some("no label's value")),
+            (json!({"matchLabels": {"app": long}}), Some("no label's value")),
+            (json!({"matchLabels": {"app.kubernetes.io/Name_1": "", "a": "V1.2-x_y"}}), None),
+        ] {
+            let selector: LabelSelector = serde_json::from_value(selector).unwrap();
+            let said = Selector::compile(&selector).err().map(|error| error.to_string());
+            assert_eq!(said.is_some(), says.is_some(), "{selector:?}: {said:?}");
+            assert!(said.unwrap_or_default().contains(says.unwrap_or_default()), "{selector:?}");
+        }
     }
 }

@@ -1,7 +1,7 @@
 //! A plan's rules on who bears what is nobody's own: idle capacity, and namespaces that serve others (COST_RULES 21,
 //! 22).
 
-use super::selector::{Selector, UnknownOperator};
+use super::selector::{Selector, SelectorError};
 use super::weights::{self, Parts, WeightError};
 use crate::api::{self, ShareIdle, ShareNamespaces};
 
@@ -25,7 +25,7 @@ pub struct SharedNamespaces {
 #[derive(Debug, thiserror::Error)]
 pub enum SharingError {
     #[error("namespaces.selector: {0}")]
-    Selector(#[source] UnknownOperator),
+    Selector(#[source] SelectorError),
     #[error("namespaces.weights{0}")]
     Weights(#[source] WeightError),
 }

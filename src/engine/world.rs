@@ -296,6 +296,10 @@ impl Namespace {
         self.lives.last().map_or(Seconds::MIN, |(_, removed)| *removed)
     }
 
+    pub fn is_there(&self, t: Seconds) -> bool {
+        self.lives.iter().any(|(created, removed)| *created <= t && t < *removed)
+    }
+
     fn remove(&mut self, at: Seconds) {
         if let Some((created, removed)) = self.lives.last_mut() {
             *removed = (*removed).min(at.max(*created));

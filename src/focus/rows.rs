@@ -135,8 +135,9 @@ impl LeftOut {
 
 /// Of so many Statements not everything is known.
 pub fn gaps_note(statements: u64) -> Option<String> {
-    (statements > 0)
-        .then(|| format!("Statements with gaps, so that not everything of their time is known (spec.gaps): {statements}"))
+    (statements > 0).then(|| {
+        format!("Statements with gaps, so that not everything of their time is known (spec.gaps): {statements}")
+    })
 }
 
 // === impl Row ===

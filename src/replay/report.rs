@@ -8,7 +8,7 @@ use crate::api::{
     BUDGET_KIND_LABEL, BUDGET_LABEL, Budget, CLUSTER_BUDGET_LABEL, ClusterBudget, ClusterBudgetSpec,
     ClusterBudgetStatus, Statement,
 };
-use crate::engine::machine::{Machine, ShownStatement, Trouble, is_incomplete};
+use crate::engine::machine::{Machine, ShownStatement, Trouble, deserves_a_look};
 use crate::facts::Seconds;
 
 /// Most troubles that are told.
@@ -24,6 +24,9 @@ pub struct Report {
     /// What was wrong and did not stop the rest.
     #[serde(skip)]
     pub troubles: Troubles,
+    /// What is doubtful about plans.
+    #[serde(skip)]
+    doubts: Vec<String>,
 }
 
 /// What was wrong, each once; of very many the first, and how many more.
@@ -49,10 +52,10 @@ impl Report {
             let ready = status?.conditions.iter().find(|condition| condition.type_ == "Ready")?;
             let place = metadata.namespace.map(|namespace| format!("{namespace}/")).unwrap_or_default();
             let name = metadata.name.unwrap_or_default();
-            let whole = ready.status == "True" && !is_incomplete(&ready.reason);
+            let whole = ready.status == "True" && !deserves_a_look(&ready.reason);
             (!whole).then(|| format!("{kind} {place}{name}: {}: {}", ready.reason, ready.message))
         });
-        none.into_iter().chain(incomplete)
+        none.into_iter().chain(self.doubts.iter().cloned()).chain(incomplete)
     }
 
     pub fn of(machine: &Machine, at: Seconds, troubles: Troubles) -> Self {
@@ -80,7 +83,8 @@ impl Report {
             }
         }
         let statements = machine.statements(at).into_iter().map(statement).collect();
-        Self { statements, budgets, cluster_budgets, troubles }
+        let doubts = machine.doubtful(at).map(|(plan, doubts)| format!("PricePlan {plan}: {}", doubts.join("; ")));
+        Self { statements, budgets, cluster_budgets, troubles, doubts: doubts.collect() }
     }
 }
 

@@ -42,7 +42,7 @@ pub struct Expect {
     pub budgets: serde_json::Map<String, Value>,
     #[serde(default, rename = "clusterBudgets")]
     pub cluster_budgets: serde_json::Map<String, Value>,
-    /// What was wrong and did not stop the rest: `CLASS ABOUT: MESSAGE`, or a part of it.
+    /// What was wrong and did not stop the rest, and what is doubtful: `CLASS ABOUT: MESSAGE`, or a part of it.
     #[serde(default)]
     pub troubles: Vec<String>,
     /// Why nothing is printed.
@@ -89,6 +89,8 @@ impl Case {
         let replayed = Replay::new(options, manifests).run(&mut Trace::new(trace.as_bytes()));
         let report = replayed.map_err(|error| error.to_string())?;
         troubles.extend(report.troubles.told.iter().map(|one| format!("{} {}: {}", one.class, one.about, one.message)));
+        troubles
+            .extend(report.notes().filter(|note| note.starts_with("PricePlan ") || note.contains("plannedLimits[")));
         Ok(serde_json::to_value(&report).expect("JSON"))
     }
 

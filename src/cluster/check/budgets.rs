@@ -5,7 +5,7 @@ use serde::Deserialize;
 
 use super::{Doctor, Finding};
 use crate::cluster::list::{ListError, Pages};
-use crate::engine::machine::is_incomplete;
+use crate::engine::machine::deserves_a_look;
 use crate::engine::observed::Source;
 
 /// A plan or a budget, as far as it matters here.
@@ -99,7 +99,7 @@ fn faults(about: &'static str, kind: &str, object: &Object) -> Vec<Finding> {
     let mut findings = Vec::new();
     if ready.status != "True" {
         findings.push(Finding::fault(about, said(ready), look.clone()));
-    } else if is_incomplete(&ready.reason) {
+    } else if deserves_a_look(&ready.reason) {
         findings.push(Finding::warning(about, said(ready), look.clone()));
     }
     // A gate that was never to close there is somebody's choice.

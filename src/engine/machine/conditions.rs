@@ -6,6 +6,7 @@ use super::persist::time;
 use super::{BudgetState, Entry, Machine};
 use crate::api::{BudgetStatus, Gate, PricePlanStatus};
 use crate::engine::budget::{Budget, BudgetKey};
+use crate::engine::limit::Limit;
 use crate::engine::meter::Scope;
 use crate::engine::observed::Source;
 use crate::engine::write::{Write, WriteKey};
@@ -17,10 +18,14 @@ const FRESH: Seconds = 120;
 /// Versions of a plan kept at least and at most.
 const VERSIONS: std::ops::RangeInclusive<usize> = 5..=20;
 
-/// Whether a budget that is ready for this reason shows less than is used.
-pub fn is_incomplete(reason: &str) -> bool {
-    matches!(reason, "Unpriced" | "NotWatched")
+/// Whether someone should look at a budget or a plan that is ready for this reason.
+pub fn deserves_a_look(reason: &str) -> bool {
+    let unknown = matches!(reason, "Unpriced" | "NotWatched" | "NoPrometheus" | "PrometheusSilent" | "MeterUnknown");
+    unknown || reason == DOUBTFUL
 }
+
+/// What the manifest says can hardly be meant.
+const DOUBTFUL: &str = "Doubtful";
 
 /// Status, reason and message of a condition.
 pub(super) type Verdict = (bool, &'static str, String);
@@ -72,7 +77,7 @@ impl Machine {
             (exceeded, ahead)
         };
         let all = [
-            ("Ready", self.ready(key, state, spec, entry, now)),
+            ("Ready", doubted(self.ready(key, state, spec, entry, now), spec)),
             ("Exceeded", exceeded),
             ("ForecastExceeded", ahead),
             ("Enforced", self.enforced(key, state)),
@@ -137,9 +142,16 @@ impl Machine {
             if entry.is_some_and(|e| now >= e.ledger.span.until) {
                 return (true, "PeriodEnded", "the period is over".to_owned());
             }
+            let before = entry.map(|entry| self.came_before(state, spec, entry, now)).unwrap_or_default();
+            let before = match before.as_slice() {
+                [] => String::new(),
+                some => {
+                    format!("; booked in this period before the budget was there, and not in it: {}", some.join(", "))
+                }
+            };
             let former = self.plans.get(plan).filter(|state| state.invalid.is_some());
             let by = former.map(|_| format!(", by the prices before an edit of PricePlan {plan:?} that is not valid"));
-            return (true, "Priced", format!("everything is priced{}", by.unwrap_or_default()));
+            return (true, "Priced", format!("everything is priced{}{before}", by.unwrap_or_default()));
         }
         let shown = unpriced.iter().take(10).map(AsRef::as_ref).collect::<Vec<_>>().join(", ");
         let message = if entry.is_some_and(|e| e.ledger.runs_unpriced(&self.rates, now)) {
@@ -250,7 +262,10 @@ impl Machine {
             None => match self.world.price_list(name, now).and_then(|list| self.unwatched(list)) {
                 Some(unwatched) => (false, "NotWatched", unwatched),
                 None => self.meter_problem(name).map_or_else(
-                    || (true, "Usable", "the plan can be used".to_owned()),
+                    || match self.doubts(name, now).as_slice() {
+                        [] => (true, "Usable", "the plan can be used".to_owned()),
+                        doubts => (true, DOUBTFUL, doubts.join("; ")),
+                    },
                     |(reason, message)| (true, reason, message),
                 ),
             },
@@ -282,6 +297,16 @@ pub(super) fn condition(
         observed_generation: generation,
         last_transition_time: known.map_or_else(|| time(now), |c| c.last_transition_time.clone()),
     }
+}
+
+/// The same with what the limit can hardly mean.
+fn doubted((holds, reason, message): Verdict, spec: Option<&Budget>) -> Verdict {
+    let doubts = spec.and_then(|spec| spec.limit.as_ref()).map(Limit::strays).unwrap_or_default();
+    if !holds || doubts.is_empty() {
+        return (holds, reason, message);
+    }
+    let reason = if deserves_a_look(reason) { reason } else { DOUBTFUL };
+    (true, reason, format!("{message}; {}", doubts.join("; ")))
 }
 
 /// Why nothing is compared with a limit.

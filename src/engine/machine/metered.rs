@@ -139,6 +139,7 @@ impl Machine {
                 self.wake_budget(&key, at);
             }
         }
+        self.dirty_plans |= (fresh || !same) && self.world.charges().next().is_some();
         let since = if fresh && fact.created != UNDATED { fact.created.min(at) } else { at };
         self.namespaces.insert(name.clone(), NamespaceState { fact });
         if going {
@@ -178,6 +179,7 @@ impl Machine {
         let touched = Touched { charges: end, ..Touched::items(&[], end) };
         self.change(touched, tag, at, |machine| machine.world.remove_namespace(name, end));
         self.dirty_gates.remove(name);
+        self.dirty_plans |= self.world.charges().next().is_some();
         self.orphan(name);
         self.scales.remove(name);
         self.sampler.dirty = true;

@@ -7,7 +7,7 @@
 use iso_currency::Currency;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition;
 
-use super::conditions::is_incomplete;
+use super::conditions::deserves_a_look;
 use super::persist::{pause, time};
 use super::{BudgetState, Machine};
 use crate::api::{BudgetStatus, Gate, Measure, Threshold};
@@ -234,10 +234,10 @@ fn edges(told: &Told, status: &BudgetStatus) -> Vec<(&'static str, bool, String)
     let ready = status.conditions.iter().find(|condition| condition.type_ == "Ready");
     if let Some(now) = ready
         && told.ready.as_ref().map(|(status, reason)| (status, reason)) != Some((&now.status, &now.reason))
-        && (told.ready.is_some() || now.status == "False" || is_incomplete(&now.reason))
+        && (told.ready.is_some() || now.status == "False" || deserves_a_look(&now.reason))
     {
         let reason = if now.status == "False" { "NotReady" } else { "Ready" };
-        let warning = now.status == "False" || is_incomplete(&now.reason);
+        let warning = now.status == "False" || deserves_a_look(&now.reason);
         edges.push((reason, warning, format!("{}: {}", now.reason, now.message)));
     }
     match (&told.unsampled, unsampled(status)) {
