@@ -1,6 +1,7 @@
 //! Statements move to another cluster as any object does, and keep everything: `kubectl get -o yaml | kubectl create`.
 //! The operator there goes on from an open one.
 
+use std::path::PathBuf;
 use std::process::Command;
 
 use jiff::{SignedDuration, Timestamp};
@@ -25,7 +26,7 @@ fn statements_move_to_another_cluster() {
     old.apply(PLAN).expect();
     let mut operator = start(&old, "operator");
     operator.wait_for_lists().unwrap();
-    let mut record = recording(&old);
+    let mut record = recording(&old, "trace");
     let ground = Ground::on(&old, NAMESPACE, &[deployment("web", 1), budget("team", 1_000_000, WARN)]);
     ground.runs("web", 1);
     ground.make(&budget("cut", 1_000_000, WARN));
@@ -48,6 +49,7 @@ fn statements_move_to_another_cluster() {
     let before = statements(&old);
     assert_eq!(before.len(), 4, "the period that was cut, the new one, the team, the cluster: {before:#?}");
     replays(&old, &before);
+    recordings_follow_each_other(&ground);
     let yaml = old.kubectl(["get", "statements", "-A", "-o", "yaml"]).expect();
     drop(ground);
     drop(old);
@@ -82,16 +84,21 @@ fn costs(spent: &str) -> anyhow::Result<()> {
 }
 
 /// `kubectl opex record`, compressed, with the rights of whoever runs it.
-fn recording(cluster: &Cluster) -> Process {
+fn recording(cluster: &Cluster, name: &str) -> Process {
+    let path = trace(cluster, name);
     let mut record = Command::new(PLUGIN);
-    record.args(["record", "-o"]).arg(cluster.dir().join("trace.zst"));
-    let record = Process::start(cluster, "record", &record).unwrap();
+    record.args(["record", "-o"]).arg(&path);
+    let record = Process::start(cluster, &format!("record-{name}"), &record).unwrap();
     wait_until("the trace to begin", PATIENCE, || {
-        anyhow::ensure!(std::fs::metadata(cluster.dir().join("trace.zst"))?.len() > 1000, "{}", record.log());
+        anyhow::ensure!(std::fs::metadata(&path)?.len() > 1000, "{}", record.log());
         Ok(())
     })
     .unwrap();
     record
+}
+
+fn trace(cluster: &Cluster, name: &str) -> PathBuf {
+    cluster.dir().join(format!("{name}.zst"))
 }
 
 fn statements(cluster: &Cluster) -> Vec<Value> {
@@ -108,19 +115,52 @@ fn one(cluster: &Cluster, phase: &str) -> anyhow::Result<Value> {
 fn replays(cluster: &Cluster, statements: &[Value]) {
     let open = statements.iter().find(|statement| statement["spec"]["budgetRef"]["name"] == "team").unwrap();
     let created = open["metadata"]["creationTimestamp"].as_str().unwrap().parse::<Timestamp>().unwrap();
-    let output = Command::new(PLUGIN)
-        .args(["replay", "-o", "json", "--from", &(created - SignedDuration::from_hours(1)).to_string()])
-        .args(["--to", open["spec"]["watermark"].as_str().unwrap()])
-        .arg(cluster.dir().join("trace.zst"))
-        .output()
-        .unwrap();
-    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
-    let report: Value = serde_json::from_slice(&output.stdout).unwrap();
+    let from = created - SignedDuration::from_hours(1);
+    let report = replayed(cluster, "trace", from, open["spec"]["watermark"].as_str().unwrap());
     let replayed = report["statements"].as_array().unwrap();
     let same = |statement: &&Value| statement["metadata"]["name"] == open["metadata"]["name"];
     let replayed = replayed.iter().find(same).unwrap_or_else(|| panic!("{report:#}"));
     let (live, replayed) = (total(open), total(replayed));
     assert!((live - replayed).abs() <= 1, "live {live}, replayed {replayed}");
+}
+
+/// What was deleted while nobody recorded ends with the first recording, and that nobody recorded is a gap.
+fn recordings_follow_each_other(ground: &Ground<'_>) {
+    let cluster = ground.cluster;
+    ground.kubectl("delete deployment web").expect();
+    wait_until("no Pod", PATIENCE, || {
+        let pods = cluster.get(["-n", NAMESPACE, "pods"])?;
+        anyhow::ensure!(pods["items"].as_array().is_some_and(Vec::is_empty), "{pods:#}");
+        Ok(())
+    })
+    .unwrap();
+    recording(cluster, "again").terminate(PATIENCE).unwrap();
+    let both = ["trace", "again"].map(|name| std::fs::read(trace(cluster, name)).unwrap()).concat();
+    std::fs::write(trace(cluster, "both"), both).unwrap();
+    let to = Timestamp::from_second(ground.now().as_second()).unwrap();
+    let (from, later) = (to - SignedDuration::from_hours(1), to + SignedDuration::from_hours(1));
+    let cost = |name, to: Timestamp| {
+        let report = replayed(cluster, name, from, &to.to_string());
+        let statements = report["statements"].as_array().unwrap();
+        let team = statements.iter().find(|one| one["spec"]["budgetRef"]["name"] == "team");
+        let team = team.unwrap_or_else(|| panic!("{report:#}"));
+        let unwatched = |gap: &Value| gap["reason"] == "nothing watched the cluster" && gap["to"] == to.to_string();
+        let gaps = team["spec"]["gaps"].as_array().into_iter().flatten().filter(|gap| unwatched(gap)).count();
+        (total(team), gaps)
+    };
+    let (alone, both) = (cost("trace", later), cost("both", later));
+    assert_eq!(both, (cost("both", to).0, 1), "nothing runs on");
+    assert!(alone.0 >= both.0 + 3500 && alone.1 == 1, "alone {alone:?}, both {both:?}");
+}
+
+fn replayed(cluster: &Cluster, name: &str, from: Timestamp, to: &str) -> Value {
+    let replay = Command::new(PLUGIN)
+        .args(["replay", "-o", "json", "--from", &from.to_string(), "--to", to])
+        .arg(trace(cluster, name))
+        .output()
+        .unwrap();
+    assert!(replay.status.success(), "{}", String::from_utf8_lossy(&replay.stderr));
+    serde_json::from_slice(&replay.stdout).unwrap()
 }
 
 /// In euros: whole ones, as a Pod costs one a second.
