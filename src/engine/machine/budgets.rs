@@ -226,6 +226,10 @@ impl Machine {
         self.sampler.dirty = true;
         self.budgets.get_mut(key).expect("present").specs.set(at, None);
         self.set_terms(key, tag, at, None);
+        let begun_later = self.ledgers_of(key).filter(|(_, e)| e.ledger.span.from >= at && e.closed_at.is_none());
+        for id in begun_later.map(|(id, _)| id).collect::<Vec<_>>() {
+            self.drop_unwritten(id);
+        }
     }
 
     pub(super) fn forget_budget(&mut self, key: &BudgetKey, at: Seconds) {

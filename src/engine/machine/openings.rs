@@ -215,12 +215,11 @@ impl Machine {
     /// An edit of the period or of the currency: the statement ends at `at`, the next begins there (COST_RULES 31).
     pub(super) fn cut_at(&mut self, key: &BudgetKey, at: Seconds) {
         for id in self.ledgers_of(key).filter(|(_, e)| e.ledger.span.until > at).map(|(id, _)| id).collect::<Vec<_>>() {
-            let entry = self.ledgers.get_mut(&id).expect("listed");
-            if at <= entry.ledger.span.from && entry.persisted.is_none() && entry.attempted.is_none() {
-                // Edited in the very second in which it began: it never was (COST_RULES 29).
-                self.drop_ledger(id);
+            // Edited in the very second in which it began.
+            if at <= self.ledgers[&id].ledger.span.from && self.drop_unwritten(id) {
                 continue;
             }
+            let entry = self.ledgers.get_mut(&id).expect("listed");
             entry.ledger.span.until = at.max(entry.ledger.span.from);
             if self.settings.replay {
                 entry.closed_at = Some(at);
@@ -243,6 +242,16 @@ impl Machine {
         if self.settings.replay {
             self.ledgers.values_mut().for_each(|entry| entry.close_by(t));
         }
+    }
+
+    /// Drops one that held for no instant, so that it never was (COST_RULES 29), unless it was written meanwhile.
+    pub(super) fn drop_unwritten(&mut self, id: LedgerId) -> bool {
+        let entry = &self.ledgers[&id];
+        let unwritten = entry.persisted.is_none() && entry.attempted.is_none();
+        if unwritten {
+            self.drop_ledger(id);
+        }
+        unwritten
     }
 
     pub(super) fn drop_ledger(&mut self, id: LedgerId) {
