@@ -84,22 +84,20 @@ impl Replay {
 
     /// Replays all events up to `--to`, and lets time pass until then.
     pub fn run<R: BufRead>(mut self, trace: &mut Trace<R>) -> Result<Report, TraceError> {
-        while let Some(event) = trace.next_event()? {
+        let next = loop {
+            let Some(event) = trace.next_event()? else { break None };
             if event.at > self.options.to {
-                break;
+                break Some(event);
             }
-            if let Some(missed) = self.recordings.over(&event) {
-                self.miss(missed, event.at);
-            }
-            if let Some((from, to)) = self.recordings.note(&event) {
+            if let Some((from, to)) = self.recordings.begin(&event) {
                 self.machine.unrecorded(from, to);
             }
-            self.take(event);
-        }
-        if let Some(missed) = self.recordings.end(self.options.to) {
-            self.miss(missed, self.options.to);
-        }
-        if let Some((from, to)) = self.recordings.rest(self.options.to) {
+            match self.recordings.note(&event) {
+                Some(missed) => self.miss(missed, event.at),
+                None => self.take(event),
+            }
+        };
+        if let Some((from, to)) = self.recordings.rest(next.as_ref(), self.options.to) {
             self.machine.unrecorded(from, to);
         }
         let to = self.options.to.as_second();
@@ -111,12 +109,16 @@ impl Replay {
     }
 
     /// What a recording's first list did not hold is gone; manifests stand for what they replace.
-    fn miss(&mut self, Missed { mut held, gone }: Missed, at: Timestamp) {
+    fn miss(&mut self, Missed { source, mut held, gone }: Missed, at: Timestamp) {
         held.ids.extend(self.given.values().flat_map(HashMap::values));
         self.reach(at);
-        self.machine.ingest(Event::Resumed(held), at.as_second());
+        self.machine.ingest(Event::Resumed { source, held }, at.as_second());
         for event in gone {
-            self.take(event);
+            let names = event.observed.as_ref().map(|observed| &observed.names);
+            let given = self.given.get(&event.kind).zip(names).is_some_and(|(given, names)| given.contains_key(names));
+            if !given {
+                self.take(event);
+            }
         }
     }
 

@@ -15,7 +15,7 @@ use serde_json::Value;
 
 use crate::api::{BudgetStatus, Gate, Mode};
 use crate::engine::budget::BudgetKey;
-use crate::engine::machine::{BudgetFigures, Event, Fact, Machine, Settings, Unwatched, deserves_a_look};
+use crate::engine::machine::{BudgetFigures, Event, Fact, Machine, Settings, Unwatched, is_incomplete};
 use crate::engine::money::{Exact, amount_text, parse_exact};
 use crate::engine::observed::{Source, Tag};
 use crate::engine::selector::Selector;
@@ -328,7 +328,7 @@ fn unknown(budget: &BudgetFigures) -> String {
 /// What has no price, or cannot be seen, is in no figure.
 fn unpriced(budget: &BudgetFigures) -> Option<String> {
     let ready = budget.status.conditions.iter().find(|condition| condition.type_ == "Ready")?;
-    deserves_a_look(&ready.reason).then(|| format!("{}: {}: {}", named(budget), ready.reason, ready.message))
+    is_incomplete(&ready.reason).then(|| format!("{}: {}: {}", named(budget), ready.reason, ready.message))
 }
 
 #[cfg(test)]

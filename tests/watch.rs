@@ -4,7 +4,6 @@ use std::collections::BTreeMap;
 use std::path::Path;
 use std::time::Duration;
 
-use jiff::Timestamp;
 use kube::config::{Config, KubeConfigOptions, Kubeconfig};
 use opex_cluster::{Cluster, Component, Options, needs_own_cluster, wait_for};
 use opex_operator::clock::Clock;
@@ -32,12 +31,7 @@ impl Heard {
         let client = kube::Client::try_from(config).unwrap();
         let (sender, reports) = mpsc::channel(1024);
         let board = Board::default();
-        let watches = Watches {
-            reports: sender,
-            board: board.clone(),
-            clock: Clock::default(),
-            recording: Some(Timestamp::UNIX_EPOCH),
-        };
+        let watches = Watches { reports: sender, board: board.clone(), clock: Clock::default(), recording: true };
         watches.spawn(&client);
         Self { reports, board, seen: BTreeMap::new() }
     }

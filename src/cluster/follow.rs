@@ -5,7 +5,6 @@
 
 use std::collections::{HashMap, HashSet};
 
-use jiff::Timestamp;
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
@@ -66,8 +65,7 @@ pub enum Halt {
 pub struct Follower {
     source: Source,
     resource: Resource,
-    /// Since when a trace is written, if one is.
-    recording: Option<Timestamp>,
+    recording: bool,
     known: HashMap<ObjectId, Known>,
     /// Of a list under way: what it held so far.
     listing: Option<HashSet<ObjectId>>,
@@ -144,7 +142,7 @@ impl Report {
 // === impl Follower ===
 
 impl Follower {
-    pub fn new(source: Source, recording: Option<Timestamp>) -> Self {
+    pub fn new(source: Source, recording: bool) -> Self {
         let resource = Resource::of(source);
         Self { source, resource, recording, known: HashMap::new(), listing: None, listed: false, version: 0, heard: 0 }
     }
@@ -213,14 +211,13 @@ impl Follower {
         // A list may be of an older state than what was seen only if the server's own was restored.
         self.version = version;
         let tag = Tag { source: self.source, version };
-        let held = if std::mem::replace(&mut self.listed, true) {
-            self.missed(&ids, version, out);
-            Some(Relist { ids, last_heard: self.heard })
-        } else {
-            None
-        };
+        // A first list that had to be begun again may miss some of what it held before.
+        self.missed(&ids, version, out);
+        let first = !std::mem::replace(&mut self.listed, true);
+        let line = (first && self.recording).then(|| self.all_listed(version));
+        let held = (!first).then_some(Relist { ids, last_heard: self.heard });
         self.heard = at;
-        out.push(Report { source: self.source, news: News::Listed { tag, held }, line: None });
+        out.push(Report { source: self.source, news: News::Listed { tag, held }, line });
     }
 
     fn changed(&mut self, change: Change, object: &str, out: &mut Vec<Report>) {
@@ -285,7 +282,7 @@ impl Follower {
     fn missed(&mut self, ids: &HashSet<ObjectId>, version: u64, out: &mut Vec<Report>) {
         let gone: Vec<_> = self.known.extract_if(|id, _| !ids.contains(id)).collect();
         for (id, known) in gone {
-            let line = self.recording.map(|_| known.missed(&self.resource, id, version, self.heard));
+            let line = self.recording.then(|| known.missed(&self.resource, id, version, self.heard));
             let news = if misses_itself(self.source) {
                 News::Missed
             } else if let Some(observed) = known.observed(self.source, id, version) {
@@ -299,7 +296,7 @@ impl Follower {
 
     /// Keeps who it is, and gives back what was kept of it before.
     fn keep(&mut self, observed: &Observed) -> Option<Known> {
-        let wanted = self.recording.is_some()
+        let wanted = self.recording
             || match self.source {
                 Source::Jobs => false,
                 // One that a Deployment owns leaves nothing behind that matters.
@@ -309,12 +306,17 @@ impl Follower {
         if wanted { self.known.insert(observed.id, Known::of(observed)) } else { None }
     }
 
-    /// Of a first list each line says which recording it begins: what an earlier one knew and this list does not hold
-    /// is gone.
     fn recorded(&self, change: Change, object: &str) -> Option<String> {
-        let line = entry(&self.resource, change.text(), object);
-        let begun = self.recording?;
-        Some(if self.listed { line } else { format!(r#""recording":"{begun:.3}",{line}"#) })
+        self.recording.then(|| entry(&self.resource, change.text(), object))
+    }
+
+    /// That the first list is complete: what an earlier recording knew and it does not hold is gone.
+    fn all_listed(&self, version: u64) -> String {
+        let Resource { api_version, kind, .. } = &self.resource;
+        let list = format!(
+            r#"{{"kind":"{kind}List","apiVersion":"{api_version}","metadata":{{"resourceVersion":"{version}"}}}}"#
+        );
+        format!(r#""type":"ADDED","object":{list}}}"#)
     }
 
     fn trouble(&mut self, object: &str, error: &serde_json::Error, out: &mut Vec<Report>) {

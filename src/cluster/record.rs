@@ -3,6 +3,7 @@
 use std::ffi::OsStr;
 use std::io::Write;
 use std::path::Path;
+use std::sync::OnceLock;
 use std::time::Duration;
 
 use flate2::write::GzEncoder;
@@ -22,6 +23,8 @@ const QUEUED: usize = 4096;
 #[derive(Debug)]
 pub struct Recorder {
     lines: mpsc::Sender<String>,
+    /// The time of its first line, by which its lines are known as those of one recording.
+    begun: OnceLock<Timestamp>,
     writer: JoinHandle<std::io::Result<()>>,
 }
 
@@ -47,13 +50,18 @@ impl Recorder {
 
     fn begin(to: impl AsyncWrite + Unpin + Send + 'static, pack: Pack) -> Self {
         let (lines, queue) = mpsc::channel(QUEUED);
-        Self { lines, writer: tokio::spawn(write(BufWriter::with_capacity(1 << 20, to), pack, queue)) }
+        Self {
+            lines,
+            begun: OnceLock::new(),
+            writer: tokio::spawn(write(BufWriter::with_capacity(1 << 20, to), pack, queue)),
+        }
     }
 
     /// Writes an event down. `line` is as [`super::follow::Report`] has it. False where nothing can be written any
     /// more; [`Recorder::finish`] says why.
     pub async fn record(&self, at: Timestamp, line: &str) -> bool {
-        self.lines.send(entry(at, line)).await.is_ok()
+        let begun = self.begun.get_or_init(|| at);
+        self.lines.send(format!("{{\"at\":\"{at:.3}\",\"recording\":\"{begun:.3}\",{line}\n")).await.is_ok()
     }
 
     /// Waits until everything is written.
@@ -61,10 +69,6 @@ impl Recorder {
         drop(self.lines);
         self.writer.await.unwrap_or_else(|error| Err(std::io::Error::other(error)))
     }
-}
-
-fn entry(at: Timestamp, line: &str) -> String {
-    format!("{{\"at\":\"{at:.3}\",{line}\n")
 }
 
 async fn write(
@@ -179,13 +183,19 @@ mod tests {
             let (near, mut far) = tokio::io::duplex(1 << 16);
             let recorder = Recorder::begin(near, Pack::of(Path::new(name)).unwrap());
             assert!(recorder.record(Timestamp::UNIX_EPOCH, r#""type":"ADDED"}"#).await);
-            let mut bytes = Vec::new();
-            while bytes.len() < 40 {
+            let (mut bytes, mut line) = (Vec::new(), String::new());
+            while !line.ends_with('\n') {
                 timeout_at(Instant::now() + 3 * FLUSH, far.read_buf(&mut bytes)).await.unwrap().unwrap();
+                line.clear();
+                // Fails where it ends within what is packed.
+                let text = unpack::text(std::io::Cursor::new(bytes.clone()));
+                let _ = text.and_then(|mut text| text.read_line(&mut line));
             }
-            let mut line = String::new();
-            unpack::text(std::io::Cursor::new(bytes)).unwrap().read_line(&mut line).unwrap();
-            assert_eq!(line, "{\"at\":\"1970-01-01T00:00:00.000Z\",\"type\":\"ADDED\"}\n", "{name}");
+            assert_eq!(
+                line,
+                "{\"at\":\"1970-01-01T00:00:00.000Z\",\"recording\":\"1970-01-01T00:00:00.000Z\",\"type\":\"ADDED\"}\n",
+                "{name}"
+            );
         }))
         .await;
     }

@@ -23,6 +23,7 @@ use crate::config::Config;
 use crate::engine::machine::{self, Fact, Machine, Trouble};
 use crate::engine::sampling::Wanted;
 use crate::facts::ObjectId;
+use crate::observe::Observed;
 use crate::prometheus::Endpoint;
 use crate::prometheus::asker::Asker;
 use crate::web::{self, Web};
@@ -83,7 +84,7 @@ async fn control(
     let me = identity();
     tracing::info!(cluster, namespace = config.namespace, me, version = env!("CARGO_PKG_VERSION"), "starting");
     let (reports, received) = mpsc::channel(REPORTS);
-    let recording = recorder.is_some().then(|| clock.now());
+    let recording = recorder.is_some();
     let watches = Watches { reports, board: web.board.clone(), clock: clock.clone(), recording };
     let billed = watches.spawn(&client);
     let (wanted, samples) = watch::channel(Wanted::Nobody);
@@ -93,7 +94,7 @@ async fn control(
         interval: config.sample_interval,
         wanted: samples,
         reports: watches.reports.clone(),
-        recording: recording.is_some(),
+        recording,
     };
     tokio::spawn(polling.run());
     let election = Election::stand(client.clone(), clock.clone(), &config.namespace, me.clone());
@@ -136,7 +137,7 @@ async fn control(
 pub async fn record(client: &Client, clock: &Clock, recorder: Recorder) -> Result<std::io::Result<()>, RunError> {
     let mut stop = Box::pin(stopped().map_err(RunError::Signals)?);
     let (reports, mut received) = mpsc::channel(REPORTS);
-    let watches = Watches { reports, board: Board::default(), clock: clock.clone(), recording: Some(clock.now()) };
+    let watches = Watches { reports, board: Board::default(), clock: clock.clone(), recording: true };
     let mut billed = watches.spawn(client);
     let (wanted, samples) = watch::channel(Wanted::Nobody);
     let polling = Sampler {
@@ -170,6 +171,9 @@ pub async fn record(client: &Client, clock: &Clock, recorder: Recorder) -> Resul
                         tracing::warn!(class, about, error = message, "left out of the trace");
                     }
                     _ => {}
+                }
+                if let News::Applied(Observed { created: Some(created), .. }) = &report.news {
+                    clock.reach(*created);
                 }
                 let now = clock.now();
                 for line in report.lines() {

@@ -8,7 +8,6 @@ use std::collections::BTreeSet;
 use std::time::Duration;
 
 use futures::{AsyncBufRead, AsyncBufReadExt};
-use jiff::Timestamp;
 use kube::Client;
 use tokio::sync::{mpsc, watch};
 use tokio::time::timeout;
@@ -53,8 +52,8 @@ pub struct Watches {
     pub reports: mpsc::Sender<Report>,
     pub board: Board,
     pub clock: Clock,
-    /// Since when a trace is written, if one is.
-    pub recording: Option<Timestamp>,
+    /// Whether a trace is written.
+    pub recording: bool,
 }
 
 /// One watch.

@@ -1,6 +1,8 @@
 //! What a budget may spend in a period: its limit, or what was planned instead, with peaks, what the period before left
 //! over, and how much overrides may add. It is a matter of the present: an edit counts for the whole period at once.
 
+use std::collections::BTreeSet;
+
 use iso_currency::Currency;
 use jiff::civil::Date;
 use num_traits::{Signed, Zero};
@@ -10,9 +12,9 @@ use super::period::{Schedule, Window, Zone};
 use crate::api::{self, Amount};
 use crate::facts::Seconds;
 
-/// The beginning of 2024, and a year.
+/// The beginning of 2024, and the most periods of a month or longer that begin in a year.
 const ANY_YEAR: Seconds = 1_704_067_200;
-const YEAR: Seconds = 366 * 86_400;
+const MONTHS: usize = 12;
 
 /// A Budget's limit as its manifest has it, ready to be asked. Amounts are in its currency.
 #[derive(Clone, Debug, PartialEq)]
@@ -131,32 +133,30 @@ impl From<&api::OverrideCaps> for Caps {
 /// Planned amounts that count in no period, and why.
 fn strays(planned: &[api::PlannedLimit], schedule: &Schedule) -> Vec<String> {
     // Any year does: periods begin in the same months in all.
+    if planned.is_empty() {
+        return Vec::new();
+    }
     let first = schedule.at(schedule.fixed().map_or(ANY_YEAR, |(start, _)| start));
     let called = first.as_ref().map(|window| window.label.clone()).unwrap_or_default();
+    let windows = std::iter::successors(first, |window| schedule.next(window)).take(MONTHS);
+    let months = windows.filter_map(|window| schedule.zone().date_at(window.start));
+    let months: BTreeSet<_> = months.map(|date| i32::from(date.month())).collect();
+    // What is shorter than a month begins in all of them.
+    let all = schedule.is_shorter_than_a_month();
+    let listed = |months: &mut dyn Iterator<Item = &i32>| months.map(i32::to_string).collect::<Vec<_>>().join(", ");
     let stray = |(i, one): (usize, &api::PlannedLimit)| {
         if let Some(label) = one.period.as_ref().filter(|label| schedule.labelled(label).is_none()) {
             return Some(format!(
                 "plannedLimits[{i}]: no period of this budget is called {label}: they are called like {called}"
             ));
         }
-        if one.months.is_empty() {
+        let begins = |month: &i32| if all { (1..=12).contains(month) } else { months.contains(month) };
+        if one.months.is_empty() || one.months.iter().any(begins) {
             return None;
         }
-        let windows = std::iter::successors(first.clone(), |window| schedule.next(window));
-        let within = |window: &Window| schedule.fixed().is_some() || window.start < ANY_YEAR + YEAR;
-        let months = windows.take_while(within).filter_map(|window| schedule.zone().date_at(window.start));
-        let mut months: Vec<_> = months.map(|date| i32::from(date.month())).collect();
-        if one.months.iter().any(|month| months.contains(month)) {
-            return None;
-        }
-        months.sort_unstable();
-        months.dedup();
-        let listed = |months: &[i32]| months.iter().map(i32::to_string).collect::<Vec<_>>().join(", ");
-        Some(format!(
-            "plannedLimits[{i}]: no period of this budget begins in month {}: they begin in {}",
-            listed(&one.months),
-            listed(&months)
-        ))
+        let known = if all { "1 to 12".to_owned() } else { listed(&mut months.iter()) };
+        let asked = listed(&mut one.months.iter());
+        Some(format!("plannedLimits[{i}]: no period of this budget begins in month {asked}: they begin in {known}"))
     };
     planned.iter().enumerate().filter_map(stray).collect()
 }

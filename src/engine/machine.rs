@@ -51,7 +51,7 @@ use crate::api;
 use crate::facts::count::Unknown;
 use crate::facts::{Name, ObjectId, Seconds};
 
-pub use conditions::deserves_a_look;
+pub use conditions::{deserves_a_look, is_incomplete};
 pub use event::{Event, Fact, Pass, Relist, Trouble};
 pub use optional::Unwatched;
 pub use restore::FIELD_MANAGER;
@@ -252,7 +252,10 @@ impl Machine {
                     self.unheard(tag.source, held.last_heard, at);
                 }
             }
-            Event::Resumed(held) => self.miss_all(&held, at),
+            Event::Resumed { source, held } => {
+                let tag = Tag { source, version: self.seen.get(source).unwrap_or_default() };
+                self.miss(tag, &held, at);
+            }
             Event::Heard { tag } if tag.source == Source::PodMetrics => self.samples_read(at),
             Event::Heard { tag } => {
                 self.seen.see(tag);
@@ -334,8 +337,8 @@ impl Machine {
             Fact::Policy { name, .. } => self.delete_policy(&name),
             Fact::Budget(budget) => self.apply_budget(tag, id, &budget, at),
             Fact::ClusterBudget(budget) => self.apply_cluster_budget(tag, id, &budget, at),
-            Fact::BudgetOverride(grant) => self.apply_override(&grant, at),
-            Fact::PricePlan(plan) => self.apply_plan(tag, &plan, at),
+            Fact::BudgetOverride(grant) => self.apply_override(id, &grant, at),
+            Fact::PricePlan(plan) => self.apply_plan(tag, id, &plan, at),
             Fact::Statement(statement) => self.apply_statement(*statement, at),
         }
     }
@@ -365,8 +368,8 @@ impl Machine {
                 self.apply_object(tag, id, &object, end);
                 self.end_object(tag, id, &object, end, at);
             }
-            Fact::Node(node) => self.delete_node(tag, id, &node, end),
-            Fact::Namespace(namespace) => self.delete_namespace(tag, &namespace.name, end, at),
+            Fact::Node(node) => self.delete_node(tag, id, &node, end, at),
+            Fact::Namespace(namespace) => self.delete_namespace(tag, id, &namespace.name, end, at),
             Fact::Owner(_) => {
                 self.owners.remove(&id);
             }
@@ -374,8 +377,8 @@ impl Machine {
             Fact::Policy { name, .. } => self.delete_policy(&name),
             Fact::Budget(budget) => self.delete_budget(tag, id, &budget, end, at),
             Fact::ClusterBudget(budget) => self.delete_cluster_budget(tag, id, &budget, end, at),
-            Fact::BudgetOverride(grant) => self.delete_override(&grant, at),
-            Fact::PricePlan(plan) => self.delete_plan(tag, &plan, at),
+            Fact::BudgetOverride(grant) => self.delete_override(id, &grant, at),
+            Fact::PricePlan(plan) => self.delete_plan(tag, id, &plan, at),
             Fact::Statement(statement) => self.delete_statement(&statement, last_seen.is_some(), at),
         }
     }

@@ -154,6 +154,10 @@ impl Schedule {
         }
     }
 
+    pub fn is_shorter_than_a_month(&self) -> bool {
+        matches!(self.rule, Rule::Every { every: Every::Day | Every::Week, .. })
+    }
+
     /// The zone that dates are written in.
     pub fn zone(&self) -> &Zone {
         &self.zone
@@ -212,7 +216,7 @@ fn first_date(label: &str) -> Option<Date> {
     let (year, rest) = label.split_once('-').unwrap_or((label, "01"));
     let year: i16 = year.parse().ok()?;
     let (month, day) = match rest.split_at_checked(1)? {
-        ("q", quarter) => (quarter.parse::<i8>().ok()? * 3 - 2, 1),
+        ("q", quarter) => (quarter.parse::<i8>().ok()?.checked_mul(3)?.checked_sub(2)?, 1),
         ("w", week) => return Some(ISOWeekDate::new(year, week.parse().ok()?, Weekday::Monday).ok()?.date()),
         _ => {
             let (month, day) = rest.split_once('-').unwrap_or((rest, "1"));

@@ -37,6 +37,8 @@ pub enum SelectorError {
     Value(String),
     #[error("matchExpressions: key {key:?} with operator {operator} needs values")]
     NoValues { key: String, operator: String },
+    #[error("matchExpressions: key {key:?} with operator {operator} takes no values: remove them, or use In or NotIn")]
+    Values { key: String, operator: String },
 }
 
 // === impl Selector ===
@@ -47,18 +49,23 @@ impl Selector {
         for (key, value) in selector.match_labels.iter().flatten() {
             requirements.push(Requirement { key: checked_key(key)?, test: Test::In(vec![checked_value(value)?]) });
         }
-        for LabelSelectorRequirement { key, operator, values } in selector.match_expressions.iter().flatten() {
+        for expression in selector.match_expressions.iter().flatten() {
+            let LabelSelectorRequirement { key, operator, values } = expression;
             let values = || {
                 let values: Vec<_> =
                     values.iter().flatten().map(|value| checked_value(value)).collect::<Result<_, _>>()?;
                 let none = || SelectorError::NoValues { key: key.clone(), operator: operator.clone() };
                 if values.is_empty() { Err(none()) } else { Ok(values) }
             };
+            let none = || match expression.values.as_deref() {
+                None | Some([]) => Ok(()),
+                Some(_) => Err(SelectorError::Values { key: key.clone(), operator: operator.clone() }),
+            };
             let test = match operator.as_str() {
                 "In" => Test::In(values()?),
                 "NotIn" => Test::NotIn(values()?),
-                "Exists" => Test::Exists,
-                "DoesNotExist" => Test::DoesNotExist,
+                "Exists" => none().map(|()| Test::Exists)?,
+                "DoesNotExist" => none().map(|()| Test::DoesNotExist)?,
                 operator => {
                     return Err(SelectorError::Operator { key: key.clone(), operator: operator.to_owned() });
                 }
@@ -160,6 +167,10 @@ mod tests {
             (
                 json!({"matchExpressions": [{"key": "k", "operator": "In"}]}),
                 Some("key \"k\" with operator In needs values"),
+            ),
+            (
+                json!({"matchExpressions": [{"key": "k", "operator": "Exists", "values": ["a"]}]}),
+                Some("operator Exists takes no values"),
             ),
             (json!({"matchExpressions": [{"key": "", "operator": "Exists"}]}), Some("\"\" is no label key")),
             (json!({"matchLabels": {"my app": "x"}}), Some("\"my app\" is no label key")),

@@ -223,10 +223,10 @@ impl World {
     /// in the second in which it goes is the old one's, and ended, be there another that came in that second.
     pub fn node(&self, name: &str, start: Seconds) -> Option<&Node> {
         let there = || self.nodes.get(name).into_iter().flatten().filter(|life| life.removed >= start);
-        let going = || there().find(|life| life.removed == start);
         // One that came back under the name may be seen before the old one's end is.
-        let newest = || there().rfind(|life| life.created <= start);
-        going().or_else(newest).or_else(|| there().next())
+        let going = there().any(|life| life.removed == start);
+        let newest = there().rfind(|life| life.created < start || life.created == start && !going);
+        newest.or_else(|| there().next())
     }
 
     /// A Namespace as of `at`. Its first labels hold for the time before as well; one that is made again under the

@@ -100,7 +100,7 @@ pub const COLUMNS: &[Column] = &[
     column("SkuId", Conditional, Text, NULL, "rate", |c| some(&c.line.rate)),
     column("SkuMeter", Conditional, Text, NULL, "what the rate measures: cpu of spot/cpu, storage of storage/fast", |c| some(meter(&c.line.rate))),
     column("SkuPriceDetails", Conditional, KeyValue, NULL, "x_PricePlan", |c| some(json!({"x_PricePlan": plan(c)}))),
-    column("SkuPriceId", Conditional, Text, NULL, "PLAN/RATE", |c| some(format!("{}/{}", plan(c), c.line.rate))),
+    column("SkuPriceId", Conditional, Text, NULL, "PLAN/RATE, of what has a unit price", |c| c.priced.as_ref().map(|_| format!("{}/{}", plan(c), c.line.rate))),
     column("SubAccountId", Conditional, Text, NULL, "the namespace: CLUSTER/NAMESPACE; null where several were merged", |c| namespace(c).map(|n| qualify(c, n))),
     column("SubAccountName", Conditional, Text, NULL, "the namespace", |c| namespace(c).map(str::to_owned)),
     column("SubAccountType", Conditional, Text, NULL, "Namespace", |c| namespace(c).map(|_| "Namespace".to_owned())),

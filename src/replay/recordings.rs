@@ -1,7 +1,8 @@
 //! Recordings in a trace: where each begins, what was gone by then, and when nothing was recorded.
 //!
-//! The lines of a recording's first list say when it began. What an earlier recording knew and the list does not hold
-//! ended when it was last known to exist, as in a relist after a broken watch (COST_RULES 46).
+//! Each line says when its recording began, and one for each kind that its first list is complete. What an earlier
+//! recording knew and that list does not hold ended when it was last known to exist, as in a relist after a broken watch
+//! (COST_RULES 46).
 
 use std::collections::{HashMap, HashSet};
 
@@ -14,9 +15,6 @@ use crate::facts::{ObjectId, Seconds};
 use crate::observe::known::Known;
 use crate::observe::{Observed, TypeMeta};
 
-/// Two lines of a first list are no farther apart.
-const LISTED: SignedDuration = SignedDuration::from_secs(60);
-
 /// Shorter, nothing is missing: a relist may take as long (COST_RULES 46).
 const BROKEN: SignedDuration = SignedDuration::from_secs(60);
 
@@ -28,27 +26,28 @@ const SILENT: SignedDuration = SignedDuration::from_mins(10);
 pub struct Recordings {
     /// When metering begins.
     from: Timestamp,
-    /// When the current one began; none where nothing says so.
-    current: Option<Timestamp>,
+    /// Those met so far, by when they began.
+    met: HashSet<Timestamp>,
     last: Option<Timestamp>,
     listing: Option<Listing>,
     /// What no item of the engine stands for: names, to tell of their end.
     known: HashMap<ObjectId, (TypeMeta, Known)>,
 }
 
-/// The first list of another recording, under way.
+/// The first lists of the newest recording, as long as some are under way.
 #[derive(Debug)]
 struct Listing {
-    /// The last line of the recording before.
+    /// The last line before it.
     last_heard: Timestamp,
-    /// Its own newest line.
-    newest: Timestamp,
-    ids: HashSet<ObjectId>,
+    /// What it holds, of sources whose list is not complete.
+    held: HashMap<Source, HashSet<ObjectId>>,
+    listed: HashSet<Source>,
 }
 
-/// What a first list did not hold.
+/// What a complete first list did not hold.
 #[derive(Debug)]
 pub struct Missed {
+    pub source: Source,
     /// What there is of what the engine itself can tell to be gone.
     pub held: Relist,
     /// The end of all else.
@@ -59,72 +58,28 @@ pub struct Missed {
 
 impl Recordings {
     pub fn new(from: Timestamp) -> Self {
-        Self { from, current: None, last: None, listing: None, known: HashMap::new() }
+        Self { from, met: HashSet::new(), last: None, listing: None, known: HashMap::new() }
     }
 
-    /// Before `event` is taken in: what the first list did not hold that is over by then.
-    pub fn over(&mut self, event: &TraceEvent) -> Option<Missed> {
-        let listing = self.listing.as_ref()?;
-        let another = event.recording.is_some_and(|begun| Some(begun) > self.current);
-        let over = another || event.at.duration_since(listing.newest) > LISTED;
-        if over { self.end(event.at) } else { None }
-    }
-
-    /// The same at the end of the trace, which is read up to `at`.
-    pub fn end(&mut self, at: Timestamp) -> Option<Missed> {
-        let Listing { last_heard, ids, .. } = self.listing.take()?;
-        let gone = self.known.extract_if(|id, _| !ids.contains(id));
-        let gone = gone.map(|(id, (kind, known))| TraceEvent {
-            at,
-            change: Change::Deleted,
-            last_seen: Some(last_heard),
-            recording: None,
-            observed: kind.source().and_then(|source| known.observed(source, id, known.version)),
-            kind,
-        });
-        let gone = gone.collect();
-        Some(Missed { held: Relist { ids, last_heard: last_heard.as_second() }, gone })
-    }
-
-    /// Takes note of `event`: from when to when nothing was recorded before it, if it begins another recording.
-    pub fn note(&mut self, event: &TraceEvent) -> Option<(Seconds, Seconds)> {
-        let begun = event.recording.filter(|begun| Some(*begun) > self.current);
-        let mut hole = None;
-        if let Some(begun) = begun {
-            self.current = Some(begun);
-            // Its list may begin a little after its first event.
-            let before = self.last.filter(|last| *last < begun);
-            if let Some(last_heard) = before {
-                self.listing = Some(Listing { last_heard, newest: event.at, ids: HashSet::new() });
-            }
-            if before.is_some() || self.last.is_none() {
-                hole = self.hole(before.unwrap_or(self.from), begun, BROKEN);
-            }
+    /// From when to when nothing was recorded before `event`, if it begins another recording.
+    pub fn begin(&mut self, event: &TraceEvent) -> Option<(Seconds, Seconds)> {
+        let before = self.last.replace(event.at);
+        if !event.recording.is_some_and(|begun| self.met.insert(begun)) {
+            return None;
         }
-        self.last = Some(event.at);
-        self.keep(event);
-        hole
+        self.listing = before.map(|last_heard| Listing { last_heard, held: HashMap::new(), listed: HashSet::new() });
+        self.hole(before.unwrap_or(self.from), event.at, BROKEN)
     }
 
-    /// From when to when nothing was recorded before the end of the replay.
-    pub fn rest(&self, to: Timestamp) -> Option<(Seconds, Seconds)> {
-        self.current?;
-        self.hole(self.last?, to, SILENT)
-    }
-
-    fn hole(&self, from: Timestamp, to: Timestamp, longer: SignedDuration) -> Option<(Seconds, Seconds)> {
-        let is_hole = to.duration_since(from) > longer && to > self.from;
-        is_hole.then(|| (from.max(self.from).as_second(), to.as_second()))
-    }
-
-    fn keep(&mut self, event: &TraceEvent) {
-        let Some(observed) = &event.observed else { return };
+    /// Takes note of `event`: what is gone, if it is the end of a first list.
+    pub fn note(&mut self, event: &TraceEvent) -> Option<Missed> {
+        if let Some(source) = event.listed {
+            return self.missed(source, event.at);
+        }
+        let observed = event.observed.as_ref()?;
         let Observed { id, tag, .. } = observed;
-        if let Some(listing) = &mut self.listing {
-            listing.ids.insert(*id);
-            if event.recording.is_some() {
-                listing.newest = event.at;
-            }
+        if let Some(listing) = self.listing.as_mut().filter(|listing| !listing.listed.contains(&tag.source)) {
+            listing.held.entry(tag.source).or_default().insert(*id);
         }
         match event.change {
             _ if !is_told(tag.source) => {}
@@ -135,6 +90,44 @@ impl Recordings {
                 self.known.remove(id);
             }
         }
+        None
+    }
+
+    fn missed(&mut self, source: Source, at: Timestamp) -> Option<Missed> {
+        let listing = self.listing.as_mut()?;
+        if !listing.listed.insert(source) {
+            return None;
+        }
+        let (ids, last_heard) = (listing.held.remove(&source).unwrap_or_default(), listing.last_heard);
+        let gone = self.known.extract_if(|id, (kind, _)| kind.source() == Some(source) && !ids.contains(id));
+        let mut gone: Vec<_> = gone.collect();
+        gone.sort_unstable_by_key(|(id, _)| *id);
+        let gone = gone.into_iter().map(|(id, (kind, known))| TraceEvent {
+            at,
+            change: Change::Deleted,
+            last_seen: Some(last_heard),
+            recording: None,
+            listed: None,
+            observed: known.observed(source, id, known.version),
+            kind,
+        });
+        let gone = gone.collect();
+        Some(Missed { source, held: Relist { ids, last_heard: last_heard.as_second() }, gone })
+    }
+
+    /// From when to when nothing was recorded before `to`, the end of the replay; `next` is the line after it.
+    pub fn rest(&self, next: Option<&TraceEvent>, to: Timestamp) -> Option<(Seconds, Seconds)> {
+        let last = self.last.filter(|_| !self.met.is_empty())?;
+        match next {
+            Some(next) if next.recording.is_none_or(|begun| self.met.contains(&begun)) => None,
+            Some(_) => self.hole(last, to, BROKEN),
+            None => self.hole(last, to, SILENT),
+        }
+    }
+
+    fn hole(&self, from: Timestamp, to: Timestamp, longer: SignedDuration) -> Option<(Seconds, Seconds)> {
+        let is_hole = to.duration_since(from) > longer && to > self.from;
+        is_hole.then(|| (from.max(self.from).as_second(), to.as_second()))
     }
 }
 

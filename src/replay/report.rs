@@ -46,7 +46,7 @@ impl Report {
         let wide = self.cluster_budgets.iter();
         let wide =
             wide.map(|budget| (budget.metadata.clone(), "ClusterBudget", budget.status.as_ref().map(|of| &of.budget)));
-        let none = self.budgets.is_empty() && self.cluster_budgets.is_empty();
+        let none = self.statements.is_empty() && self.budgets.is_empty() && self.cluster_budgets.is_empty();
         let none = none.then(|| "there is no Budget, and so no Statement: give one with -f".to_owned());
         let incomplete = own.chain(wide).filter_map(|(metadata, kind, status)| {
             let ready = status?.conditions.iter().find(|condition| condition.type_ == "Ready")?;

@@ -10,6 +10,7 @@ use serde::de::{Error, IgnoredAny, MapAccess, Unexpected, Visitor};
 use serde::{Deserialize, Deserializer};
 use serde_json::value::RawValue;
 
+use crate::engine::observed::Source;
 use crate::observe::{Names, Observed, TypeMeta};
 
 /// Reads a trace line by line, in constant memory.
@@ -29,8 +30,10 @@ pub struct TraceEvent {
     pub change: Change,
     /// Until when a relist knows the object to have existed.
     pub last_seen: Option<Timestamp>,
-    /// A line of the first list of the recording that began then.
+    /// It is of the recording that began then.
     pub recording: Option<Timestamp>,
+    /// That the recording's first list of this source is complete, instead of an object.
+    pub listed: Option<Source>,
     pub kind: TypeMeta,
     /// None where the kind is of no interest.
     pub observed: Option<Observed>,
@@ -143,7 +146,20 @@ fn parse(line: &[u8], number: u64) -> Result<Option<TraceEvent>, TraceError> {
         Ok(line) => line,
         Err(_) => parse_again(line, number)?,
     };
-    Ok(Some(TraceEvent { at, change, last_seen, recording, kind, observed }))
+    let listed = recording.and_then(|_| listed(&kind)).filter(|_| names_nothing(observed.as_ref()));
+    let observed = observed.filter(|_| listed.is_none());
+    Ok(Some(TraceEvent { at, change, last_seen, recording, listed, kind, observed }))
+}
+
+/// What a list is of: `PodList` of Pods.
+fn listed(kind: &TypeMeta) -> Option<Source> {
+    let of = kind.kind.strip_suffix("List")?.to_owned();
+    TypeMeta { api_version: kind.api_version.clone(), kind: of }.source()
+}
+
+/// A list has no name; a kind of whose name that is a part has objects with one.
+fn names_nothing(observed: Option<&Observed>) -> bool {
+    observed.is_none_or(|observed| observed.names.name.is_empty())
 }
 
 /// Step by step: for an object whose kind stands elsewhere, and to say what exactly is wrong.

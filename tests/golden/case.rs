@@ -25,7 +25,7 @@ pub struct Case {
     given: Vec<Value>,
     /// The same as the text of a file.
     manifest: Option<String>,
-    /// `{at, added|modified|deleted: OBJECT, lastSeen, recording}`, or a line as text; with `every` and `until` again and again.
+    /// `{at, added|modified|deleted: OBJECT, lastSeen, recording}`, or `{at, recording, listed: v1/Pod}`, or a line as text; with `every` and `until` again and again.
     #[serde(default)]
     trace: Vec<Value>,
     pub expect: Expect,
@@ -137,6 +137,10 @@ fn written(line: &Value, objects: &mut Objects) -> Value {
         return line.clone();
     }
     let at = &line["at"];
+    if let Some((api_version, kind)) = line["listed"].as_str().and_then(|listed| listed.rsplit_once('/')) {
+        let list = json!({"apiVersion": api_version, "kind": format!("{kind}List"), "metadata": {}});
+        return json!({"at": at, "type": "ADDED", "recording": line["recording"], "object": list});
+    }
     for change in ["added", "modified", "deleted"] {
         let short = &line[change];
         if short.is_object() {

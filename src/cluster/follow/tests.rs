@@ -1,6 +1,6 @@
 use super::*;
 use crate::engine::machine::Fact;
-use crate::replay::trace::Trace;
+use crate::replay::trace::{self, Trace};
 
 const UID: &str = "6ba7b810-9dad-11d1-80b4-00c04fd430c8";
 
@@ -57,7 +57,7 @@ fn news(reports: &[(String, Option<String>)]) -> Vec<&str> {
 
 #[test]
 fn a_streaming_list_then_events() {
-    let mut follower = Follower::new(Source::Pods, None);
+    let mut follower = Follower::new(Source::Pods, false);
     assert_eq!(follower.version(), None);
     follower.begin_list();
     let lines = [
@@ -77,7 +77,7 @@ fn a_streaming_list_then_events() {
 
 #[test]
 fn an_interrupted_list_is_begun_again() {
-    let mut follower = Follower::new(Source::Pods, None);
+    let mut follower = Follower::new(Source::Pods, false);
     follower.begin_list();
     feed(&mut follower, 100, &[event("ADDED", &pod("x", 1, 5))]);
     assert_eq!(follower.version(), None);
@@ -89,7 +89,7 @@ fn an_interrupted_list_is_begun_again() {
 #[test]
 fn a_relist_says_what_is_left_and_when_it_was_last_heard() {
     for recording in [false, true] {
-        let mut follower = Follower::new(Source::Pods, recording.then_some(Timestamp::UNIX_EPOCH));
+        let mut follower = Follower::new(Source::Pods, recording);
         follower.begin_list();
         let lines = [event("ADDED", &pod("x", 1, 5)), event("ADDED", &pod("y", 2, 9)), end_of_list(12)];
         feed(&mut follower, 100, &lines);
@@ -108,23 +108,31 @@ fn a_relist_says_what_is_left_and_when_it_was_last_heard() {
 }
 
 #[test]
-fn lines_of_a_first_list_say_when_the_recording_began() {
-    let mut follower = Follower::new(Source::Pods, Some("2026-11-21T10:00:00.125Z".parse().unwrap()));
+fn the_end_of_a_first_list_is_recorded() {
+    let mut follower = Follower::new(Source::Pods, true);
+    follower.begin_list();
+    feed(&mut follower, 90, &[event("ADDED", &pod("w", 9, 4))]);
+    // Broken off, and begun again.
     follower.begin_list();
     let first = feed(&mut follower, 100, &[event("ADDED", &pod("x", 1, 5)), end_of_list(12)]);
     follower.begin_list();
     let again = feed(&mut follower, 200, &[event("ADDED", &pod("y", 2, 20)), end_of_list(33)]);
-    let begun = |(_, line): &(String, Option<String>)| {
-        let line = format!(r#"{{"at":"2026-11-21T10:05:00.25Z",{}"#, line.as_ref()?);
-        Trace::new(line.as_bytes()).next_event().unwrap().unwrap().recording.map(|begun| begun.to_string())
+    let read = |reports: &[(String, Option<String>)]| -> Vec<_> {
+        let lines = reports.iter().filter_map(|(_, line)| line.as_ref());
+        let line =
+            |line: &String| format!(r#"{{"at":"2026-11-21T10:05:00Z","recording":"2026-11-21T10:05:00Z",{line}"#);
+        let read = |line: String| Trace::new(line.as_bytes()).next_event().unwrap().unwrap();
+        lines.map(line).map(read).map(|event| (event.change, event.listed)).collect()
     };
-    assert_eq!(begun(&first[0]).as_deref(), Some("2026-11-21T10:00:00.125Z"));
-    assert_eq!(begun(&again[0]), None, "of a relist");
+    let lists =
+        [(trace::Change::Added, None), (trace::Change::Deleted, None), (trace::Change::Added, Some(Source::Pods))];
+    assert_eq!(read(&first), lists);
+    assert_eq!(read(&again), [(trace::Change::Added, None), (trace::Change::Deleted, None)], "a relist");
 }
 
 #[test]
 fn a_recorded_relist_is_read_by_replay() {
-    let mut follower = Follower::new(Source::Pods, Some(Timestamp::UNIX_EPOCH));
+    let mut follower = Follower::new(Source::Pods, true);
     follower.begin_list();
     let mut terminating = pod("y", 2, 9);
     terminating = terminating.replace(
@@ -154,7 +162,7 @@ fn every_kind_is_missed_by_a_relist() {
             r#"{{"apiVersion":"{api_version}","kind":"{kind}","metadata":{{"name":"x","namespace":"a","uid":"{UID}","resourceVersion":"5"}},"spec":{least_spec}}}"#
         );
         for recording in [false, true] {
-            let mut follower = Follower::new(source, recording.then_some(Timestamp::UNIX_EPOCH));
+            let mut follower = Follower::new(source, recording);
             follower.begin_list();
             feed(&mut follower, 100, &[event("ADDED", &object), end_of_list(6)]);
             follower.begin_list();
@@ -174,7 +182,7 @@ fn every_kind_is_missed_by_a_relist() {
 
 #[test]
 fn what_cannot_be_read_stops_nothing_and_is_not_missed() {
-    let mut follower = Follower::new(Source::Budgets, None);
+    let mut follower = Follower::new(Source::Budgets, false);
     let broken = format!(r#"{{"metadata":{{"name":"b","namespace":"a","uid":"{UID}"}},"spec":{{"limit":7}}}}"#);
     follower.begin_list();
     let lines = [event("ADDED", &broken), "not json".to_owned(), end_of_list(12)];
@@ -191,7 +199,7 @@ fn what_cannot_be_read_stops_nothing_and_is_not_missed() {
 
 #[test]
 fn errors_of_the_server_end_a_watch() {
-    let mut follower = Follower::new(Source::Pods, None);
+    let mut follower = Follower::new(Source::Pods, false);
     let cases = [
         (r#"{"kind":"Status","code":410,"reason":"Expired"}"#, Halt::Expired),
         (r#"{"kind":"Status","code":500,"message":"no"}"#, Halt::Refused { code: 500, message: "no".to_owned() }),
@@ -203,14 +211,13 @@ fn errors_of_the_server_end_a_watch() {
 
 #[test]
 fn objects_of_pages_are_recorded_with_their_kind() {
-    let mut follower = Follower::new(Source::Pods, Some(Timestamp::UNIX_EPOCH));
+    let mut follower = Follower::new(Source::Pods, true);
     follower.begin_list();
     let mut out = Vec::new();
     follower.item(&pod("x", 1, 5).replace(r#""kind":"Pod","apiVersion":"v1","#, ""), &mut out);
     follower.end_list(7, 100, &mut out);
     assert_eq!(follower.version(), Some(7));
-    let begun = r#""recording":"1970-01-01T00:00:00.000Z""#;
-    let expected = format!(r#"{begun},"type":"ADDED","object":{}}}"#, pod("x", 1, 5));
+    let expected = format!(r#""type":"ADDED","object":{}}}"#, pod("x", 1, 5));
     assert_eq!(out[0].line.as_ref(), Some(&expected));
 }
 

@@ -222,7 +222,7 @@ impl Machine {
     }
 
     /// It is no budget any more.
-    fn end_spec(&mut self, tag: Tag, key: &BudgetKey, at: Seconds) {
+    pub(super) fn end_spec(&mut self, tag: Tag, key: &BudgetKey, at: Seconds) {
         self.sampler.dirty = true;
         self.budgets.get_mut(key).expect("present").specs.set(at, None);
         self.set_terms(key, tag, at, None);

@@ -18,10 +18,15 @@ const FRESH: Seconds = 120;
 /// Versions of a plan kept at least and at most.
 const VERSIONS: std::ops::RangeInclusive<usize> = 5..=20;
 
+/// Whether a budget that is ready for this reason shows less than is used.
+pub fn is_incomplete(reason: &str) -> bool {
+    matches!(reason, "Unpriced" | "NotWatched")
+}
+
 /// Whether someone should look at a budget or a plan that is ready for this reason.
 pub fn deserves_a_look(reason: &str) -> bool {
-    let unknown = matches!(reason, "Unpriced" | "NotWatched" | "NoPrometheus" | "PrometheusSilent" | "MeterUnknown");
-    unknown || reason == DOUBTFUL
+    let unknown = matches!(reason, "NoPrometheus" | "PrometheusSilent" | "MeterUnknown");
+    unknown || is_incomplete(reason) || reason == DOUBTFUL
 }
 
 /// What the manifest says can hardly be meant.

@@ -10,8 +10,7 @@ use crate::engine::rate::{ClassPrices, PriceList};
 use crate::engine::recurring::{Bearers, Charge, Due};
 use crate::facts::{Name, Seconds};
 
-/// What came once longer before its plan had it was not forgotten, but is history; what recurs has its first date
-/// in the past more often than not.
+/// What came longer ago is history; what recurs has its first date in the past more often than not.
 const HISTORY: Seconds = 31 * 86_400;
 const DAY: Seconds = 86_400;
 
@@ -32,7 +31,7 @@ impl Machine {
         });
         let borne = list.recurring.iter().filter(|charge| !charge.is_over(now));
         let borne = borne.filter_map(|charge| self.unborne(charge, now));
-        let late = list.recurring.iter().filter_map(|charge| self.too_late(plan, charge));
+        let late = list.recurring.iter().filter_map(|charge| self.too_late(plan, charge, now));
         twice.chain(borne).chain(late).collect()
     }
 
@@ -67,19 +66,22 @@ impl Machine {
         }
     }
 
-    /// A charge that fell due before the plan had it is booked nowhere (COST_RULES 16).
-    fn too_late(&self, plan: &Name, charge: &Charge) -> Option<String> {
-        let first = charge.first_booked()?;
+    /// A charge that fell due before the plan had it is not booked for that date (COST_RULES 16).
+    fn too_late(&self, plan: &Name, charge: &Charge, now: Seconds) -> Option<String> {
+        let first = charge.first_booked().filter(|first| now - first < HISTORY)?;
         let versions = &self.world.plans.get(plan)?.versions;
-        let has = |list: &PriceList| list.recurring.iter().any(|one| one.name == charge.name);
+        let same = |one: &Charge| one.name == charge.name && one.from == charge.from;
+        let has = |list: &PriceList| list.recurring.iter().any(same);
         let (since, _) = versions.iter().find(|(_, list)| list.as_deref().is_some_and(has))?;
-        let history = if charge.frequency() == ChargeFrequency::OneTime { HISTORY } else { DAY };
-        let late = first < *since && since - first < history;
+        let once = charge.frequency() == ChargeFrequency::OneTime;
+        let late = first < *since && (once || since - first < DAY);
+        let (name, from) = (&charge.name, charge.from);
         late.then(|| {
-            format!(
-                "{}: its first date, {}, was over when the plan had it, so that it is booked nowhere: date it later than the edit",
-                charge.name, charge.from
-            )
+            if once {
+                format!("{name}: its date, {from}, was over when the plan had it, so that it is booked nowhere: date it later than the edit")
+            } else {
+                format!("{name}: its first date, {from}, was over when the plan had it, and is not booked; the next one is")
+            }
         })
     }
 
@@ -87,10 +89,17 @@ impl Machine {
     pub(super) fn came_before(&self, state: &BudgetState, spec: &Budget, entry: &Entry, now: Seconds) -> Vec<String> {
         let (begun, since) = (entry.ledger.window.start, state.since);
         let Some(list) = spec.terms.price_list(&self.world, now) else { return Vec::new() };
-        if !spec.terms.charges || since <= begun || entry.ledger.span.from != since {
+        let metered_from = self.settings.from;
+        if !spec.terms.charges || since <= begun || entry.ledger.span.from != since || metered_from == Some(since) {
             return Vec::new();
         }
-        let booked = |charge: &&Charge| charge.due(begun, since).iter().any(|due| matches!(due, Due::Booked(_)));
+        let had = |charge: &Charge, at| {
+            let list = self.world.price_list(&spec.terms.plan, at);
+            list.is_some_and(|list| list.recurring.iter().any(|one| one.name == charge.name))
+        };
+        let booked = |charge: &&Charge| {
+            charge.due(begun, since).iter().any(|due| matches!(due, Due::Booked(at) if had(charge, *at)))
+        };
         let falls_here = |charge: &&Charge| match &charge.bearers {
             Bearers::Listed(parts) => parts.iter().any(|(name, _)| spec.terms.scope.holds(&self.world, name, now)),
             Bearers::Even(selector) | Bearers::Usage(selector) => {

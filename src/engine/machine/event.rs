@@ -47,8 +47,8 @@ pub enum Event {
     /// A list is complete. Of a relist, `held` is everything that still exists, and `last_heard` when the broken watch
     /// was last heard.
     Listed { tag: Tag, held: Option<Relist> },
-    /// Another recording goes on where one ended: what it holds of all that is metered.
-    Resumed(Relist),
+    /// Another recording goes on where one ended, and holds this.
+    Resumed { source: Source, held: Relist },
     /// A bookmark, or the end of a list of samples.
     Heard { tag: Tag },
     /// Samples cannot be had.

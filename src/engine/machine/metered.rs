@@ -99,14 +99,14 @@ impl Machine {
         self.change(touched, tag, at, |machine| machine.world.put_node(id, node, at));
     }
 
-    pub(super) fn delete_node(&mut self, tag: Tag, id: ObjectId, node: &NodeFact, at: Seconds) {
+    pub(super) fn delete_node(&mut self, tag: Tag, id: ObjectId, node: &NodeFact, end: Seconds, at: Seconds) {
         let known = self.world.nodes.get(&node.name).into_iter().flatten().any(|life| life.id == id);
-        let since = if known { at } else { Seconds::MIN };
+        let since = if known { end } else { Seconds::MIN };
         let (items, nodes) = (self.world.hosted_on(&node.name).to_vec(), [node.name.clone()]);
         let touched = Touched { nodes: &nodes, ..Touched::items(&items, since) };
         self.change(touched, tag, at, |machine| {
-            machine.world.put_node(id, node, at);
-            machine.world.remove_node(id, &node.name, at);
+            machine.world.put_node(id, node, end);
+            machine.world.remove_node(id, &node.name, end);
         });
     }
 
@@ -164,7 +164,11 @@ impl Machine {
         self.world.charges().any(bearers) || allowed.any(differs) || self.budgets.values().any(|state| wide(state))
     }
 
-    pub(super) fn delete_namespace(&mut self, tag: Tag, name: &Name, end: Seconds, at: Seconds) {
+    pub(super) fn delete_namespace(&mut self, tag: Tag, id: ObjectId, name: &Name, end: Seconds, at: Seconds) {
+        // One that came back under the name may be seen before the old one's end is.
+        if self.world.namespaces.get(name).is_some_and(|known| known.id != id) {
+            return;
+        }
         // Their own watches may tell of them later than the Namespace's does.
         for (namespace, id) in self.in_namespace(name) {
             if self.billed_to.contains_key(&id) {
@@ -175,6 +179,13 @@ impl Machine {
             self.gone.insert((at + LAGGING, (namespace, id)));
         }
         self.leave(name, at);
+        if end < at {
+            // What went with it unseen went then.
+            let keys = self.budgets.keys().filter(|key| key.namespace.as_ref() == Some(name));
+            for key in keys.cloned().collect::<Vec<_>>() {
+                self.end_spec(tag, &key, end);
+            }
+        }
         self.close_namespace(name, at);
         let touched = Touched { charges: end, ..Touched::items(&[], end) };
         self.change(touched, tag, at, |machine| machine.world.remove_namespace(name, end));
@@ -220,18 +231,9 @@ impl Machine {
         self.replace(tag, id, item, at);
     }
 
-    /// Of all that is metered there is only what is `held`.
-    pub(super) fn miss_all(&mut self, held: &Relist, at: Seconds) {
-        let sources: Vec<_> = self.heard.keys().copied().collect();
-        for source in sources.into_iter().filter(|source| source.holds_items() || *source == Source::Nodes) {
-            let tag = Tag { source, version: self.seen.get(source).unwrap_or_default() };
-            self.miss(tag, held, at);
-        }
-    }
-
     /// Objects that a relist missed ended when they were last known to exist (COST_RULES 46).
     pub(super) fn miss(&mut self, tag: Tag, held: &Relist, at: Seconds) {
-        let missing: Vec<Which> = self
+        let mut missing: Vec<Which> = self
             .world
             .items
             .values()
@@ -239,12 +241,14 @@ impl Machine {
             .filter(|(id, item)| item.source == tag.source && !held.ids.contains(id))
             .map(|(id, item)| (item.namespace.clone(), *id))
             .collect();
+        // In an order that all replicas and replays have: which tier a correction reaches depends on it.
+        missing.sort_unstable();
         for (namespace, id) in missing {
             self.end_item(tag, &namespace, id, held.last_heard, at);
             self.billed_to.remove(&id);
         }
         if tag.source == Source::Nodes {
-            self.miss_nodes(tag, held);
+            self.miss_nodes(tag, held, at);
         }
     }
 
@@ -256,16 +260,17 @@ impl Machine {
         }
     }
 
-    fn miss_nodes(&mut self, tag: Tag, held: &Relist) {
+    fn miss_nodes(&mut self, tag: Tag, held: &Relist, at: Seconds) {
         let lives = self.world.nodes.iter().flat_map(|(name, lives)| lives.iter().map(move |life| (name, life)));
-        let missing: Vec<_> = lives
+        let mut missing: Vec<_> = lives
             .filter(|(_, life)| !held.ids.contains(&life.id) && life.removed > held.last_heard)
             .map(|(name, life)| (name.clone(), life.id))
             .collect();
+        missing.sort_unstable();
         for (name, id) in missing {
             let (items, nodes) = (self.world.hosted_on(&name).to_vec(), [name.clone()]);
             let touched = Touched { nodes: &nodes, ..Touched::items(&items, held.last_heard) };
-            self.change(touched, tag, held.last_heard, |m| m.world.remove_node(id, &name, held.last_heard));
+            self.change(touched, tag, at, |m| m.world.remove_node(id, &name, held.last_heard));
         }
     }
 

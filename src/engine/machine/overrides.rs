@@ -14,7 +14,7 @@ use crate::engine::limit::Limit;
 use crate::engine::money::{Exact, Price, amount_text};
 use crate::engine::period::Window;
 use crate::engine::write::{Write, WriteKey};
-use crate::facts::{Name, Seconds};
+use crate::facts::{Name, ObjectId, Seconds};
 
 /// The longest an override may last.
 const LONGEST: Seconds = 7 * 86_400;
@@ -25,6 +25,7 @@ const SKEW: Seconds = 60;
 /// One BudgetOverride. In order of creation.
 #[derive(Debug)]
 pub(super) struct OverrideState {
+    id: ObjectId,
     pub created: Seconds,
     pub namespace: Name,
     pub name: Name,
@@ -50,7 +51,7 @@ pub(super) enum Effect {
 }
 
 impl Machine {
-    pub(super) fn apply_override(&mut self, grant: &api::BudgetOverride, at: Seconds) {
+    pub(super) fn apply_override(&mut self, id: ObjectId, grant: &api::BudgetOverride, at: Seconds) {
         let namespace: Name = grant.metadata.namespace.as_deref().unwrap_or_default().into();
         let name = name_of(&grant.metadata);
         let created = grant.metadata.creation_timestamp.as_ref().map_or(at, |t| t.0.as_second());
@@ -68,6 +69,7 @@ impl Machine {
         self.remove_override(&namespace, &name);
         let extra = grant.spec.extra_amount.as_ref().and_then(|a| Some(Price::parse(a.as_str()).ok()?.exact()));
         let state = OverrideState {
+            id,
             created,
             namespace,
             name,
@@ -85,10 +87,12 @@ impl Machine {
         self.wake_budget(&budget, at);
     }
 
-    pub(super) fn delete_override(&mut self, grant: &api::BudgetOverride, at: Seconds) {
+    pub(super) fn delete_override(&mut self, id: ObjectId, grant: &api::BudgetOverride, at: Seconds) {
         let namespace: Name = grant.metadata.namespace.as_deref().unwrap_or_default().into();
         let name = name_of(&grant.metadata);
-        if let Some(budget) = self.overridden_by(&namespace, &name) {
+        if let Some(budget) = self.overridden_by(&namespace, &name)
+            && self.overrides[&budget].iter().any(|one| one.id == id)
+        {
             self.settle_before_edit(&budget, at);
             self.remove_override(&namespace, &name);
             self.touch(&budget);

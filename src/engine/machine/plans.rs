@@ -14,13 +14,13 @@ use crate::engine::history::History;
 use crate::engine::item::NEVER;
 use crate::engine::observed::Tag;
 use crate::engine::rate::PriceList;
-use crate::facts::{Name, Seconds};
+use crate::facts::{Name, ObjectId, Seconds};
 
 /// How far an edit of a plan may lie before it was seen (COST_RULES 3).
 const EDIT_SLACK: Seconds = 10;
 
 impl Machine {
-    pub(super) fn apply_plan(&mut self, tag: Tag, plan: &api::PricePlan, at: Seconds) {
+    pub(super) fn apply_plan(&mut self, tag: Tag, id: ObjectId, plan: &api::PricePlan, at: Seconds) {
         let name = name_of(&plan.metadata);
         let list = match PriceList::compile(&plan.spec) {
             Ok(list) => list,
@@ -28,7 +28,7 @@ impl Machine {
                 self.trouble("PricePlan", format!("PricePlan {name}"), error.to_string());
                 let state = self.plans.entry(name).or_default();
                 state.invalid = Some(error.to_string());
-                state.exists = true;
+                (state.id, state.exists) = (Some(id), true);
                 self.dirty_plans = true;
                 return;
             }
@@ -65,7 +65,7 @@ impl Machine {
         let state = self.plans.entry(name.clone()).or_default();
         state.uid.clone_from(&plan.metadata.uid);
         let edited = fresh || state.versions.first().is_none_or(|v| v.spec != plan.spec);
-        state.exists = true;
+        (state.id, state.exists) = (Some(id), true);
         state.invalid = None;
         state.generation = generation;
         state.written = written.or(state.written);
@@ -92,9 +92,9 @@ impl Machine {
         self.plans.keys().map(move |name| (name, self.doubts(name, now))).filter(|(_, doubts)| !doubts.is_empty())
     }
 
-    pub(super) fn delete_plan(&mut self, tag: Tag, plan: &api::PricePlan, at: Seconds) {
+    pub(super) fn delete_plan(&mut self, tag: Tag, id: ObjectId, plan: &api::PricePlan, at: Seconds) {
         let name = name_of(&plan.metadata);
-        if let Some(state) = self.plans.get_mut(&name) {
+        if let Some(state) = self.plans.get_mut(&name).filter(|state| state.id == Some(id)) {
             state.exists = false;
             self.price(tag, &name, at, None, at);
             self.wake_users(&name, at);

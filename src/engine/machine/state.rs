@@ -117,6 +117,7 @@ pub(super) struct Latch {
 
 #[derive(Debug, Default)]
 pub(super) struct PlanState {
+    pub(super) id: Option<ObjectId>,
     pub(super) uid: Option<String>,
     pub(super) generation: i64,
     pub(super) written: Option<Seconds>,
