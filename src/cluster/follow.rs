@@ -211,11 +211,12 @@ impl Follower {
         // A list may be of an older state than what was seen only if the server's own was restored.
         self.version = version;
         let tag = Tag { source: self.source, version };
-        // A first list that had to be begun again may miss some of what it held before.
-        self.missed(&ids, version, out);
         let first = !std::mem::replace(&mut self.listed, true);
+        // A first list that was begun again misses what went since: it was not heard before.
+        let last_heard = if first { at } else { self.heard };
+        self.missed(&ids, version, last_heard, out);
         let line = (first && self.recording).then(|| self.all_listed(version));
-        let held = (!first).then_some(Relist { ids, last_heard: self.heard });
+        let held = (!first).then_some(Relist { ids, last_heard });
         self.heard = at;
         out.push(Report { source: self.source, news: News::Listed { tag, held }, line });
     }
@@ -279,14 +280,14 @@ impl Follower {
     }
 
     /// What was known and is in a relist no more.
-    fn missed(&mut self, ids: &HashSet<ObjectId>, version: u64, out: &mut Vec<Report>) {
+    fn missed(&mut self, ids: &HashSet<ObjectId>, version: u64, last_heard: Seconds, out: &mut Vec<Report>) {
         let gone: Vec<_> = self.known.extract_if(|id, _| !ids.contains(id)).collect();
         for (id, known) in gone {
-            let line = self.recording.then(|| known.missed(&self.resource, id, version, self.heard));
+            let line = self.recording.then(|| known.missed(&self.resource, id, version, last_heard));
             let news = if misses_itself(self.source) {
                 News::Missed
             } else if let Some(observed) = known.observed(self.source, id, version) {
-                News::Deleted { observed, last_seen: Some(self.heard) }
+                News::Deleted { observed, last_seen: Some(last_heard) }
             } else {
                 continue;
             };

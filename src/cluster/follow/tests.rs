@@ -1,3 +1,5 @@
+use jiff::Timestamp;
+
 use super::*;
 use crate::engine::machine::Fact;
 use crate::replay::trace::{self, Trace};
@@ -122,12 +124,16 @@ fn the_end_of_a_first_list_is_recorded() {
         let line =
             |line: &String| format!(r#"{{"at":"2026-11-21T10:05:00Z","recording":"2026-11-21T10:05:00Z",{line}"#);
         let read = |line: String| Trace::new(line.as_bytes()).next_event().unwrap().unwrap();
-        lines.map(line).map(read).map(|event| (event.change, event.listed)).collect()
+        lines
+            .map(line)
+            .map(read)
+            .map(|event| (event.change, event.listed, event.last_seen.map(Timestamp::as_second)))
+            .collect()
     };
-    let lists =
-        [(trace::Change::Added, None), (trace::Change::Deleted, None), (trace::Change::Added, Some(Source::Pods))];
-    assert_eq!(read(&first), lists);
-    assert_eq!(read(&again), [(trace::Change::Added, None), (trace::Change::Deleted, None)], "a relist");
+    let (added, deleted) = (trace::Change::Added, trace::Change::Deleted);
+    let first_list = [(added, None, None), (deleted, None, Some(101)), (added, Some(Source::Pods), None)];
+    assert_eq!(read(&first), first_list);
+    assert_eq!(read(&again), [(added, None, None), (deleted, None, Some(101))], "a relist");
 }
 
 #[test]
