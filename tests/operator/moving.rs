@@ -1,11 +1,13 @@
 //! Statements move to another cluster as any object does, and keep everything: `kubectl get -o yaml | kubectl create`.
 //! The operator there goes on from an open one.
 
+use std::io::Read as _;
 use std::path::PathBuf;
 use std::process::Command;
 
 use jiff::{SignedDuration, Timestamp};
 use opex_cluster::{Cluster, Process, needs_own_cluster, wait_until};
+use opex_operator::replay::unpack;
 use serde_json::Value;
 
 use crate::budgets::{PLAN, WARN, budget};
@@ -91,6 +93,10 @@ fn recording(cluster: &Cluster, name: &str) -> Process {
     let record = Process::start(cluster, &format!("record-{name}"), &record).unwrap();
     wait_until("the trace to begin", PATIENCE, || {
         anyhow::ensure!(std::fs::metadata(&path)?.len() > 1000, "{}", record.log());
+        // As far as it is written.
+        let mut lines = String::new();
+        let _ = unpack::text(std::fs::File::open(&path)?)?.read_to_string(&mut lines);
+        anyhow::ensure!(lines.contains(r#""kind":"PodList""#), "the list of Pods is not complete: {}", record.log());
         Ok(())
     })
     .unwrap();
