@@ -114,12 +114,15 @@ impl Replay {
         self.reach(at);
         self.machine.ingest(Event::Resumed { source, held }, at.as_second());
         for event in gone {
-            let names = event.observed.as_ref().map(|observed| &observed.names);
-            let given = self.given.get(&event.kind).zip(names).is_some_and(|(given, names)| given.contains_key(names));
-            if !given {
+            if event.observed.as_ref().is_some_and(|observed| self.given(&event.kind, &observed.names).is_none()) {
                 self.take(event);
             }
         }
+    }
+
+    /// The object of a manifest that stands for the trace's own of this kind and name.
+    fn given(&self, kind: &TypeMeta, names: &Names) -> Option<ObjectId> {
+        self.given.get(kind)?.get(names).copied()
     }
 
     /// Lets time pass until `at`.
@@ -136,7 +139,7 @@ impl Replay {
         let at = event.at.as_second();
         self.reach(event.at);
         let Some(mut observed) = event.observed else { return };
-        if let Some(given) = self.given.get(&event.kind).and_then(|given| given.get(&observed.names)) {
+        if let Some(given) = self.given(&event.kind, &observed.names) {
             // What a manifest gives replaces the trace's own; an object that was never added is edited (COST_RULES 34).
             if event.change == Change::Added {
                 self.replaced.insert(observed.id);
@@ -149,7 +152,7 @@ impl Replay {
             if ignored {
                 return;
             }
-            observed.id = *given;
+            observed.id = given;
         }
         match event.change {
             Change::Added | Change::Modified => self.apply(observed, at),

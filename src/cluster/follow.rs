@@ -129,6 +129,11 @@ struct UnreadableMeta {
 // === impl Report ===
 
 impl Report {
+    /// When the object was made that is new or changed: no report of it is older.
+    pub fn created(&self) -> Option<Seconds> {
+        if let News::Applied(observed) = &self.news { observed.created } else { None }
+    }
+
     /// Its lines in a trace, in order.
     pub fn lines(&self) -> impl Iterator<Item = &str> {
         let samples = match &self.news {

@@ -23,7 +23,6 @@ use crate::config::Config;
 use crate::engine::machine::{self, Fact, Machine, Trouble};
 use crate::engine::sampling::Wanted;
 use crate::facts::ObjectId;
-use crate::observe::Observed;
 use crate::prometheus::Endpoint;
 use crate::prometheus::asker::Asker;
 use crate::web::{self, Web};
@@ -172,8 +171,8 @@ pub async fn record(client: &Client, clock: &Clock, recorder: Recorder) -> Resul
                     }
                     _ => {}
                 }
-                if let News::Applied(Observed { created: Some(created), .. }) = &report.news {
-                    clock.reach(*created);
+                if let Some(created) = report.created() {
+                    clock.reach(created);
                 }
                 let now = clock.now();
                 for line in report.lines() {

@@ -132,30 +132,29 @@ impl From<&api::OverrideCaps> for Caps {
 
 /// Planned amounts that count in no period, and why.
 fn strays(planned: &[api::PlannedLimit], schedule: &Schedule) -> Vec<String> {
-    // Any year does: periods begin in the same months in all.
     if planned.is_empty() {
         return Vec::new();
     }
+    // Any year does: periods begin in the same months in all, and what is shorter than a month in every one.
     let first = schedule.at(schedule.fixed().map_or(ANY_YEAR, |(start, _)| start));
     let called = first.as_ref().map(|window| window.label.clone()).unwrap_or_default();
-    let windows = std::iter::successors(first, |window| schedule.next(window)).take(MONTHS);
-    let months = windows.filter_map(|window| schedule.zone().date_at(window.start));
-    let months: BTreeSet<_> = months.map(|date| i32::from(date.month())).collect();
-    // What is shorter than a month begins in all of them.
-    let all = schedule.is_shorter_than_a_month();
-    let listed = |months: &mut dyn Iterator<Item = &i32>| months.map(i32::to_string).collect::<Vec<_>>().join(", ");
+    let months: BTreeSet<i32> = if schedule.is_shorter_than_a_month() {
+        (1..=12).collect()
+    } else {
+        let windows = std::iter::successors(first, |window| schedule.next(window)).take(MONTHS);
+        windows.filter_map(|window| Some(schedule.zone().date_at(window.start)?.month().into())).collect()
+    };
+    let listed = |months: Vec<&i32>| months.into_iter().map(i32::to_string).collect::<Vec<_>>().join(", ");
     let stray = |(i, one): (usize, &api::PlannedLimit)| {
         if let Some(label) = one.period.as_ref().filter(|label| schedule.labelled(label).is_none()) {
             return Some(format!(
                 "plannedLimits[{i}]: no period of this budget is called {label}: they are called like {called}"
             ));
         }
-        let begins = |month: &i32| if all { (1..=12).contains(month) } else { months.contains(month) };
-        if one.months.is_empty() || one.months.iter().any(begins) {
+        if one.months.is_empty() || one.months.iter().any(|month| months.contains(month)) {
             return None;
         }
-        let known = if all { "1 to 12".to_owned() } else { listed(&mut months.iter()) };
-        let asked = listed(&mut one.months.iter());
+        let (asked, known) = (listed(one.months.iter().collect()), listed(months.iter().collect()));
         Some(format!("plannedLimits[{i}]: no period of this budget begins in month {asked}: they begin in {known}"))
     };
     planned.iter().enumerate().filter_map(stray).collect()

@@ -13,8 +13,8 @@ const TOLD: usize = 10_000;
 impl Driver {
     /// The order in which events are taken in here is their order in the trace, and their times are the same.
     pub(super) async fn take_in(&mut self, report: Report) {
-        if let News::Applied(Observed { created: Some(created), .. }) = &report.news {
-            self.parts.clock.reach(*created);
+        if let Some(created) = report.created() {
+            self.parts.clock.reach(created);
         }
         let now = self.parts.clock.now();
         for line in report.lines() {

@@ -18,8 +18,13 @@ const DAY: Seconds = 86_400;
 const NAMED: usize = 3;
 
 impl Machine {
+    /// What is doubtful about each plan.
+    pub fn doubtful(&self, now: Seconds) -> impl Iterator<Item = (&Name, Vec<String>)> {
+        self.plans.keys().map(move |name| (name, self.doubts(name, now))).filter(|(_, doubts)| !doubts.is_empty())
+    }
+
     /// What is doubtful about a plan as it is now.
-    pub fn doubts(&self, plan: &Name, now: Seconds) -> Vec<String> {
+    pub(super) fn doubts(&self, plan: &Name, now: Seconds) -> Vec<String> {
         let Some(list) = self.world.price_list(plan, now) else { return Vec::new() };
         let whole = list.classes.iter().filter(|class| matches!(class.prices, ClassPrices::Node(_)));
         let tiered: Vec<_> = list.tiers.keys().filter(|resource| is_split_over(resource)).collect();
@@ -88,11 +93,11 @@ impl Machine {
     /// What came before a budget did, and is not in its first Statement.
     pub(super) fn came_before(&self, state: &BudgetState, spec: &Budget, entry: &Entry, now: Seconds) -> Vec<String> {
         let (begun, since) = (entry.ledger.window.start, state.since);
-        let Some(list) = spec.terms.price_list(&self.world, now) else { return Vec::new() };
-        let metered_from = self.settings.from;
-        if !spec.terms.charges || since <= begun || entry.ledger.span.from != since || metered_from == Some(since) {
+        let made_within = since > begun && entry.ledger.span.from == since && self.settings.from != Some(since);
+        if !made_within || !spec.terms.charges {
             return Vec::new();
         }
+        let Some(list) = spec.terms.price_list(&self.world, now) else { return Vec::new() };
         let had = |charge: &Charge, at| {
             let list = self.world.price_list(&spec.terms.plan, at);
             list.is_some_and(|list| list.recurring.iter().any(|one| one.name == charge.name))

@@ -87,11 +87,6 @@ impl Machine {
         self.wake_users(&name, at);
     }
 
-    /// What is doubtful about each plan.
-    pub fn doubtful(&self, now: Seconds) -> impl Iterator<Item = (&Name, Vec<String>)> {
-        self.plans.keys().map(move |name| (name, self.doubts(name, now))).filter(|(_, doubts)| !doubts.is_empty())
-    }
-
     pub(super) fn delete_plan(&mut self, tag: Tag, id: ObjectId, plan: &api::PricePlan, at: Seconds) {
         let name = name_of(&plan.metadata);
         if let Some(state) = self.plans.get_mut(&name).filter(|state| state.id == Some(id)) {
